@@ -1,0 +1,206 @@
+#include "base/text.h"
+
+#include <string.h>
+
+bool
+is_alpha(int byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+bool
+is_digit(int byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+bool
+is_alnum(int byte)
+{
+	return is_alpha(byte) || is_digit(byte);
+}
+
+bool
+is_hex(int byte)
+{
+	return hex_value(byte) >= 0;
+}
+
+bool
+is_wsp(int byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+bool
+is_printable(int byte)
+{
+	return byte >= 0x21 && byte <= 0x7E;
+}
+
+char
+to_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+int
+hex_value(int byte)
+{
+	if (is_digit(byte))
+		return byte - '0';
+	if (byte >= 'a' && byte <= 'f')
+		return byte - 'a' + 10;
+	if (byte >= 'A' && byte <= 'F')
+		return byte - 'A' + 10;
+	return -1;
+}
+
+struct text
+text_from_cstr(const char *cstr)
+{
+	return (struct text){cstr, strlen(cstr)};
+}
+
+struct text
+text_slice(struct text text, size_t from, size_t to)
+{
+	if (to > text.len)
+		to = text.len;
+	if (from >= to)
+		return (struct text){"", 0};
+	return (struct text){text.ptr + from, to - from};
+}
+
+static bool
+is_blank(char byte)
+{
+	return is_wsp(byte) || byte == '\r' || byte == '\n';
+}
+
+struct text
+text_trim(struct text text)
+{
+	while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
+		text.len--;
+	while (text.len > 0 && is_blank(text.ptr[0])) {
+		text.ptr++;
+		text.len--;
+	}
+	return text;
+}
+
+bool
+text_equal(struct text a, struct text b)
+{
+	return a.len == b.len &&
+	       (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+bool
+text_equal_nocase(struct text a, struct text b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		if (to_lower(a.ptr[i]) != to_lower(b.ptr[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+text_starts(struct text text, struct text start)
+{
+	return text_equal(text_slice(text, 0, start.len), start);
+}
+
+bool
+text_starts_nocase(struct text text, struct text start)
+{
+	return text_equal_nocase(text_slice(text, 0, start.len), start);
+}
+
+bool
+text_ends_nocase(struct text text, struct text end)
+{
+	if (end.len > text.len)
+		return false;
+	return text_equal_nocase(
+	    text_slice(text, text.len - end.len, text.len), end);
+}
+
+int
+text_compare(struct text a, struct text b)
+{
+	size_t shorter = a.len < b.len ? a.len : b.len;
+	int order = shorter == 0 ? 0 : memcmp(a.ptr, b.ptr, shorter);
+
+	if (order != 0)
+		return order;
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+size_t
+text_find(struct text text, char byte)
+{
+	const char *at =
+	    text.len == 0 ? NULL : memchr(text.ptr, byte, text.len);
+
+	return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
+size_t
+text_find_last(struct text text, char byte)
+{
+	for (size_t i = text.len; i > 0; i--) {
+		if (text.ptr[i - 1] == byte)
+			return i - 1;
+	}
+	return text.len;
+}
+
+size_t
+text_find_part(struct text text, struct text part)
+{
+	for (size_t i = 0; i + part.len <= text.len; i++) {
+		if (text_equal(text_slice(text, i, i + part.len), part))
+			return i;
+	}
+	return text.len;
+}
+
+bool
+text_has(struct text text, char byte)
+{
+	return text_find(text, byte) < text.len;
+}
+
+struct text
+text_split(struct text *rest, char byte)
+{
+	size_t at = text_find(*rest, byte);
+	struct text before = text_slice(*rest, 0, at);
+
+	*rest = text_slice(*rest, at + 1, rest->len);
+	return before;
+}
+
+bool
+text_to_number(struct text text, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (text.len == 0)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_digit(text.ptr[i]))
+			return false;
+		uint64_t digit = (uint64_t)(text.ptr[i] - '0');
+		if (digit > max || number > (max - digit) / 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	*ret_number = number;
+	return true;
+}

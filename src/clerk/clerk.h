@@ -1,0 +1,62 @@
+/* Clerk: the jobs beside mail: import, report, expire. dmarcd runs them on a
+ * schedule, dmarc by hand; both call these. */
+#ifndef CLERK_CLERK_H
+#define CLERK_CLERK_H
+
+#include "config/config.h"
+#include "resolve/resolver.h"
+#include "store/store.h"
+
+struct clerk_import {
+	const struct config *config;
+	int64_t now;
+	/* Progress: called now and then; may be NULL. */
+	void (*on_progress)(void *context, uint64_t bytes, uint64_t of_bytes);
+	void *context;
+};
+
+struct clerk_imported {
+	uint64_t entries;
+	uint64_t rejected;
+	uint64_t claims;         /* that were read to the end */
+	char rejected_file[512]; /* the last one with bad entries; "" without */
+};
+
+/* Claims PATH (a history file) and reads all claims of it into STORE; a file
+ * that cannot be claimed says which permission is missing. Claims read to
+ * their end are removed ClaimKeep seconds after. */
+bool clerk_import(const struct clerk_import *import, struct store *store,
+    const char *path, struct clerk_imported *ret_imported,
+    struct problem *ret_problem) MUST_USE;
+
+struct clerk_report {
+	const struct config *config;
+	int64_t now;
+	struct text domain; /* "" for all */
+	int64_t date;       /* a day to look at, or -1: finished periods */
+	bool dry_run;       /* nothing written, sent, or asked */
+	const char *output; /* a directory for the XML, or NULL */
+	/* Called for each report with a line on what happened; may be NULL. */
+	void (*on_report)(
+	    void *context, const struct store_report *report, const char *what);
+	void *context;
+};
+
+struct clerk_reported {
+	uint64_t reports; /* looked at */
+	uint64_t sent;    /* destinations that took one */
+	uint64_t waiting; /* destinations to try again */
+	uint64_t failed;  /* destinations that refused */
+};
+
+/* Seals, asks policy and destinations again, sends what is due. RESOLVER may
+ * be NULL for a dry run. Nothing is sent without ReportEmail. */
+bool clerk_report(const struct clerk_report *job, struct store *store,
+    struct resolver *resolver, struct clerk_reported *ret_reported,
+    struct problem *ret_problem) MUST_USE;
+
+/* Deletes what is older than DAYS. */
+bool clerk_expire(struct store *store, int64_t now, unsigned days,
+    uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
+
+#endif

@@ -1,0 +1,86 @@
+/* Config: what dmarcd.conf (the format of opendmarc.conf) says. Read once,
+ * never changed: a reload reads a new one. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "journal/journal.h"
+#include "verdict/disposition.h"
+
+#include "base/ip.h"
+
+/* One network of IgnoreHosts. */
+struct config_net {
+	struct ip ip;
+	unsigned prefix;
+	bool negated;
+};
+
+struct config {
+	struct arena *arena; /* owns all texts */
+	/* Names are the options' in lower case; see options.c for each. */
+	struct text authserv_id;
+	bool authserv_id_with_job_id;
+	struct text trusted_authserv_ids;
+	struct text socket; /* one or more, comma-separated */
+	unsigned umask;
+	struct text user_id;
+	struct text pid_file;
+	unsigned workers; /* 0: one for each processor */
+
+	int enforce; /* enum enforce, or -1: not said */
+	bool reject_failures;
+	bool hold_quarantined_messages;
+	int on_temperror;
+	int claimed_indirect;
+	struct text reject_string;
+	int discovery_method;
+	struct text public_suffix_list;
+
+	struct text ignore_hosts; /* file */
+	VEC(struct config_net) ignored_nets;
+	bool ignore_authenticated_clients;
+	bool record_all_messages;
+
+	struct text nameservers;
+	struct text zone_file;
+	unsigned dns_timeout;     /* seconds a question */
+	unsigned message_timeout; /* seconds a message */
+
+	struct text history_file;
+	int history_sync;
+	struct text database;
+	unsigned import_interval; /* seconds */
+	unsigned claim_keep;      /* seconds */
+	unsigned expire_days;
+
+	struct text report_email;
+	struct text report_org;
+	struct text report_contact;
+	struct text report_relay;
+	unsigned report_interval; /* seconds, divides a day */
+	unsigned report_delay;    /* seconds */
+};
+
+/* Reads PATH, or with NULL the built-in defaults alone. NULL: *ret_problem
+ * says "FILE:LINE: what; what to do". */
+struct config *config_load(
+    const char *path, struct problem *ret_problem) MUST_USE;
+void config_free(struct config *config);
+
+/* What the daemon really does: RejectFailures and a missing Enforce told
+ * together (design of compatibility: neither set is monitor). */
+enum enforce config_enforce(const struct config *config);
+bool config_ignores(const struct config *config, const struct ip *client);
+
+/* The option table, for --help, `dmarc config` and the manual's test. */
+struct config_option {
+	const char *name;
+	const char *type;
+	const char *default_value;
+	const char *sentence;
+};
+
+size_t config_option_count(void);
+struct config_option config_option_at(size_t index);
+
+#endif

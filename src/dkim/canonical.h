@@ -1,0 +1,33 @@
+/* Canonicalization (RFC 6376 3.4): folds that take pieces of any size and give
+ * the canonical form to a sink. Streamed and whole give the same bytes. */
+#ifndef DKIM_CANONICAL_H
+#define DKIM_CANONICAL_H
+
+#include "dkim/signature.h"
+
+#include "base/build.h"
+
+/* A field's canonical form, CR LF at its end included. */
+void dkim_canonical_field(struct build *build, const struct mail_field *field,
+    enum dkim_canonicalization how);
+
+/* Body: pending white space and empty lines are counted, not kept. */
+struct dkim_canonical_body {
+	enum dkim_canonicalization how;
+	void (*sink)(void *context, struct text piece);
+	void *context;
+	uint64_t empty_lines; /* CR LFs held back */
+	bool has_cr;          /* a CR that may begin a CR LF */
+	bool has_wsp;         /* relaxed: white space held back */
+	bool in_line;         /* something stands before the line's end */
+	uint64_t bytes;       /* given to the sink */
+};
+
+void dkim_canonical_body_init(struct dkim_canonical_body *body,
+    enum dkim_canonicalization how,
+    void (*sink)(void *context, struct text piece), void *context);
+void dkim_canonical_body_feed(
+    struct dkim_canonical_body *body, struct text piece);
+void dkim_canonical_body_finish(struct dkim_canonical_body *body);
+
+#endif

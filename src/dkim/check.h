@@ -1,0 +1,85 @@
+/* DKIM: verifies every signature of a message (RFC 6376 6, 8301, 8463, 8616).
+ *
+ * The header first, then the body as it comes, then the check itself, which
+ * asks for keys and is run again until it is final:
+ *
+ *	dkim = dkim_new(arena, header, &options);
+ *	dkim_body(dkim, piece); …
+ *	dkim_end_of_body(dkim);
+ *	while (!dkim_check(dkim, facts, trace, &results)) …
+ */
+#ifndef DKIM_CHECK_H
+#define DKIM_CHECK_H
+
+#include "dkim/signature.h"
+#include "dns/facts.h"
+
+#include "base/trace.h"
+
+enum dkim_result {
+	DKIM_NONE,
+	DKIM_PASS,
+	DKIM_FAIL,
+	DKIM_POLICY,
+	DKIM_NEUTRAL,
+	DKIM_TEMPERROR,
+	DKIM_PERMERROR,
+};
+extern const struct names dkim_result_names; /* RFC 8601 2.7.1's words */
+
+/* What was done to a message on its way, when undoing it makes a signature
+ * verify again: proof of what happened, and of nothing else. */
+enum dkim_change {
+	DKIM_CHANGE_UNKNOWN, /* not broken, or not known how */
+	DKIM_CHANGE_FOOTER,  /* text was appended to the body; evidence that
+				anyone with one real mail can make */
+};
+extern const struct names dkim_change_names;
+
+struct dkim_verdict {
+	enum dkim_result result;
+	struct text domain; /* d=, s=, i=, a= as far as they could be read */
+	struct text selector;
+	struct text identity;
+	struct text algorithm;
+	struct text b;         /* first 8 letters of b= (RFC 6008) */
+	struct text reason;    /* why not a pass; "" on a pass */
+	bool body_hash_failed; /* the header was intact, the body was not */
+	enum dkim_change change;
+};
+
+struct dkim_results {
+	size_t count; /* one for each DKIM-Signature, in field order */
+	const struct dkim_verdict *at;
+};
+
+struct dkim_options {
+	int64_t now;        /* arrival, for x= */
+	struct text author; /* signatures of this domain, its parents and its
+			       subdomains are verified first */
+};
+
+enum { DKIM_SIGNATURES_MAX = 10 }; /* further ones are neutral, "limit" */
+
+/* Undoing a footer: the last line ends of the body that are tried, within the
+ * last bytes of its canonical form. */
+enum { DKIM_UNDO_LINES = 20, DKIM_UNDO_BYTES = 2048 };
+
+struct dkim;
+
+/* HEADER must outlive it. NULL: no memory. */
+struct dkim *dkim_new(struct arena *arena, const struct mail_header *header,
+    const struct dkim_options *options) MUST_USE;
+/* Are there signatures at all? If not, the body need not be fed. */
+bool dkim_wants_body(const struct dkim *dkim);
+void dkim_body(struct dkim *dkim, struct text piece);
+void dkim_end_of_body(struct dkim *dkim);
+/* Tells the facts which keys will be wanted, as soon as the header is known,
+ * so that they arrive while the body does. */
+void dkim_hint_keys(const struct dkim *dkim, struct dns_facts *facts);
+
+/* False: more facts are wanted, run again. True: *ret_results is final. */
+bool dkim_check(struct dkim *dkim, struct dns_facts *facts, struct trace *trace,
+    struct dkim_results *ret_results) MUST_USE;
+
+#endif

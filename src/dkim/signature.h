@@ -1,0 +1,41 @@
+/* DKIM-Signature fields (RFC 6376 3.5), as values. */
+#ifndef DKIM_SIGNATURE_H
+#define DKIM_SIGNATURE_H
+
+#include "crypto/crypto.h"
+#include "mail/header.h"
+
+enum dkim_canonicalization { DKIM_SIMPLE, DKIM_RELAXED };
+
+struct dkim_signature {
+	const struct mail_field *field;
+	struct text domain;    /* d=, A-labels, lower case */
+	struct text selector;  /* s=, likewise */
+	struct text identity;  /* i= as written, "@" d= when absent */
+	struct text algorithm; /* a= as written: "rsa-sha256" */
+	enum crypto_algorithm crypto;
+	enum dkim_canonicalization header;
+	enum dkim_canonicalization body;
+	struct sha256 body_hash;  /* bh= */
+	struct text signature;    /* b= decoded */
+	struct text b;            /* b= as written, white space removed, for
+				    header.b (RFC 6008) */
+	struct text signed_names; /* h= as written, colon-separated */
+	bool has_length;          /* l= */
+	uint64_t length;
+	int64_t timestamp;  /* t=, 0 without */
+	int64_t expiration; /* x=, 0 without */
+	/* Where b='s value stands in field->value, to be hashed as empty. */
+	size_t b_at;
+	size_t b_len;
+};
+
+enum { DKIM_SIGNED_NAMES_MAX = 200 };
+
+/* Reads one field strictly (6.1.1). False: malformed, *ret_reason says why (a
+ * literal) and domain, selector, identity and algorithm are set as far as they
+ * could be read, for the report. */
+bool dkim_signature_read(struct arena *arena, const struct mail_field *field,
+    struct dkim_signature *ret_signature, const char **ret_reason) MUST_USE;
+
+#endif

@@ -1,0 +1,38 @@
+/* Codec: entries as lines of text, and back. The format is OpenDMARC's, with
+ * keys of ours; docs/formats.md describes it.
+ *
+ * Written: one key a line, values with bytes outside 0x21-0x7E and '%' as %XX,
+ * so that no value can forge a line; last "end BYTES CRC32C" over all lines
+ * before it. Read: our own dialect; the incumbent's follow. */
+#ifndef HISTORY_CODEC_H
+#define HISTORY_CODEC_H
+
+#include "history/entry.h"
+
+/* Limits: longer values are cut and end in "%2E%2E%2E"; entries are refused. */
+enum { HISTORY_VALUE_MAX = 8 * 1024, HISTORY_ENTRY_MAX = 64 * 1024 };
+
+/* Adds ENTRY's lines. False: over HISTORY_ENTRY_MAX, or no memory; nothing
+ * was added then. */
+bool history_write(
+    struct build *build, const struct history_entry *entry) MUST_USE;
+
+/* Reading is a fold over whole bytes of a file: what is at hand goes in, whole
+ * entries come out, the rest waits for more. */
+enum history_status {
+	HISTORY_ENTRY,     /* *ret_entry is good; *ret_bytes are behind it */
+	HISTORY_BAD,       /* an unreadable entry of *ret_bytes; *ret_why */
+	HISTORY_NEED_MORE, /* no whole entry at hand yet */
+};
+
+/* The first entry in BYTES, which begin where an entry begins. LAST: nothing
+ * will come after BYTES, so that a torn end is bad and not waited for. Texts
+ * live in ARENA. *ret_bytes is how much was used, never 0 unless
+ * HISTORY_NEED_MORE. */
+enum history_status history_read(struct arena *arena, struct text bytes,
+    bool last, struct history_entry *ret_entry, size_t *ret_bytes,
+    const char **ret_why) MUST_USE;
+
+uint32_t history_crc32c(struct text bytes);
+
+#endif

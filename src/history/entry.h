@@ -1,0 +1,59 @@
+/* Entry: one judged message, as a value: what the history holds of it, and all
+ * that a report can say about it. Results are RFC 8601's words as texts, since
+ * older dialects know some that our enums do not. */
+#ifndef HISTORY_ENTRY_H
+#define HISTORY_ENTRY_H
+
+#include "verdict/checks.h"
+
+struct history_dkim {
+	struct text domain;
+	struct text selector; /* "" when the dialect does not know it */
+	struct text result;   /* "pass", "fail", … */
+};
+
+/* What became of the message. */
+enum history_action {
+	HISTORY_REJECT,
+	HISTORY_DISCARD,
+	HISTORY_ACCEPT,
+	HISTORY_TEMPFAIL,
+	HISTORY_QUARANTINE,
+};
+extern const struct names history_action_names;
+
+struct history_entry {
+	struct text job;      /* queue id */
+	struct text reporter; /* our host name */
+	int64_t received;
+	struct text client;     /* address as text */
+	struct text from;       /* Author Domain; in old files as written */
+	struct text mail_from;  /* domain; "" for the null sender */
+	struct text helo;       /* ours only */
+	struct text spf;        /* result; "" when not evaluated */
+	struct text spf_domain; /* what was checked, "" in old files */
+	VEC(struct history_dkim) dkim;
+	/* The policy in force, as DMARC saw it; "" where not known. */
+	struct text policy_domain;
+	struct text result; /* dmarc=: pass, fail, none, temperror, permerror */
+	struct text p, sp, np;   /* none, quarantine, reject */
+	struct text adkim, aspf; /* r, s */
+	struct text fo;
+	struct text testing;   /* y, n */
+	struct text discovery; /* treewalk, psl */
+	unsigned pct;
+	VEC(struct text) rua;
+	bool dkim_aligned; /* passed and aligned */
+	bool spf_aligned;
+	enum history_action action;
+	struct text reason;  /* RFC 9990 3.1.6 type, "" without override */
+	struct text comment; /* with a reason */
+};
+
+/* The entry of a verdict. Texts are shared with VERDICT and ENVELOPE, lists
+ * are made in ARENA. ACTION: what the MTA was really told. */
+bool history_entry_record(struct arena *arena, const struct envelope *envelope,
+    const struct verdict *verdict, enum history_action action,
+    struct history_entry *ret_entry) MUST_USE;
+
+#endif

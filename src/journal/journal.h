@@ -1,0 +1,63 @@
+/* Journal: the history file. The filter appends, the importer claims.
+ *
+ * A line once written is never lost and never read twice: writers lock (flock)
+ * and look whether the path still is the file they have open; the importer
+ * takes the file away by link and rename under FILE.lock, so that there always
+ * is a file (docs/formats.md). */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include "base/problem.h"
+#include "base/text.h"
+
+enum journal_sync { JOURNAL_SYNC_NONE, JOURNAL_SYNC_SECOND, JOURNAL_SYNC_EACH };
+
+/* A writer; one for each thread. */
+struct journal;
+
+/* Opens PATH (O_APPEND|O_CREAT|O_NOFOLLOW, 0640). NULL: *ret_problem. */
+struct journal *journal_open(const char *path, enum journal_sync sync,
+    struct problem *ret_problem) MUST_USE;
+
+/* Appends ENTRY, whole lines, by one write; a short write is taken back. False:
+ * it was not written (disk full, …) and is kept in memory, to be written
+ * before the next one or by journal_flush; *ret_problem says why. When more
+ * than JOURNAL_KEPT_MAX bytes wait, the entry is refused (*ret_kept false) and
+ * the caller must log it. */
+enum { JOURNAL_KEPT_MAX = 8 * 1024 * 1024 };
+
+bool journal_append(struct journal *journal, struct text entry, bool *ret_kept,
+    struct problem *ret_problem) MUST_USE;
+/* Writes what was kept and, with JOURNAL_SYNC_SECOND, forces to disk what was
+ * appended since: call it every second. */
+bool journal_flush(
+    struct journal *journal, struct problem *ret_problem) MUST_USE;
+size_t journal_kept(const struct journal *journal); /* bytes waiting */
+/* What is kept is tried once more, then lost: see journal_kept first. */
+void journal_close(struct journal *journal);
+
+/* The importer's side. */
+
+/* Holds FILE.lock until journal_unlock; a killed importer holds nothing. NULL:
+ * another one works (PROBLEM_TEMPORARY), or *ret_problem. */
+struct journal_lock;
+struct journal_lock *journal_lock(
+    const char *path, struct problem *ret_problem) MUST_USE;
+void journal_unlock(struct journal_lock *lock);
+
+/* Takes what FILE holds into FILE.claim-<uuid>, unless it is empty. */
+bool journal_claim(
+    struct journal_lock *lock, struct problem *ret_problem) MUST_USE;
+
+/* The claims that there are, oldest first, absolute paths; freed by the
+ * caller with journal_claims_free. The name (after ".claim-") is the id. */
+struct journal_claims {
+	size_t count;
+	char **path;
+};
+
+bool journal_claims(struct journal_lock *lock,
+    struct journal_claims *ret_claims, struct problem *ret_problem) MUST_USE;
+void journal_claims_free(struct journal_claims *claims);
+
+#endif

@@ -1,0 +1,48 @@
+/* Authentication-Results (RFC 8601), written and read.
+ *
+ * Written: every value that a stranger chose goes through authres_property,
+ * which quotes it so that nothing can break out. Read: enough to know whose
+ * field it is, so that forged ones are removed. */
+#ifndef MAIL_AUTHRES_H
+#define MAIL_AUTHRES_H
+
+#include "mail/header.h"
+
+/* Builds the value of one field:
+ *
+ *	authres_begin(&b, TEXT("mx.example.org"), TEXT(""));
+ *	authres_method(&b, "dkim", "pass", TEXT(""));
+ *	authres_property(&b, "header", "d", domain);
+ *	authres_end(&b);
+ *
+ * gives 'mx.example.org; dkim=pass header.d=example.com'. Methods stand on
+ * their own folded lines (CR LF TAB). */
+struct authres {
+	struct build *build;
+	size_t methods;
+};
+
+/* JOB: "id/job" when not empty (AuthservIDWithJobID). */
+void authres_begin(struct authres *authres, struct build *build, struct text id,
+    struct text job);
+/* REASON: reason="…" when not empty. */
+void authres_method(struct authres *authres, const char *method,
+    const char *result, struct text reason);
+/* Omitted when VALUE is empty. Bytes outside 0x20-0x7E become '?'. */
+void authres_property(struct authres *authres, const char *type,
+    const char *name, struct text value);
+/* "none" when no method was added. */
+void authres_end(struct authres *authres);
+
+/* A value as a token, or as a quoted-string when it needs to be one. */
+void authres_write_value(struct build *build, struct text value);
+
+/* The authserv-id of a field's value, unquoted, comments skipped. False: none
+ * can be read; such a field is not to be believed by anybody. */
+bool authres_read_id(
+    struct arena *arena, struct text value, struct text *ret_id) MUST_USE;
+/* Does a field with this value claim to be OUR_ID's (any case; "id/job" too)?
+ * An id that cannot be read counts as a claim. */
+bool authres_claims(struct arena *arena, struct text value, struct text our_id);
+
+#endif

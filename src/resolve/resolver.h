@@ -1,0 +1,56 @@
+/* Resolver: fetches what facts want, from the network or from a zone text,
+ * through a cache by TTL. One for each thread, on its loop. */
+#ifndef RESOLVE_RESOLVER_H
+#define RESOLVE_RESOLVER_H
+
+#include "dns/facts.h"
+#include "dns/zone.h"
+#include "loop/loop.h"
+
+struct resolver;
+
+struct resolver_options {
+	const char *servers; /* "127.0.0.1#5353, ::1"; NULL: resolv.conf */
+	unsigned timeout;    /* milliseconds a question, all tries together */
+	size_t cache_bytes;  /* budget of the cache; 0: no cache */
+};
+
+/* Questions go to recursive servers by c-ares; answers are read by our own
+ * dns/message. NULL: *ret_problem. */
+struct resolver *resolver_new_network(struct loop *loop,
+    const struct resolver_options *options,
+    struct problem *ret_problem) MUST_USE;
+/* Everything is answered at once from ZONE, which must outlive it. */
+struct resolver *resolver_new_zone(
+    struct loop *loop, const struct dns_zone *zone) MUST_USE;
+void resolver_free(struct resolver *resolver);
+
+struct resolver_figures {
+	uint64_t asked; /* questions from facts */
+	uint64_t from_cache;
+	uint64_t sent; /* to the network */
+	uint64_t failed;
+	size_t cache_entries;
+	size_t cache_bytes;
+};
+
+void resolver_figures(
+    const struct resolver *resolver, struct resolver_figures *ret_figures);
+
+/* A fetch serves the facts of one message. ON_TOLD is called, never from
+ * within fetch_wanted, after answers have arrived and been told. */
+struct fetch;
+struct fetch *fetch_new(struct resolver *resolver, struct dns_facts *facts,
+    void (*on_told)(void *context), void *context) MUST_USE;
+/* Asks all that the facts want now. True: some answers were at hand (cache,
+ * zone) and are told already, so run the check again; false: wait. */
+bool fetch_wanted(struct fetch *fetch) MUST_USE;
+void fetch_free(struct fetch *fetch); /* no callback afterwards */
+
+/* The driver for tools: answers everything the facts want, waiting at most
+ * until DEADLINE (loop_now); false: the deadline passed, and the facts are
+ * closed. while (!check(…)) (void)resolver_answer_wanted(…); */
+bool resolver_answer_wanted(
+    struct resolver *resolver, struct dns_facts *facts, int64_t deadline);
+
+#endif

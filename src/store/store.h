@@ -1,0 +1,146 @@
+/* Store: what was judged and what was reported, in our own words; SQL stays
+ * below (store/db.h). Engines: sqlite; others later are one file each.
+ *
+ * Import only ever appends (docs/decisions): rows alike within one batch are
+ * grouped with a count, a report sums them. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "history/entry.h"
+#include "report/aggregate.h"
+
+#include "base/problem.h"
+
+struct store;
+
+/* DATABASE as the option has it: "sqlite:/path". The schema is brought up to
+ * date (numbered migrations); CREATE: the file may be made (0640). NULL:
+ * *ret_problem. */
+struct store *store_open(
+    const char *database, bool create, struct problem *ret_problem) MUST_USE;
+void store_close(struct store *store);
+
+/* --- import --- */
+
+/* A part of a claimed history file, and what was in it. */
+struct store_batch {
+	struct text claim; /* its id */
+	uint64_t first_byte;
+	uint64_t last_byte; /* inclusive */
+	uint64_t rejected;  /* bad entries among them */
+	int64_t now;
+};
+
+/* Where reading CLAIM goes on: 0, or the last stored byte + 1. */
+bool store_next_byte(struct store *store, struct text claim, uint64_t *ret_byte,
+    struct problem *ret_problem) MUST_USE;
+/* Stores the batch and its entries in one transaction. A batch that is there
+ * already (claim, first_byte) changes nothing and is true: an unknown outcome
+ * may simply be tried again. Entries without a policy domain are counted in
+ * the batch only, since nobody can be sent a report about them. */
+bool store_add_batch(struct store *store, const struct store_batch *batch,
+    const struct history_entry *entries, size_t count,
+    struct problem *ret_problem) MUST_USE;
+
+/* --- reports --- */
+
+/* A report is a set of batches for one policy domain, policy configuration and
+ * period; seq > 0 are supplements. It never changes once sealed. */
+struct store_report {
+	struct text id; /* 32 hex digits: Report-ID and unique-id */
+	struct report_policy policy;
+	int64_t begin;
+	int64_t end; /* inclusive */
+	unsigned seq;
+	VEC(struct text) rua; /* as last seen; asked again at sending */
+};
+
+/* Seals every period of INTERVAL seconds (UTC-aligned) that ended DELAY or more
+ * before NOW: a new report for each domain and policy with batches that are in
+ * no report yet. *ret_reports: how many were made. */
+bool store_seal(struct store *store, int64_t now, unsigned interval,
+    unsigned delay, uint64_t *ret_reports,
+    struct problem *ret_problem) MUST_USE;
+
+/* Calls EACH for every sealed report between (begin) FROM and TO, in order of
+ * domain; "" DOMAIN: all. Texts live during the call. EACH false: stop. */
+typedef bool store_report_fn(void *context, const struct store_report *report);
+bool store_for_each_report(struct store *store, struct text domain,
+    int64_t from, int64_t to, store_report_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+/* The same of what is not sealed: the period that holds DAY as it stands, for
+ * looking at (id is made up, nothing is written). */
+bool store_preview_reports(struct store *store, struct text domain,
+    int64_t begin, int64_t end, store_report_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+/* Its rows, summed, in canonical order. */
+typedef bool store_row_fn(void *context, const struct report_row *row);
+bool store_for_each_row(struct store *store, const struct store_report *report,
+    bool sealed, store_row_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+
+/* --- deliveries: the outbox --- */
+
+enum delivery_state {
+	DELIVERY_WAITING, /* not tried, or to be tried again at NEXT */
+	DELIVERY_ACCEPTED,
+	DELIVERY_REFUSED,
+	DELIVERY_UNAUTHORIZED,
+	DELIVERY_UNWANTED, /* no rua, or withdrawn */
+	DELIVERY_SUPPRESSED,
+};
+extern const struct names delivery_state_names;
+
+struct store_delivery {
+	struct text report;      /* id */
+	struct text destination; /* address */
+	enum delivery_state state;
+	unsigned tries;
+	int64_t next;
+	struct text words; /* the server's, or why not */
+};
+
+/* Adds a destination once; one that is there stays as it is. */
+bool store_add_delivery(struct store *store,
+    const struct store_delivery *delivery,
+    struct problem *ret_problem) MUST_USE;
+/* Takes a lease on one delivery that is due, for SECONDS on the database's
+ * clock. *ret_fence proves it; 0: somebody else has it, or it is not due. */
+bool store_lease_delivery(struct store *store, struct text report,
+    struct text destination, unsigned seconds, uint64_t *ret_fence,
+    struct problem *ret_problem) MUST_USE;
+/* Is the lease still ours? To be asked right before DATA. */
+bool store_check_fence(struct store *store, struct text report,
+    struct text destination, uint64_t fence, bool *ret_ours,
+    struct problem *ret_problem) MUST_USE;
+/* The outcome; only with the fence. */
+bool store_finish_delivery(struct store *store, uint64_t fence,
+    const struct store_delivery *delivery,
+    struct problem *ret_problem) MUST_USE;
+typedef bool store_delivery_fn(
+    void *context, const struct store_delivery *delivery);
+bool store_for_each_delivery(struct store *store, struct text report,
+    store_delivery_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+
+/* --- expiry and figures --- */
+
+/* Deletes what is older than BEFORE and belongs to reports that are all final,
+ * in bounded transactions. */
+bool store_expire_before(struct store *store, int64_t before,
+    uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
+
+struct store_figures {
+	unsigned schema;
+	uint64_t messages; /* the sum of all counts */
+	uint64_t rows;
+	uint64_t batches;
+	uint64_t rejected;
+	uint64_t reports;
+	int64_t oldest; /* 0: empty */
+};
+
+bool store_figures(struct store *store, struct store_figures *ret_figures,
+    struct problem *ret_problem) MUST_USE;
+
+#endif

@@ -1,0 +1,66 @@
+#include "vectors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *
+vectors_path(struct arena *arena, const char *name)
+{
+	const char *folder = getenv("VECTORS");
+
+	if (folder == NULL)
+		folder = "../shared/vectors";
+	struct text path = arena_format(arena, "%s/%s", folder, name);
+	const char *cstr = arena_cstr(arena, path);
+	return access(cstr, R_OK) == 0 ? cstr : NULL;
+}
+
+struct text
+vectors_read(struct arena *arena, const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	char piece[16384];
+	struct build bytes;
+
+	if (file == NULL) {
+		perror(path);
+		abort();
+	}
+	build_init_arena(&bytes, arena, 64 * 1024 * 1024);
+	for (size_t len; (len = fread(piece, 1, sizeof piece, file)) > 0;)
+		build_text(&bytes, (struct text){piece, len});
+	(void)fclose(file);
+	if (build_failed(&bytes))
+		abort();
+	return build_view(&bytes);
+}
+
+json_t *
+vectors_json(const char *name)
+{
+	struct arena *arena = arena_new(4096);
+	const char *path = arena == NULL ? NULL : vectors_path(arena, name);
+	json_error_t error;
+	json_t *json = NULL;
+
+	if (path != NULL) {
+		json = json_load_file(path, JSON_ALLOW_NUL, &error);
+		if (json == NULL) {
+			(void)fprintf(stderr, "%s:%d: %s\n", path, error.line,
+			    error.text);
+			abort();
+		}
+	}
+	arena_free(arena);
+	return json;
+}
+
+struct text
+json_text(const json_t *value)
+{
+	if (!json_is_string(value))
+		return TEXT("");
+	return (struct text){
+	    json_string_value(value), json_string_length(value)};
+}

@@ -1,0 +1,21 @@
+/* Other people's test data. It lies beside the project (../shared/vectors, or
+ * where $VECTORS says) and is not part of it: a test whose data is absent says
+ * so in a line and is skipped. */
+#ifndef TESTS_VECTORS_H
+#define TESTS_VECTORS_H
+
+#include "base/build.h"
+
+#include <jansson.h>
+
+/* The file's path, in ARENA, or NULL when it is not there. */
+const char *vectors_path(struct arena *arena, const char *name);
+/* The file's bytes; aborts when it cannot be read. */
+struct text vectors_read(struct arena *arena, const char *path);
+/* A JSON file, or NULL when it is not there; aborts when it is no JSON. Free
+ * with json_decref. */
+json_t *vectors_json(const char *name);
+/* json_string_value as a text; "" for anything but a string. */
+struct text json_text(const json_t *value);
+
+#endif
