@@ -8,16 +8,19 @@
 
 #include "base/ip.h"
 
-/* One network of IgnoreHosts. */
-struct config_net {
-	struct ip ip;
+/* One line of IgnoreHosts: a network, or a host name (".example.org" for all
+ * below it). */
+struct config_host {
+	struct ip ip; /* version 0: a name */
 	unsigned prefix;
-	bool negated;
+	struct text name;
+	bool negated; /* "!": this one is not ignored after all */
 };
 
 struct config {
 	struct arena *arena; /* owns all texts */
 	/* Names are the options' in lower case; see options.c for each. */
+	struct text host_name; /* this host's, lower case; not an option */
 	struct text authserv_id;
 	bool authserv_id_with_job_id;
 	struct text trusted_authserv_ids;
@@ -37,7 +40,7 @@ struct config {
 	struct text public_suffix_list;
 
 	struct text ignore_hosts; /* file */
-	VEC(struct config_net) ignored_nets;
+	VEC(struct config_host) ignored_hosts;
 	bool ignore_authenticated_clients;
 	bool record_all_messages;
 
@@ -62,7 +65,8 @@ struct config {
 };
 
 /* Reads PATH, or with NULL the built-in defaults alone. NULL: *ret_problem
- * says "FILE:LINE: what; what to do". */
+ * says "FILE:LINE: what; what to do". Later lines win; "#" begins a comment
+ * anywhere in a line, as opendmarc.conf has it. */
 struct config *config_load(
     const char *path, struct problem *ret_problem) MUST_USE;
 void config_free(struct config *config);
@@ -70,7 +74,9 @@ void config_free(struct config *config);
 /* What the daemon really does: RejectFailures and a missing Enforce told
  * together (design of compatibility: neither set is monitor). */
 enum enforce config_enforce(const struct config *config);
-bool config_ignores(const struct config *config, const struct ip *client);
+/* Does IgnoreHosts name this client? The last line that matches decides. */
+bool config_ignores(
+    const struct config *config, const struct ip *client, struct text host);
 
 /* The option table, for --help, `dmarc config` and the manual's test. */
 struct config_option {

@@ -1,0 +1,297 @@
+#include "config/config.h"
+
+#include "config/file.h"
+#include "config/options.h"
+
+#include "base/date.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { CONFIG_BYTES_MAX = 4 * 1024 * 1024 };
+
+/* A file being read, for messages that say where. */
+struct place {
+	const char *path;
+	unsigned line;
+};
+
+static bool
+fail(struct problem *problem, const struct place *place, const char *what,
+    struct text value, const char *advice)
+{
+	return problem_set(problem, PROBLEM_CONFIG,
+	    "%s:%u: %s \"" TEXT_FMT "\"%s", place->path, place->line, what,
+	    TEXT_ARG(value), advice);
+}
+
+static bool
+set_option(struct config *config, const struct place *place, struct text name,
+    struct text value, struct problem *problem)
+{
+	const struct option *option = option_find(name);
+	struct text why = TEXT("");
+
+	if (option == NULL) {
+		option = option_nearest(name);
+		struct text advice =
+		    option == NULL ? TEXT("; see dmarcd.conf(5) for all")
+				   : arena_format(config->arena,
+					 "; did you mean %s?", option->name);
+		return fail(problem, place, "unknown option", name,
+		    arena_cstr(config->arena, advice));
+	}
+	if (value.len == 0)
+		return fail(problem, place, "no value behind option", name, "");
+	if (option_set(option, config, value, &why))
+		return true;
+	return problem_set(problem, PROBLEM_CONFIG,
+	    "%s:%u: %s cannot be \"" TEXT_FMT "\"; it must be " TEXT_FMT,
+	    place->path, place->line, option->name, TEXT_ARG(value),
+	    TEXT_ARG(why));
+}
+
+static bool
+set_defaults(struct config *config)
+{
+	struct text why;
+
+	config->enforce = -1;
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct option *option = &config_options[i];
+		if (option->default_value != NULL &&
+		    !option_set(option, config,
+			text_from_cstr(option->default_value), &why))
+			return false;
+	}
+	return true;
+}
+
+/* "Name value # comment" */
+static bool
+read_line(struct config *config, const struct place *place, struct text line,
+    struct problem *problem)
+{
+	line = text_trim(text_slice(line, 0, text_find(line, '#')));
+	if (line.len == 0)
+		return true;
+	size_t blank = 0;
+	while (blank < line.len && !is_wsp(line.ptr[blank]))
+		blank++;
+	return set_option(config, place, text_slice(line, 0, blank),
+	    text_trim(text_slice(line, blank, line.len)), problem);
+}
+
+static bool
+read_options(struct config *config, const char *path, struct problem *problem)
+{
+	struct text rest;
+	struct place place = {.path = path};
+
+	if (!file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
+		return false;
+	while (rest.len > 0) {
+		place.line++;
+		struct text line = text_split(&rest, '\n');
+		if (!read_line(config, &place, line, problem))
+			return false;
+	}
+	return true;
+}
+
+/* "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "mx.example.org", ".net" */
+static bool
+read_host(struct text word, struct config_host *ret_host)
+{
+	struct config_host host = {.negated = false};
+	uint64_t prefix;
+
+	if (word.len > 0 && word.ptr[0] == '!') {
+		host.negated = true;
+		word = text_trim(text_slice(word, 1, word.len));
+	}
+	size_t slash = text_find(word, '/');
+	if (ip_read(text_slice(word, 0, slash), &host.ip)) {
+		uint64_t bits = host.ip.version == 4 ? 32 : 128;
+		prefix = bits;
+		if (slash < word.len &&
+		    !text_to_number(
+			text_slice(word, slash + 1, word.len), bits, &prefix))
+			return false;
+		host.prefix = (unsigned)prefix;
+	} else {
+		host.name = word;
+		if (word.len == 0 || slash < word.len)
+			return false;
+	}
+	*ret_host = host;
+	return true;
+}
+
+static bool
+read_ignored_hosts(struct config *config, struct problem *problem)
+{
+	const char *path = arena_cstr(config->arena, config->ignore_hosts);
+	struct place place = {.path = path};
+	struct text rest;
+
+	if (!file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
+		return false;
+	while (rest.len > 0) {
+		struct text line = text_split(&rest, '\n');
+		struct config_host host;
+		place.line++;
+		line = text_trim(text_slice(line, 0, text_find(line, '#')));
+		if (line.len == 0)
+			continue;
+		if (!read_host(line, &host))
+			return fail(problem, &place, "not a host", line,
+			    "; write an address, network, host or .domain");
+		struct config_host *slot =
+		    vec_push(config->arena, &config->ignored_hosts);
+		if (slot == NULL)
+			return problem_set(
+			    problem, PROBLEM_SYSTEM, "%s: too large", path);
+		*slot = host;
+	}
+	return true;
+}
+
+static bool
+ignore_loopback(struct config *config)
+{
+	static const char *const nets[] = {"127.0.0.0/8", "::1"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct config_host *host =
+		    vec_push(config->arena, &config->ignored_hosts);
+		if (host == NULL || !read_host(text_from_cstr(nets[i]), host))
+			return false;
+	}
+	return true;
+}
+
+/* What the file leaves to this host: HOSTNAME, and the organization. */
+static bool
+resolve_names(struct config *config)
+{
+	char name[256] = "localhost";
+
+	(void)gethostname(name, sizeof name - 1);
+	config->host_name = arena_lower(config->arena, text_from_cstr(name));
+	if (text_equal(config->authserv_id, TEXT("HOSTNAME")))
+		config->authserv_id = config->host_name;
+	if (config->report_org.len == 0) {
+		struct text email = config->report_email;
+		config->report_org = text_slice(
+		    email, text_find_last(email, '@') + 1, email.len);
+	}
+	return !arena_failed(config->arena);
+}
+
+static bool
+check_together(
+    const struct config *config, const char *path, struct problem *problem)
+{
+	if (config->report_interval % 3600 != 0 ||
+	    DAY % config->report_interval != 0)
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "%s: ReportInterval must be whole hours that divide a day: "
+		    "1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h",
+		    path);
+	return true;
+}
+
+struct config *
+config_load(const char *path, struct problem *ret_problem)
+{
+	struct arena *arena = arena_new(64 * 1024 * 1024);
+	struct config *config =
+	    arena == NULL ? NULL : arena_alloc(arena, sizeof *config);
+
+	if (config == NULL) {
+		arena_free(arena);
+		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		return NULL;
+	}
+	config->arena = arena;
+	if (set_defaults(config) &&
+	    (path == NULL || read_options(config, path, ret_problem)) &&
+	    check_together(
+		config, path == NULL ? "defaults" : path, ret_problem) &&
+	    (config->ignore_hosts.len == 0
+		    ? ignore_loopback(config)
+		    : read_ignored_hosts(config, ret_problem)) &&
+	    resolve_names(config))
+		return config;
+	(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	arena_free(arena);
+	return NULL;
+}
+
+void
+config_free(struct config *config)
+{
+	if (config != NULL)
+		arena_free(config->arena);
+}
+
+enum enforce
+config_enforce(const struct config *config)
+{
+	if (config->enforce >= 0)
+		return (enum enforce)config->enforce;
+	return config->reject_failures ? ENFORCE_STRICT : ENFORCE_MONITOR;
+}
+
+static bool
+host_matches(
+    const struct config_host *host, const struct ip *client, struct text name)
+{
+	if (host->ip.version != 0)
+		return ip_in_net(client, &host->ip, host->prefix);
+	if (host->name.ptr[0] == '.')
+		return text_ends_nocase(name, host->name);
+	return text_equal_nocase(name, host->name);
+}
+
+bool
+config_ignores(
+    const struct config *config, const struct ip *client, struct text host)
+{
+	struct ip ip = ip_unmapped(*client);
+	bool ignored = false;
+
+	for (size_t i = 0; i < config->ignored_hosts.count; i++) {
+		const struct config_host *line = &config->ignored_hosts.at[i];
+		if (host_matches(line, &ip, host))
+			ignored = !line->negated;
+	}
+	return ignored;
+}
+
+size_t
+config_option_count(void)
+{
+	return config_options_count;
+}
+
+struct config_option
+config_option_at(size_t index)
+{
+	static const char *const types[] = {
+	    [OPTION_TEXT] = "text",
+	    [OPTION_BOOLEAN] = "boolean",
+	    [OPTION_NUMBER] = "number",
+	    [OPTION_SECONDS] = "time",
+	    [OPTION_WORD] = "word",
+	};
+	const struct option *option = &config_options[index];
+
+	return (struct config_option){
+	    .name = option->name,
+	    .type = types[option->type],
+	    .default_value = option->default_value,
+	    .sentence = option->sentence,
+	};
+}

@@ -1,0 +1,60 @@
+#include "config/file.h"
+
+#include "base/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum problem_kind
+kind_of(int error)
+{
+	if (error == ENOENT || error == ENOTDIR)
+		return PROBLEM_NO_INPUT;
+	return error == EACCES ? PROBLEM_PERMISSION : PROBLEM_SYSTEM;
+}
+
+static bool
+read_all(int fd, struct build *bytes)
+{
+	char piece[16384];
+
+	for (;;) {
+		ssize_t len = read(fd, piece, sizeof piece);
+		if (len == 0)
+			return true;
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return false;
+		build_text(bytes, (struct text){piece, (size_t)len});
+		if (build_failed(bytes)) {
+			errno = EFBIG;
+			return false;
+		}
+	}
+}
+
+bool
+file_read(struct arena *arena, const char *path, size_t max,
+    struct text *ret_bytes, struct problem *ret_problem)
+{
+	bool is_input = strcmp(path, "-") == 0;
+	int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	struct build bytes;
+
+	if (fd < 0)
+		return problem_set(ret_problem, kind_of(errno), "%s: %s", path,
+		    strerror(errno));
+	build_init_arena(&bytes, arena, max);
+	bool is_read = read_all(fd, &bytes);
+	int error = errno;
+	if (!is_input)
+		(void)close(fd);
+	if (!is_read)
+		return problem_set(ret_problem, PROBLEM_SYSTEM, "%s: %s", path,
+		    strerror(error));
+	*ret_bytes = build_view(&bytes);
+	return true;
+}

@@ -1,0 +1,129 @@
+#include "config/setup.h"
+
+#include "config/file.h"
+
+#include <unistd.h>
+
+enum { FILE_BYTES_MAX = 64 * 1024 * 1024 };
+
+/* Where distributions put the list, if PublicSuffixList does not say. */
+static const char *const suffix_list_paths[] = {
+    "/usr/share/publicsuffix/public_suffix_list.dafsa",
+    "/usr/share/publicsuffix/public_suffix_list.dat",
+    "/usr/local/share/public_suffix_list/public_suffix_list.dat",
+};
+
+struct dns_zone *
+setup_read_zone(const char *path, struct problem *ret_problem)
+{
+	struct arena *arena = arena_new((size_t)FILE_BYTES_MAX * 4);
+	struct dns_zone *zone = NULL;
+	struct text bytes;
+
+	if (arena == NULL)
+		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	else if (file_read(arena, path, FILE_BYTES_MAX, &bytes, ret_problem))
+		zone = dns_zone_read(bytes, path, ret_problem);
+	arena_free(arena);
+	return zone;
+}
+
+static struct suffix_list *
+read_suffixes(const char *path, struct problem *problem)
+{
+	struct arena *arena = arena_new((size_t)FILE_BYTES_MAX * 4);
+	struct suffix_list *list = NULL;
+	struct text bytes;
+
+	if (arena == NULL) {
+		(void)problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		return NULL;
+	}
+	if (file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
+		list = suffix_list_read(bytes);
+		if (list == NULL)
+			(void)problem_set(problem, PROBLEM_CONFIG,
+			    "%s: not a public suffix list", path);
+	}
+	arena_free(arena);
+	return list;
+}
+
+/* The file that the option names, else the system's, else libpsl's own. */
+static struct suffix_list *
+load_suffixes(const struct config *config, struct problem *problem)
+{
+	size_t paths = sizeof suffix_list_paths / sizeof *suffix_list_paths;
+
+	if (config->public_suffix_list.len > 0)
+		return read_suffixes(
+		    arena_cstr(config->arena, config->public_suffix_list),
+		    problem);
+	for (size_t i = 0; i < paths; i++) {
+		if (access(suffix_list_paths[i], R_OK) == 0)
+			return read_suffixes(suffix_list_paths[i], problem);
+	}
+	struct suffix_list *list = suffix_list_builtin();
+	if (list == NULL)
+		(void)problem_set(problem, PROBLEM_CONFIG,
+		    "no public suffix list; install one and name it by "
+		    "PublicSuffixList, or use DiscoveryMethod treewalk");
+	return list;
+}
+
+static void
+set_checks(struct setup *setup)
+{
+	const struct config *config = setup->config;
+
+	setup->checks = (struct checks_options){
+	    .authserv_id = config->authserv_id,
+	    .authserv_id_with_job = config->authserv_id_with_job_id,
+	    .dmarc = {(enum dmarc_method)config->discovery_method,
+		setup->suffixes},
+	    .disposition =
+		{
+		    .enforce = config_enforce(config),
+		    .on_temperror = (enum on_temperror)config->on_temperror,
+		    .claimed_indirect =
+			(enum claimed_indirect)config->claimed_indirect,
+		    .hold_quarantined = config->hold_quarantined_messages,
+		    .reject_string = config->reject_string,
+		},
+	};
+}
+
+bool
+setup_make(const struct config *config, struct setup *ret_setup,
+    struct problem *ret_problem)
+{
+	struct setup setup = {.config = config};
+
+	if (config->discovery_method == DMARC_PSL) {
+		setup.suffixes = load_suffixes(config, ret_problem);
+		if (setup.suffixes == NULL)
+			return false;
+	}
+	if (config->zone_file.len > 0) {
+		setup.zone = setup_read_zone(
+		    arena_cstr(config->arena, config->zone_file), ret_problem);
+		if (setup.zone == NULL) {
+			setup_clear(&setup);
+			return false;
+		}
+	}
+	set_checks(&setup);
+	*ret_setup = setup;
+	return true;
+}
+
+void
+setup_clear(struct setup *setup)
+{
+	if (setup->suffixes != NULL)
+		suffix_list_free(setup->suffixes);
+	if (setup->zone != NULL)
+		dns_zone_free(setup->zone);
+	setup->suffixes = NULL;
+	setup->zone = NULL;
+}

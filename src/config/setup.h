@@ -1,0 +1,26 @@
+/* Setup: the configuration turned into what the checks take: files read, lists
+ * loaded. Made once at start; shared by all threads, never changed. */
+#ifndef CONFIG_SETUP_H
+#define CONFIG_SETUP_H
+
+#include "config/config.h"
+#include "dns/zone.h"
+#include "verdict/checks.h"
+
+struct setup {
+	const struct config *config;
+	struct checks_options checks;
+	struct suffix_list *suffixes; /* NULL with treewalk */
+	struct dns_zone *zone;        /* NULL: DNS is asked */
+};
+
+/* CONFIG must outlive it. False: *ret_problem, and nothing to free. */
+bool setup_make(const struct config *config, struct setup *ret_setup,
+    struct problem *ret_problem) MUST_USE;
+void setup_clear(struct setup *setup);
+
+/* A zone text from a file, as --zone and ZoneFile name it. */
+struct dns_zone *setup_read_zone(
+    const char *path, struct problem *ret_problem) MUST_USE;
+
+#endif
