@@ -41,7 +41,8 @@ struct dns_question {
 
 struct dns_record {
 	struct text text;    /* TXT: its strings joined with nothing between;
-				MX, NS, PTR, CNAME: the name, lower case */
+				MX, NS, PTR, CNAME: the name, lower case,
+				"" for the root (RFC 7505); others: the bytes */
 	struct ip ip;        /* A, AAAA */
 	uint16_t preference; /* MX */
 };
@@ -52,6 +53,7 @@ struct dns_answer {
 	bool authentic; /* the resolver set AD: it validated DNSSEC */
 	size_t count;   /* records; 0 unless DNS_FOUND */
 	const struct dns_record *records;
+	struct dns_owner *owner; /* counts and frees it; NULL: nobody does */
 };
 
 /* The most records an answer may hold; more of them is DNS_FAILED. */
@@ -77,7 +79,7 @@ extern const struct dns_answer dns_answer_failed;
  * made of ANSWER, running it only the first time. The value lives in the
  * answer's arena as long as the answer; arena_defer frees what a library
  * allocated. NULL from the parser (no memory) is returned and not kept. For
- * an answer without its own arena (dns_answer_failed, one made by hand in a
+ * an answer without its own arena, or with a full one (dns_answer_failed, one made by hand in a
  * test) the value is made in ARENA each time. */
 typedef const void *dns_parser(
     struct arena *arena, const struct dns_answer *answer);

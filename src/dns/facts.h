@@ -33,8 +33,8 @@ enum dns_share {
 	DNS_SHARE_ARC,    /* 48 */
 };
 
-/* In ARENA, which must outlive it; dns_facts_clear must be called, since the
- * answers are counted (arena_defer is used, so arena_free does it). */
+/* In ARENA, which frees it: arena_free also gives back the answers, which are
+ * counted (arena_defer). When ARENA has failed, whatever is new has failed. */
 struct dns_facts *dns_facts_new(struct arena *arena) MUST_USE;
 
 /* --- the check's side --- */

@@ -23,7 +23,7 @@ bool dns_name_is_ldh(struct text name);
 
 /* One trailing dot off, ASCII letters to lower case, U-labels (RFC 5890, UTF-8)
  * to A-labels. False: not valid, or no conversion. libidn2 is asked only when
- * there is a byte above 0x7E. */
+ * there is a byte outside ASCII. */
 bool dns_name_read(
     struct arena *arena, struct text text, struct text *ret_name) MUST_USE;
 
@@ -34,7 +34,7 @@ struct text dns_name_parent(struct text name);
 struct text dns_name_tail(struct text name, size_t count);
 /* Case-insensitive (RFC 4343). */
 bool dns_name_equal(struct text a, struct text b);
-/* Is NAME equal to ANCESTOR or below it? */
+/* Is NAME equal to ANCESTOR or below it? Nothing is below "". */
 bool dns_name_is_at_or_below(struct text name, struct text ancestor);
 
 #endif

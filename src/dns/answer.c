@@ -1,0 +1,201 @@
+#include "dns/answer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TTL_MAX = 24 * 60 * 60, RECORDS_FIRST = 4 };
+
+struct parsed {
+	struct parsed *next;
+	dns_parser *parser;
+	const void *value;
+};
+
+/* All of it, and the answer too, is in the arena. */
+struct dns_owner {
+	struct arena *arena;
+	size_t references;
+	struct dns_record *records; /* what the answer shows as const */
+	size_t room;
+	struct parsed *parsed;
+};
+
+const struct dns_answer dns_answer_failed = {.status = DNS_FAILED};
+
+static const struct {
+	enum dns_type type;
+	const char *name;
+} types[] = {
+    {DNS_A, "A"},
+    {DNS_NS, "NS"},
+    {DNS_CNAME, "CNAME"},
+    {DNS_SOA, "SOA"},
+    {DNS_PTR, "PTR"},
+    {DNS_MX, "MX"},
+    {DNS_TXT, "TXT"},
+    {DNS_AAAA, "AAAA"},
+};
+
+static const char *const status_words[] = {
+    [DNS_UNKNOWN] = "unknown",
+    [DNS_FOUND] = "found",
+    [DNS_NODATA] = "no data",
+    [DNS_NXDOMAIN] = "no such name",
+    [DNS_FAILED] = "failed",
+};
+const struct names dns_status_names = NAMES(status_words);
+
+const char *
+dns_type_name(enum dns_type type)
+{
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (types[i].type == type)
+			return types[i].name;
+	}
+	return "?";
+}
+
+bool
+dns_type_find(struct text word, enum dns_type *ret_type)
+{
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (text_equal_nocase(word, text_from_cstr(types[i].name))) {
+			*ret_type = types[i].type;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct dns_answer *
+dns_answer_new(enum dns_status status, uint32_t ttl)
+{
+	struct arena *arena = arena_new(DNS_ANSWER_BYTES_MAX);
+
+	if (arena == NULL)
+		return NULL;
+	struct dns_owner *owner = arena_alloc(arena, sizeof *owner);
+	struct dns_answer *answer = arena_alloc(arena, sizeof *answer);
+	if (owner == NULL || answer == NULL) {
+		arena_free(arena);
+		return NULL;
+	}
+	*owner = (struct dns_owner){.arena = arena, .references = 1};
+	*answer = (struct dns_answer){.status = status, .owner = owner};
+	answer->ttl = ttl < TTL_MAX ? ttl : TTL_MAX;
+	return answer;
+}
+
+static bool
+ensure_room(struct dns_owner *owner, size_t count)
+{
+	if (count < owner->room)
+		return true;
+	size_t room = owner->room == 0 ? RECORDS_FIRST : owner->room * 2;
+	struct dns_record *records =
+	    arena_array(owner->arena, room, sizeof *records);
+	if (records == NULL)
+		return false;
+	if (count > 0)
+		memcpy(records, owner->records, count * sizeof *records);
+	owner->records = records;
+	owner->room = room;
+	return true;
+}
+
+bool
+dns_answer_add(struct dns_answer *answer, const struct dns_record *record)
+{
+	struct dns_owner *owner = answer->owner;
+
+	assert(answer->status == DNS_FOUND);
+	if (answer->count >= DNS_RECORDS_MAX ||
+	    !ensure_room(owner, answer->count))
+		return false;
+	struct dns_record *added = &owner->records[answer->count];
+	*added = *record;
+	added->text = arena_copy(owner->arena, record->text);
+	if (arena_failed(owner->arena))
+		return false;
+	answer->records = owner->records;
+	answer->count++;
+	return true;
+}
+
+static int
+compare_records(const void *one, const void *other)
+{
+	const struct dns_record *a = one;
+	const struct dns_record *b = other;
+
+	if (a->preference != b->preference)
+		return a->preference < b->preference ? -1 : 1;
+	int order = text_compare(a->text, b->text);
+	if (order != 0)
+		return order;
+	if (a->ip.version != b->ip.version)
+		return a->ip.version < b->ip.version ? -1 : 1;
+	return memcmp(a->ip.byte, b->ip.byte, sizeof a->ip.byte);
+}
+
+void
+dns_answer_sort(struct dns_answer *answer)
+{
+	if (answer->count > 1)
+		qsort(answer->owner->records, answer->count,
+		    sizeof *answer->owner->records, compare_records);
+}
+
+const struct dns_answer *
+dns_answer_ref(const struct dns_answer *answer)
+{
+	if (answer->owner != NULL)
+		answer->owner->references++;
+	return answer;
+}
+
+void
+dns_answer_unref(const struct dns_answer *answer)
+{
+	if (answer == NULL || answer->owner == NULL)
+		return;
+	assert(answer->owner->references > 0);
+	if (--answer->owner->references == 0)
+		arena_free(answer->owner->arena);
+}
+
+static bool
+keep_parsed(struct dns_owner *owner, dns_parser *parser, const void *value)
+{
+	struct parsed *parsed = arena_alloc(owner->arena, sizeof *parsed);
+
+	if (parsed == NULL)
+		return false;
+	*parsed = (struct parsed){owner->parsed, parser, value};
+	owner->parsed = parsed;
+	return true;
+}
+
+const void *
+dns_answer_parsed(
+    const struct dns_answer *answer, dns_parser *parser, struct arena *arena)
+{
+	struct dns_owner *owner = answer->owner;
+
+	if (owner == NULL)
+		return parser(arena, answer);
+	for (struct parsed *p = owner->parsed; p != NULL; p = p->next) {
+		if (p->parser == parser)
+			return p->value;
+	}
+	/* A verdict must not depend on what was parsed before it, so when the
+	 * answer's arena is full the message's is used. */
+	if (arena_failed(owner->arena))
+		return parser(arena, answer);
+	const void *value = parser(owner->arena, answer);
+	if (arena_failed(owner->arena) ||
+	    (value != NULL && !keep_parsed(owner, parser, value)))
+		return parser(arena, answer);
+	return value;
+}
