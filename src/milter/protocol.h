@@ -73,6 +73,8 @@ enum {
 	MILTER_NO_REPLY_END_OF_HEADER = 0x40000,
 	MILTER_NO_REPLY_BODY = 0x80000,
 	MILTER_LEADING_SPACE = 0x100000,
+	MILTER_FRAMES_256K = 0x10000000, /* body chunks up to this size */
+	MILTER_FRAMES_1M = 0x20000000,
 };
 
 struct milter_frame {
