@@ -15,20 +15,23 @@
  *	authres_property(&b, "header", "d", domain);
  *	authres_end(&b);
  *
- * gives 'mx.example.org; dkim=pass header.d=example.com'. Methods stand on
- * their own folded lines (CR LF TAB). */
+ * gives 'mx.example.org; dkim=pass header.d=example.com', but each method on a
+ * folded line of its own (CR LF TAB instead of the SP). */
 struct authres {
 	struct build *build;
 	size_t methods;
 };
 
-/* JOB: "id/job" when not empty (AuthservIDWithJobID). */
+enum { AUTHRES_VALUE_MAX = 512 };
+
+/* JOB: "id/job" when not empty (AuthservIDWithJobID) and both are tokens. */
 void authres_begin(struct authres *authres, struct build *build, struct text id,
     struct text job);
-/* REASON: reason="…" when not empty. */
+/* REASON: reason="…" when not empty, cut to AUTHRES_VALUE_MAX. */
 void authres_method(struct authres *authres, const char *method,
     const char *result, struct text reason);
-/* Omitted when VALUE is empty. Bytes outside 0x20-0x7E become '?'. */
+/* Omitted when VALUE is empty, or longer than AUTHRES_VALUE_MAX: a part of a
+ * name would be another name. Bytes outside 0x20-0x7E become '?'. */
 void authres_property(struct authres *authres, const char *type,
     const char *name, struct text value);
 /* "none" when no method was added. */

@@ -25,7 +25,8 @@ enum { MAIL_HEADER_MAX = 1024 * 1024 };
 
 /* Adds a field as a milter hands it over: LF alone in VALUE becomes CR LF.
  * With LEADING_SPACE the value has the white space after the colon (RFC 6376
- * needs it), without it one SP is put there. Copied to ARENA. */
+ * needs it), without it one SP is put there. Copied to ARENA. False: no memory;
+ * a field for which there is no room is true, and is_too_long. */
 bool mail_header_add(struct mail_header *header, struct arena *arena,
     struct text name, struct text value, bool leading_space) MUST_USE;
 /* Adds a field in raw form, with CR LF folding, no final CR LF; copied. False

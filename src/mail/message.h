@@ -1,7 +1,11 @@
 /* Message: a fold that takes a message file in pieces of any size and gives
  * its header fields and its body. Line ends may be LF or CR LF; both come out
- * as CR LF, since that is what was signed. The body goes to a callback piece
- * by piece and is never held. */
+ * as CR LF, since that is what was signed; a CR alone is data. The body goes to
+ * a callback piece by piece and is never held.
+ *
+ * The header ends at the first empty line, or, as MTAs do it, right before the
+ * first line that is neither a field (RFC 5322 ftext and a colon) nor begins
+ * with white space: that line belongs to the body. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -21,8 +25,9 @@ struct mail_message_sink {
 struct mail_message *mail_message_new(
     struct arena *arena, const struct mail_message_sink *sink) MUST_USE;
 void mail_message_feed(struct mail_message *message, struct text piece);
-/* False: this is no message: empty, or its first line is no header field. An
- * mbox "From " line at the very beginning is skipped. */
+/* False: this is no message (empty, or its first line is no header field), or
+ * there was no memory. Then the body was never given, and the header only if
+ * it had ended. An mbox "From " line at the very beginning is skipped. */
 bool mail_message_finish(struct mail_message *message) MUST_USE;
 
 #endif

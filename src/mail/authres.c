@@ -1,0 +1,174 @@
+#include "mail/authres.h"
+
+#include "base/build.h"
+#include "mail/token.h"
+
+/* token = 1*<any CHAR except SPACE, CTLs, or tspecials> (RFC 2045 5.1) */
+static bool
+is_token(int byte)
+{
+	static const struct text tspecials = {"()<>@,;:\\\"/[]?=", 15};
+
+	return is_printable(byte) && !text_has(tspecials, (char)byte);
+}
+
+static bool
+is_domain(int byte)
+{
+	return is_alnum(byte) || byte == '-' || byte == '_' || byte == '.';
+}
+
+static bool
+is_all(struct text text, bool (*kind)(int byte))
+{
+	struct scan scan = scan_text(text);
+
+	return scan_while(&scan, kind).len > 0 && scan_at_end(&scan);
+}
+
+/* pvalue = value / [[local-part] "@"] domain-name (RFC 8601 2.2); a local part
+ * that is no token is quoted together with its domain. */
+static bool
+is_plain(struct text value)
+{
+	size_t at = text_find(value, '@');
+
+	if (at == value.len)
+		return is_all(value, is_token);
+	return is_all(text_slice(value, 0, at), is_token) &&
+	       is_all(text_slice(value, at + 1, value.len), is_domain);
+}
+
+/* Nothing gets out: no quote and no backslash without a backslash before it,
+ * no line end and no byte that is not printable. */
+static void
+write_quoted(struct build *build, struct text value)
+{
+	build_byte(build, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		char byte = value.ptr[i];
+		if (byte == '"' || byte == '\\')
+			build_byte(build, '\\');
+		bool is_clean = is_printable(byte) || byte == ' ';
+		build_byte(build, is_clean ? byte : '?');
+	}
+	build_byte(build, '"');
+}
+
+void
+authres_write_value(struct build *build, struct text value)
+{
+	if (is_plain(value))
+		build_text(build, value);
+	else
+		write_quoted(build, value);
+}
+
+/* "/" is no token byte, but id/job has always been written without quotes, and
+ * those who look for it expect that. */
+void
+authres_begin(struct authres *authres, struct build *build, struct text id,
+    struct text job)
+{
+	*authres = (struct authres){.build = build};
+	authres_write_value(build, id);
+	if (is_all(id, is_token) && is_all(job, is_token)) {
+		build_byte(build, '/');
+		build_text(build, job);
+	}
+}
+
+void
+authres_method(struct authres *authres, const char *method, const char *result,
+    struct text reason)
+{
+	struct build *build = authres->build;
+
+	authres->methods++;
+	build_text(build, TEXT(";\r\n\t"));
+	build_cstr(build, method);
+	build_byte(build, '=');
+	build_cstr(build, result);
+	if (reason.len == 0)
+		return;
+	build_text(build, TEXT(" reason="));
+	write_quoted(build, text_slice(reason, 0, AUTHRES_VALUE_MAX));
+}
+
+void
+authres_property(struct authres *authres, const char *type, const char *name,
+    struct text value)
+{
+	struct build *build = authres->build;
+
+	if (value.len == 0 || value.len > AUTHRES_VALUE_MAX)
+		return;
+	build_byte(build, ' ');
+	build_cstr(build, type);
+	build_byte(build, '.');
+	build_cstr(build, name);
+	build_byte(build, '=');
+	authres_write_value(build, value);
+}
+
+void
+authres_end(struct authres *authres)
+{
+	if (authres->methods == 0)
+		build_text(authres->build, TEXT("; none"));
+}
+
+/* As a token, and "/" for id/job, and UTF-8 for internationalised mail. */
+static bool
+is_id(int byte)
+{
+	return is_token(byte) || byte == '/' || byte >= 0x80;
+}
+
+/* value = token / quoted-string */
+static bool
+take_id(struct arena *arena, struct scan *scan, struct text *ret_id)
+{
+	size_t from = scan->at;
+
+	if (token_take_quoted(scan)) {
+		*ret_id = token_unquote(arena, scan_since(scan, from));
+		return !arena_failed(arena);
+	}
+	*ret_id = scan_while(scan, is_id);
+	return ret_id->len > 0;
+}
+
+/* [CFWS] authserv-id [CFWS authres-version] ([CFWS] ";" / end)
+ * What else stands behind the id says that it is none: "spf=pass (…". */
+bool
+authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
+{
+	struct scan scan = scan_text(value);
+	struct text id;
+
+	if (!token_skip_cfws(&scan) || !take_id(arena, &scan, &id))
+		return false;
+	if (!token_skip_cfws(&scan))
+		return false;
+	if (scan_while(&scan, is_digit).len > 0 && !token_skip_cfws(&scan))
+		return false;
+	if (!scan_at_end(&scan) && !scan_byte(&scan, ';'))
+		return false;
+	*ret_id = id;
+	return true;
+}
+
+bool
+authres_claims(struct arena *arena, struct text value, struct text our_id)
+{
+	struct text id;
+
+	if (!authres_read_id(arena, value, &id))
+		return true;
+	struct text host = text_slice(id, 0, text_find(id, '/'));
+	if (text_ends_nocase(host, TEXT(".")))
+		host.len--; /* the same host */
+	return text_equal_nocase(text_trim(id), our_id) ||
+	       text_equal_nocase(text_trim(host), our_id);
+}

@@ -1,0 +1,156 @@
+#include "mail/header.h"
+
+#include <string.h>
+
+/* name: the bytes before the first colon, wherever they came from, so that a
+ * field is always what a reader of its raw bytes takes it for. */
+static struct mail_field
+split_field(struct text raw)
+{
+	size_t colon = text_find(raw, ':');
+	struct mail_field field = {
+	    .raw = raw,
+	    .name = text_slice(raw, 0, colon),
+	    .value = text_slice(raw, colon + 1, raw.len),
+	};
+
+	while (field.name.len > 0 && is_wsp(field.name.ptr[field.name.len - 1]))
+		field.name.len--;
+	return field;
+}
+
+/* Counts LEN bytes of a field and its line end, if there is room for them. */
+static bool
+has_room(struct mail_header *header, size_t len)
+{
+	size_t left = MAIL_HEADER_MAX - header->bytes;
+
+	if (header->is_too_long || left < 2 || len > left - 2) {
+		header->is_too_long = true;
+		return false;
+	}
+	header->bytes += len + 2;
+	return true;
+}
+
+/* RAW is in ARENA already. */
+static bool
+append(struct mail_header *header, struct arena *arena, struct text raw)
+{
+	struct mail_field *field = vec_push(arena, &header->fields);
+
+	if (field == NULL)
+		return false;
+	*field = split_field(raw);
+	return true;
+}
+
+static bool
+is_bare_lf(struct text text, size_t at)
+{
+	return text.ptr[at] == '\n' && (at == 0 || text.ptr[at - 1] != '\r');
+}
+
+static size_t
+count_bare_lf(struct text text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += is_bare_lf(text, i);
+	return count;
+}
+
+static char *
+put_text(char *at, struct text text)
+{
+	if (text.len > 0)
+		memcpy(at, text.ptr, text.len);
+	return at + text.len;
+}
+
+static void
+put_value(char *at, struct text value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (is_bare_lf(value, i))
+			*at++ = '\r';
+		*at++ = value.ptr[i];
+	}
+}
+
+bool
+mail_header_add(struct mail_header *header, struct arena *arena,
+    struct text name, struct text value, bool leading_space)
+{
+	struct text colon = leading_space ? TEXT(":") : TEXT(": ");
+	size_t len = name.len + colon.len + value.len + count_bare_lf(value);
+
+	if (!has_room(header, len))
+		return true;
+	char *raw = arena_alloc(arena, len);
+	if (raw == NULL)
+		return false;
+	put_value(put_text(put_text(raw, name), colon), value);
+	return append(header, arena, (struct text){raw, len});
+}
+
+bool
+mail_header_add_raw(
+    struct mail_header *header, struct arena *arena, struct text raw)
+{
+	if (!text_has(raw, ':') || split_field(raw).name.len == 0)
+		return false;
+	if (!has_room(header, raw.len))
+		return true;
+	struct text copy = arena_copy(arena, raw);
+	return !arena_failed(arena) && append(header, arena, copy);
+}
+
+const struct mail_field *
+mail_header_find(
+    const struct mail_header *header, struct text name, size_t from)
+{
+	for (size_t i = from; i < header->fields.count; i++) {
+		const struct mail_field *field = &header->fields.at[i];
+		if (text_equal_nocase(field->name, name))
+			return field;
+	}
+	return NULL;
+}
+
+size_t
+mail_header_count(const struct mail_header *header, struct text name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < header->fields.count; i++)
+		count += text_equal_nocase(header->fields.at[i].name, name);
+	return count;
+}
+
+static bool
+is_fold(struct text text, size_t at)
+{
+	return text.len - at >= 3 && text.ptr[at] == '\r' &&
+	       text.ptr[at + 1] == '\n' && is_wsp(text.ptr[at + 2]);
+}
+
+struct text
+mail_unfold(struct arena *arena, struct text value)
+{
+	value = text_trim(value);
+	if (!text_has(value, '\n'))
+		return value;
+	char *bytes = arena_alloc(arena, value.len);
+	size_t len = 0;
+	if (bytes == NULL)
+		return TEXT("");
+	for (size_t i = 0; i < value.len; i++) {
+		if (is_fold(value, i))
+			i++;
+		else
+			bytes[len++] = value.ptr[i];
+	}
+	return (struct text){bytes, len};
+}
