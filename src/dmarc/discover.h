@@ -22,7 +22,10 @@ enum dmarc_discovery_status {
 	DMARC_DISCOVERY_FOUND,    /* a usable record */
 	DMARC_DISCOVERY_AS_NONE,  /* an unusable one with rua: acts as p=none */
 	DMARC_DISCOVERY_UNUSABLE, /* an unusable one: permerror */
-	DMARC_DISCOVERY_TEMPERROR, /* DNS failed where the answer mattered */
+	/* DNS failed where the answer mattered. Without a record the policy is
+	 * not known at all; with one, a name's existence is not (np): REQUESTED
+	 * is then the least that the owner may ask. */
+	DMARC_DISCOVERY_TEMPERROR,
 };
 
 struct dmarc_discovery {
@@ -30,10 +33,13 @@ struct dmarc_discovery {
 	const struct dmarc_record *record; /* the chosen one; NULL if none */
 	struct text policy_domain;         /* where it was found */
 	struct text organizational_domain; /* of the Author Domain */
-	enum dmarc_policy requested;       /* p, sp or np as it applies to this
+	/* DNS failed above a record of the Author Domain itself: the policy is
+	 * sure, the Organizational Domain is this name or one below it. */
+	bool organizational_failed;
+	enum dmarc_policy requested; /* p, sp or np as it applies to this
 					author, before t=y: NONE … REJECT */
-	const char *requested_by;          /* "p", "sp" or "np" */
-	bool is_psd_policy; /* from a psd=y record above the org */
+	const char *requested_by;    /* "p", "sp" or "np" */
+	bool is_psd_policy;          /* from a psd=y record above the org */
 };
 
 /* One name of a tree walk, for dmarc lookup. */
@@ -55,7 +61,7 @@ struct dmarc_walk {
 /* RFC 9989 4.10 from DOMAIN upwards. To be called within a pass. */
 void dmarc_walk(struct text domain, struct dns_facts *facts,
     struct arena *arena, struct dmarc_walk *ret_walk);
-/* RFC 9989 4.10.2. A part of DOMAIN. */
+/* RFC 9989 4.10.2. A part of DOMAIN. Means nothing when the walk failed. */
 struct text dmarc_walk_organizational_domain(
     const struct dmarc_walk *walk, struct text domain);
 
@@ -65,8 +71,8 @@ bool dmarc_discover(struct text author, const struct dmarc_options *options,
     struct dns_facts *facts, struct arena *arena, struct trace *trace,
     struct dmarc_discovery *ret_discovery) MUST_USE;
 
-/* The Organizational Domain of any domain by the configured method, within the
- * caller's pass. False: DNS failed on the way. */
+/* The Organizational Domain of any domain by the configured method, a part of
+ * DOMAIN, within the caller's pass. False: DNS failed on the way. */
 bool dmarc_organizational_domain(struct text domain,
     const struct dmarc_options *options, struct dns_facts *facts,
     struct arena *arena, struct text *ret_domain);

@@ -18,17 +18,19 @@ extern const struct names dmarc_policy_names; /* "absent", "none", … */
 enum dmarc_psd { DMARC_PSD_UNKNOWN, DMARC_PSD_YES, DMARC_PSD_NO };
 
 struct dmarc_record {
-	struct text text; /* as published */
+	struct text text; /* as published; all texts here are parts of it */
 	enum dmarc_policy p;
 	enum dmarc_policy sp;
 	enum dmarc_policy np;
 	bool strict_dkim; /* adkim=s */
 	bool strict_spf;  /* aspf=s */
 	enum dmarc_psd psd;
-	bool testing;         /* t=y */
-	unsigned pct;         /* RFC 7489 only; 100 when absent or wrong */
-	struct text fo;       /* as published when valid, else "0" */
-	VEC(struct text) rua; /* URIs in order, trimmed, not checked */
+	bool testing;   /* t=y */
+	unsigned pct;   /* RFC 7489 only; 100 when absent or wrong */
+	struct text fo; /* as published when valid, else "0" */
+	/* URIs in order, syntactically valid (RFC 3986), "!10m" taken off; what
+	 * else a destination needs is the report's to check. */
+	VEC(struct text) rua;
 	VEC(struct text) ruf;
 	VEC(struct text) warnings; /* for people: removed tags, bad values */
 };
