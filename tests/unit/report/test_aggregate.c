@@ -1,0 +1,425 @@
+/* A golden report that a person can read, and reports out of hostile texts,
+ * all of them looked at by xmllint with RFC 9990's schema. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "exact.h"
+#include "report/aggregate.h"
+#include "report/xml.h"
+#include "vectors.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GOLDEN "tests/unit/report/golden.xml"
+#define SCHEMA "../rfc/dmarc-2.0.xsd"
+
+enum { ARENA_MAX = 4 * 1024 * 1024, XML_MAX = 4 * 1024 * 1024 };
+
+/* --- values --- */
+
+static const struct report_metadata metadata = {
+    .org_name = {"Receiver & Sons", 15},
+    .email = {"dmarc@receiver.example", 22},
+    .extra_contact_info = {"https://receiver.example/dmarc", 30},
+    .report_id = {"0123456789abcdef0123456789abcdef", 32},
+    .begin = 1795305600,
+    .end = 1795391999,
+    .generator = {"dmarcd", 6},
+};
+
+static const struct report_policy policy = {
+    .domain = {"example.com", 11},
+    .p = {"quarantine", 10},
+    .sp = {"none", 4},
+    .np = {"reject", 6},
+    .adkim = {"r", 1},
+    .aspf = {"s", 1},
+    .fo = {"0", 1},
+    .testing = {"n", 1},
+    .discovery_method = {"treewalk", 8},
+};
+
+static struct report_dkim passing[] = {
+    {{"example.com", 11}, {"s1", 2}, {"pass", 4}}};
+static struct report_dkim mixed[] = {
+    {{"list.example", 12}, {"", 0}, {"fail", 4}},
+    {{"example.com", 11}, {"s1", 2}, {"PASS", 4}},
+    {{"old.example", 11}, {"s2", 2}, {"hardfail", 8}},
+    {{"odd.example", 11}, {"s3", 2}, {"excellent", 9}},
+    {{"", 0}, {"", 0}, {"", 0}},
+};
+static struct report_reason overrides[] = {
+    {{"mailing_list", 12}, {"List-Id <dev.list.example>", 26}},
+    {{"sampled_out", 11}, {"", 0}},
+    {{"local_policy", 12}, {"", 0}},
+};
+
+static const struct report_row rows[] = {
+    {
+	.source_ip = {"192.0.2.1", 9},
+	.count = 1234567,
+	.disposition = {"pass", 4},
+	.dkim_aligned = true,
+	.header_from = {"example.com", 11},
+	.envelope_from = {"bounce.example.com", 18},
+	.has_envelope_from = true,
+	.dkim = {passing, 1, 1},
+	.spf_domain = {"bounce.example.com", 18},
+	.spf_result = {"softfail", 8},
+    },
+    {
+	.source_ip = {"2001:db8::1", 11},
+	.count = 2,
+	.disposition = {"exploded", 8},
+	.reasons = {overrides, 3, 3},
+	.header_from = {"news.example.com", 16},
+	.has_envelope_from = true,
+	.dkim = {mixed, 5, 5},
+	.spf_domain = {"", 0},
+	.spf_result = {"unknown", 7},
+    },
+    {
+	.source_ip = {"203.0.113.9", 11},
+	.count = 1,
+	.disposition = {"none", 4},
+	.header_from = {"example.com", 11},
+    },
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void
+write_report(struct build *build, const struct report_metadata *about,
+    const struct report_policy *published, const struct report_row *row,
+    size_t count)
+{
+	aggregate_begin(build, about, published);
+	for (size_t i = 0; i < count; i++)
+		aggregate_row(build, &row[i]);
+	aggregate_end(build);
+	assert_false(build_failed(build));
+}
+
+/* --- xmllint --- */
+
+/* Its exit code; 127: it is not there. */
+static int
+run_xmllint(const char *schema, const char *path, bool quiet)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+		(void)dup2(null, STDOUT_FILENO);
+		if (quiet)
+			(void)dup2(null, STDERR_FILENO);
+		(void)execlp("xmllint", "xmllint", "--noout", "--nonet",
+		    "--schema", schema, path, (char *)NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* The schema's path; skips the test without it. */
+static const char *
+schema_or_skip(struct arena *arena)
+{
+	const char *schema = vectors_path(arena, SCHEMA);
+
+	if (schema == NULL) {
+		print_message("no dmarc-2.0.xsd: it is appendix A of RFC 9990,"
+			      " to be put into ../shared/rfc\n");
+		skip();
+	}
+	return schema;
+}
+
+static bool
+is_valid(const char *name, const char *schema, struct text xml)
+{
+	char path[] = "/tmp/test_aggregate.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, xml.ptr, xml.len), (ssize_t)xml.len);
+	(void)close(fd);
+	int code = run_xmllint(schema, path, true);
+	if (code != 0)
+		(void)run_xmllint(schema, path, false);
+	(void)unlink(path);
+	if (code == 127) {
+		print_message("no xmllint: Debian has it in libxml2-utils\n");
+		skip();
+	}
+	if (code != 0)
+		print_error("%s: xmllint says %d\n" TEXT_FMT "\n", name, code,
+		    TEXT_ARG(xml));
+	return code == 0;
+}
+
+/* --- tests --- */
+
+static void
+test_golden(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text golden = vectors_read(arena, GOLDEN);
+	struct build build;
+
+	(void)state;
+	build_init(&build, XML_MAX);
+	write_report(&build, &metadata, &policy, rows, ROWS);
+	if (!text_equal(build_view(&build), golden)) {
+		(void)fwrite(build.ptr, 1, build.len, stderr);
+		print_error("this is not " GOLDEN "\n");
+		fail();
+	}
+	build_free(&build);
+	arena_free(arena);
+}
+
+static void
+test_schema(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	const char *schema = schema_or_skip(arena);
+	struct build build;
+
+	(void)state;
+	/* xmllint does find what is wrong. */
+	assert_int_not_equal(run_xmllint(schema, "/dev/null", true), 0);
+	build_init(&build, XML_MAX);
+	write_report(&build, &metadata, &policy, rows, ROWS);
+	assert_true(is_valid("golden", schema, build_view(&build)));
+	build_free(&build);
+	arena_free(arena);
+}
+
+static const struct text hostile[] = {
+    {"", 0},
+    {"]]></feedback><!--", 18},
+    {"</org_name><record>", 19},
+    {"&#x41;&amp;&xxe;", 16},
+    {"\0\x01\x1F\x7F", 4},
+    {"a\r\nb\tc", 6},
+    {"\xFF\xFE\xC0\x80\xED\xA0\x80", 7},
+    {"\xF4\x90\x80\x80\xF8\x88\x80\x80\x80", 9},
+    {"\xEF\xBF\xBE\xEF\xBF\xBF", 6},
+    {"\xC2\x80\xC2\x9B\x1B[31m", 9},
+    {"\xC3\xBC\xE2\x82\xAC\xF0\x9F\x93\xA7", 9},
+    {"\xE2\x82", 2},
+    {"<?xml version=\"1.0\"?><!DOCTYPE a>", 33},
+    {"' onload=\"", 10},
+};
+
+/* TEXT everywhere. */
+static void
+write_hostile(struct build *build, struct text text)
+{
+	struct report_metadata about = {
+	    text, text, text, text, INT64_MIN, INT64_MAX, text, text};
+	struct report_policy published = {
+	    text, text, text, text, text, text, text, text, text};
+	struct report_dkim dkim = {text, text, text};
+	struct report_reason reason = {text, text};
+	struct report_row row = {.source_ip = text,
+	    .count = INT64_MAX,
+	    .disposition = text,
+	    .reasons = {&reason, 1, 1},
+	    .header_from = text,
+	    .envelope_from = text,
+	    .has_envelope_from = true,
+	    .dkim = {&dkim, 1, 1},
+	    .spf_domain = text,
+	    .spf_result = text};
+
+	write_report(build, &about, &published, &row, 1);
+}
+
+static void
+test_hostile(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	const char *schema = schema_or_skip(arena);
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+		struct text text = exact(hostile[i]);
+		struct build build;
+		char name[32];
+		(void)snprintf(name, sizeof name, "hostile %zu", i);
+		build_init(&build, XML_MAX);
+		write_hostile(&build, text);
+		failures += !is_valid(name, schema, build_view(&build));
+		build_free(&build);
+		exact_free(text);
+	}
+	assert_int_equal(failures, 0);
+	arena_free(arena);
+}
+
+static const struct {
+	const char *name;
+	struct text text;
+	const char *expected;
+} text_rows[] = {
+    {"plain", {"abc 1", 5}, "abc 1"},
+    {"markup", {"<a b='c' d=\"e\">&", 16},
+	"&lt;a b=&apos;c&apos; d=&quot;e&quot;&gt;&amp;"},
+    {"line ends", {"\t\r\n", 3}, "&#9;&#13;&#10;"},
+    {"controls", {"\0\x01\x0B\x1F\x7F", 5},
+	"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD&#127;"},
+    {"C1 controls", {"\xC2\x80\xC2\x9F\xC2\xA0", 6}, "&#128;&#159;\xC2\xA0"},
+    {"UTF-8 of 2, 3, 4", {"\xC3\xBC\xE2\x82\xAC\xF0\x9F\x93\xA7", 9},
+	"\xC3\xBC\xE2\x82\xAC\xF0\x9F\x93\xA7"},
+    {"last of each length", {"\xDF\xBF\xEF\xBF\xBD\xF4\x8F\xBF\xBF", 9},
+	"\xDF\xBF\xEF\xBF\xBD\xF4\x8F\xBF\xBF"},
+    {"overlong", {"\xC0\xAF", 2}, "\xEF\xBF\xBD\xEF\xBF\xBD"},
+    {"overlong of 3", {"\xE0\x9F\xBF", 3},
+	"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+    {"surrogate", {"\xED\xA0\x80", 3}, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+    {"cut", {"\xE2\x82", 2}, "\xEF\xBF\xBD\xEF\xBF\xBD"},
+    {"cut by a letter", {"\xE2\x82x", 3}, "\xEF\xBF\xBD\xEF\xBF\xBDx"},
+    {"U+FFFF", {"\xEF\xBF\xBF", 3}, "\xEF\xBF\xBD"},
+};
+
+static void
+test_text(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text_rows / sizeof *text_rows; i++) {
+		struct text text = exact(text_rows[i].text);
+		struct build build;
+		build_init(&build, XML_MAX);
+		xml_text(&build, text);
+		if (!text_equal(build_view(&build),
+			text_from_cstr(text_rows[i].expected))) {
+			print_error("%s: " TEXT_FMT "\n", text_rows[i].name,
+			    TEXT_ARG(build_view(&build)));
+			failures++;
+		}
+		build_free(&build);
+		exact_free(text);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* RFC 9990 3.1.3: at most 100 signatures, the passing ones among them. */
+static void
+test_many_signatures(void **state)
+{
+	struct report_dkim dkim[300];
+	struct report_row row = rows[0];
+	struct build build;
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 299; i++)
+		dkim[i] = (struct report_dkim){
+		    TEXT("example.net"), TEXT("s"), TEXT("fail")};
+	dkim[299] = (struct report_dkim){
+	    TEXT("example.com"), TEXT("last"), TEXT("pass")};
+	row.dkim.at = dkim;
+	row.dkim.count = 300;
+	build_init(&build, XML_MAX);
+	aggregate_row(&build, &row);
+	struct text rest = build_view(&build);
+	assert_true(text_find_part(rest, TEXT(">last<")) < rest.len);
+	for (;; count++) {
+		size_t at = text_find_part(rest, TEXT("<selector>"));
+		if (at == rest.len)
+			break;
+		rest = text_slice(rest, at + 1, rest.len);
+	}
+	assert_int_equal(count, 100);
+	build_free(&build);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return report_row_compare(a, b);
+}
+
+/* Every field counts, and the order is one. */
+static void
+test_order(void **state)
+{
+	struct report_row shuffled[] = {rows[2], rows[0], rows[1], rows[0]};
+
+	(void)state;
+	shuffled[3].count = 3;
+	qsort(shuffled, 4, sizeof *shuffled, compare);
+	assert_int_equal(shuffled[0].count, 3);
+	assert_int_equal(report_row_compare(&shuffled[1], &rows[0]), 0);
+	assert_int_equal(report_row_compare(&shuffled[2], &rows[1]), 0);
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 0; j < 4; j++) {
+			int order =
+			    report_row_compare(&shuffled[i], &shuffled[j]);
+			assert_int_equal(
+			    (order > 0) - (order < 0), (i > j) - (i < j));
+		}
+	struct report_row other = rows[0];
+	other.spf_aligned = true;
+	assert_true(report_row_compare(&rows[0], &other) < 0);
+	other = rows[0];
+	other.has_envelope_from = false;
+	assert_true(report_row_compare(&other, &rows[0]) < 0);
+	struct report_dkim dkim = {
+	    TEXT("example.com"), TEXT("s2"), TEXT("pass")};
+	other = rows[0];
+	other.dkim.at = &dkim;
+	assert_true(report_row_compare(&rows[0], &other) < 0);
+	struct report_reason reason = {TEXT("other"), TEXT("")};
+	other = rows[0];
+	other.reasons.at = &reason;
+	other.reasons.count = 1;
+	assert_true(report_row_compare(&rows[0], &other) < 0);
+}
+
+static void
+test_no_memory(void **state)
+{
+	struct build build;
+
+	(void)state;
+	build_init(&build, 100);
+	aggregate_begin(&build, &metadata, &policy);
+	aggregate_row(&build, &rows[0]);
+	aggregate_end(&build);
+	assert_true(build_failed(&build));
+	build_free(&build);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_golden),
+	    cmocka_unit_test(test_schema),
+	    cmocka_unit_test(test_hostile),
+	    cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_many_signatures),
+	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests_name(
+	    "report aggregate", tests, NULL, NULL);
+}
