@@ -90,7 +90,8 @@ static struct fact *
 add_fact(struct dns_facts *facts, struct text name, enum dns_type type)
 {
 	struct text copy = arena_copy(facts->arena, name);
-	struct fact *fact = vec_push(facts->arena, &facts->facts);
+	struct fact *fact =
+	    copy.len == 0 ? NULL : vec_push(facts->arena, &facts->facts);
 
 	if (fact == NULL)
 		return NULL;
