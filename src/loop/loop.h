@@ -12,21 +12,24 @@
 struct loop;
 
 struct loop *loop_new(struct problem *ret_problem) MUST_USE;
-/* Everything that was opened on it must have been closed. */
+/* Everything that was opened on it must have been closed; streams that still
+ * send get their time here. NULL is allowed. */
 void loop_free(struct loop *loop);
 /* Until loop_stop, or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
 /* Waits for one event at most MILLISECONDS long, handles what is there. */
 void loop_step(struct loop *loop, unsigned milliseconds);
 void loop_stop(struct loop *loop);
-/* From any thread: ON_WAKE (loop_on_wake) is called in the loop's thread. */
+/* From any thread: ON_WAKE (loop_on_wake) is called in the loop's thread, once
+ * for one wake or several. Being wakeable alone does not keep it running. */
 void loop_on_wake(
     struct loop *loop, void (*on_wake)(void *context), void *context);
 void loop_wake(struct loop *loop);
 
 int64_t loop_now(const struct loop *loop); /* milliseconds, monotonic */
 
-/* Timers. ON_TIME is called once, or every EVERY milliseconds if not 0. */
+/* Timers. ON_TIME is called once, or every EVERY milliseconds if not 0. Each
+ * must be stopped, also one that has run. */
 struct loop_timer;
 struct loop_timer *loop_timer_start(struct loop *loop, unsigned after,
     unsigned every, void (*on_time)(void *context), void *context) MUST_USE;
@@ -66,6 +69,10 @@ struct loop_listener *loop_listener_start(struct loop *loop, int fd,
     void (*on_connection)(void *context, struct loop_stream *stream),
     void *context, struct problem *ret_problem) MUST_USE;
 void loop_listener_stop(struct loop_listener *listener);
+
+/* A stream of a connected socket, which it takes over and makes non-blocking.
+ * NULL: no memory; FD is closed then too. */
+struct loop_stream *loop_stream_open(struct loop *loop, int fd) MUST_USE;
 
 void loop_stream_read(
     struct loop_stream *stream, const struct loop_stream_events *events);

@@ -1,0 +1,263 @@
+#include "loop/address.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024, HOST_MAX = 255 };
+
+static const struct scheme {
+	struct text word;
+	int family;
+} schemes[] = {
+    {{"unix:", 5}, AF_UNIX},
+    {{"local:", 6}, AF_UNIX},
+    {{"inet:", 5}, AF_INET},
+    {{"inet6:", 6}, AF_INET6},
+};
+
+/* The family of ADDRESS, and what stands after the word for it. */
+static int
+split_scheme(struct text address, struct text *ret_rest)
+{
+	*ret_rest = address;
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (text_starts_nocase(address, schemes[i].word)) {
+			*ret_rest = text_slice(
+			    address, schemes[i].word.len, address.len);
+			return schemes[i].family;
+		}
+	return text_starts(address, TEXT("/")) ? AF_UNIX : AF_UNSPEC;
+}
+
+struct text
+address_path(struct text address)
+{
+	struct text rest;
+
+	return split_scheme(address, &rest) == AF_UNIX ? rest : TEXT("");
+}
+
+/* --- inet and inet6 --- */
+
+/* port [ "@" host ]; the host may stand in brackets. */
+static bool
+split_port(
+    struct text rest, char port[6], char host[HOST_MAX + 1], bool *ret_has_host)
+{
+	uint64_t number;
+	struct text digits = text_split(&rest, '@');
+
+	if (!text_to_number(digits, 65535, &number))
+		return false;
+	if (text_starts(rest, TEXT("[")) && rest.ptr[rest.len - 1] == ']')
+		rest = text_slice(rest, 1, rest.len - 1);
+	if (rest.len > HOST_MAX || text_has(rest, '\0'))
+		return false;
+	(void)snprintf(port, 6, "%u", (unsigned)number);
+	memcpy(host, rest.ptr, rest.len);
+	host[rest.len] = '\0';
+	*ret_has_host = rest.len > 0;
+	return true;
+}
+
+static bool
+find_host(struct text address, int flags, struct addrinfo **ret_found,
+    struct problem *ret_problem)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	struct text rest;
+	char port[6];
+	char host[HOST_MAX + 1];
+	bool has_host;
+
+	hints.ai_family = split_scheme(address, &rest);
+	if (hints.ai_family == AF_UNSPEC ||
+	    !split_port(rest, port, host, &has_host))
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "\"" TEXT_FMT "\" is not a socket: write unix:/path, "
+		    "inet:port@host or inet6:port@host",
+		    TEXT_ARG(address));
+	int error =
+	    getaddrinfo(has_host ? host : NULL, port, &hints, ret_found);
+	if (error != 0)
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "\"" TEXT_FMT "\": no such host: %s", TEXT_ARG(address),
+		    gai_strerror(error));
+	return true;
+}
+
+/* --- unix --- */
+
+static bool
+fill_path(
+    struct text path, struct sockaddr_un *ret_name, struct problem *ret_problem)
+{
+	*ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (path.len == 0 || path.len >= sizeof ret_name->sun_path ||
+	    text_has(path, '\0'))
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "\"" TEXT_FMT "\" is no path for a unix socket: it must "
+		    "have 1 to %zu bytes",
+		    TEXT_ARG(path), sizeof ret_name->sun_path - 1);
+	memcpy(ret_name->sun_path, path.ptr, path.len);
+	return true;
+}
+
+static bool
+is_answered(const struct sockaddr_un *name)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool is_refused =
+	    fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)name, sizeof *name) != 0 &&
+	    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return !is_refused;
+}
+
+/* Takes away what an earlier process left, and nothing else. */
+static bool
+remove_stale(const struct sockaddr_un *name, struct problem *ret_problem)
+{
+	struct stat status;
+
+	if (lstat(name->sun_path, &status) != 0)
+		return true;
+	if (!S_ISSOCK(status.st_mode))
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "%s exists and is not a socket: remove it or choose "
+		    "another path",
+		    name->sun_path);
+	if (is_answered(name))
+		return problem_set(ret_problem, PROBLEM_UNAVAILABLE,
+		    "%s is in use by a running process", name->sun_path);
+	if (unlink(name->sun_path) != 0)
+		return problem_set(ret_problem, PROBLEM_PERMISSION,
+		    "cannot remove the old socket %s: %s", name->sun_path,
+		    strerror(errno));
+	return true;
+}
+
+/* --- both --- */
+
+static int
+open_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+/* Closes FD, so that callers can return it. */
+static int
+give_up(
+    int fd, const char *what, struct text address, struct problem *ret_problem)
+{
+	enum problem_kind kind = errno == EACCES || errno == EPERM
+				     ? PROBLEM_PERMISSION
+				     : PROBLEM_UNAVAILABLE;
+
+	(void)problem_set(ret_problem, kind, "cannot %s " TEXT_FMT ": %s", what,
+	    TEXT_ARG(address), strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+static bool
+start_listening(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	       listen(fd, BACKLOG) == 0;
+}
+
+static int
+listen_unix(struct text address, unsigned mode, struct problem *ret_problem)
+{
+	struct sockaddr_un name;
+
+	if (!fill_path(address_path(address), &name, ret_problem) ||
+	    !remove_stale(&name, ret_problem))
+		return -1;
+	int fd = open_socket(AF_UNIX);
+	/* The mode is right before anybody can connect. */
+	if (fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&name, sizeof name) != 0 ||
+	    chmod(name.sun_path, (mode_t)mode) != 0 || !start_listening(fd))
+		return give_up(fd, "listen on", address, ret_problem);
+	return fd;
+}
+
+static bool
+bind_inet(int fd, const struct addrinfo *to)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (to->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	return bind(fd, to->ai_addr, to->ai_addrlen) == 0;
+}
+
+int
+address_listen(struct text address, unsigned mode, struct problem *ret_problem)
+{
+	struct addrinfo *found;
+
+	if (address_path(address).len > 0)
+		return listen_unix(address, mode, ret_problem);
+	if (!find_host(address, AI_PASSIVE, &found, ret_problem))
+		return -1;
+	int fd = open_socket(found->ai_family);
+	bool is_bound = fd >= 0 && bind_inet(fd, found);
+	freeaddrinfo(found);
+	if (!is_bound || !start_listening(fd))
+		return give_up(fd, "listen on", address, ret_problem);
+	return fd;
+}
+
+static int
+connect_unix(struct text address, struct problem *ret_problem)
+{
+	struct sockaddr_un name;
+
+	if (!fill_path(address_path(address), &name, ret_problem))
+		return -1;
+	int fd = open_socket(AF_UNIX);
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&name, sizeof name) != 0)
+		return give_up(fd, "connect to", address, ret_problem);
+	return fd;
+}
+
+int
+address_connect(struct text address, struct problem *ret_problem)
+{
+	struct addrinfo *found;
+
+	if (address_path(address).len > 0)
+		return connect_unix(address, ret_problem);
+	if (!find_host(address, 0, &found, ret_problem))
+		return -1;
+	int fd = open_socket(found->ai_family);
+	bool is_connected =
+	    fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0;
+	freeaddrinfo(found);
+	if (!is_connected)
+		return give_up(fd, "connect to", address, ret_problem);
+	return fd;
+}
