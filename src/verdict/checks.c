@@ -1,0 +1,388 @@
+/* The checks stand in the table `steps`, in their order. Each run goes through
+ * those that are not decided yet, so that all of them ask for what they want at
+ * once; what is decided is never run again, and its story is kept.
+ *
+ * The Author Domain's policy is asked first and has a share of the facts that
+ * nobody else uses before it is known. */
+#include "verdict/checks.h"
+
+#include "dns/name.h"
+#include "verdict/results.h"
+
+enum step {
+	STEP_POLICY,
+	STEP_SPF,
+	STEP_HELO,
+	STEP_DKIM,
+	STEP_DMARC,
+	STEP_DISPOSITION,
+	STEPS,
+};
+
+enum { STORY_MAX = (STEPS + 1) * TRACE_MAX };
+
+struct checks {
+	struct arena *arena;
+	const struct checks_options *options;
+	struct envelope envelope;
+	struct mail_header header;
+	bool has_lost_field; /* one could not be kept: malformed */
+	bool header_ended;
+	bool body_ended;
+	struct dns_facts *facts;
+	struct dkim *dkim;
+	bool is_decided[STEPS];
+	struct trace traces[STEPS];
+	struct trace author_trace;
+	struct verdict verdict;
+};
+
+struct checks *
+checks_new(struct arena *arena, const struct checks_options *options,
+    const struct envelope *envelope)
+{
+	struct checks *checks = arena_alloc(arena, sizeof *checks);
+
+	if (checks == NULL)
+		return NULL;
+	checks->arena = arena;
+	checks->options = options;
+	checks->envelope = (struct envelope){
+	    .client = envelope->client,
+	    .helo = arena_copy(arena, envelope->helo),
+	    .mail_from = arena_copy(arena, envelope->mail_from),
+	    .job = arena_copy(arena, envelope->job),
+	    .receiver = arena_copy(arena, envelope->receiver),
+	    .now = envelope->now,
+	};
+	for (size_t i = 0; i < STEPS; i++)
+		trace_init(&checks->traces[i], arena);
+	trace_init(&checks->author_trace, arena);
+	checks->facts = dns_facts_new(arena);
+	return arena_failed(arena) ? NULL : checks;
+}
+
+/* --- the message comes in --- */
+
+void
+checks_field(struct checks *checks, struct text name, struct text value,
+    bool leading_space)
+{
+	if (!mail_header_add(
+		&checks->header, checks->arena, name, value, leading_space))
+		checks->has_lost_field = true;
+}
+
+void
+checks_header(struct checks *checks, const struct mail_header *header)
+{
+	checks->header = *header;
+}
+
+const struct mail_header *
+checks_fields(const struct checks *checks)
+{
+	return &checks->header;
+}
+
+/* A story, or NULL when nobody wants to read it. */
+static struct trace *
+story(struct checks *checks, struct trace *trace)
+{
+	return checks->options->explain ? trace : NULL;
+}
+
+/* What is not there whole is not judged as if it were. */
+static struct author
+find_author(struct checks *checks)
+{
+	if (checks->header.is_too_long || checks->has_lost_field)
+		return (struct author){
+		    .status = AUTHOR_MALFORMED,
+		    .domain = TEXT(""),
+		    .reason = checks->header.is_too_long
+				  ? TEXT("the header is too long")
+				  : TEXT("a header field cannot be read"),
+		};
+	return author_find(checks->arena, &checks->header);
+}
+
+void
+checks_end_of_header(struct checks *checks)
+{
+	struct author *author = &checks->verdict.author;
+
+	if (checks->header_ended)
+		return;
+	checks->header_ended = true;
+	*author = find_author(checks);
+	if (author->status == AUTHOR_OK)
+		trace_say(story(checks, &checks->author_trace),
+		    "RFC 9989 5.3.1: Author Domain " TEXT_FMT,
+		    TEXT_ARG(author->domain));
+	else
+		trace_say(story(checks, &checks->author_trace),
+		    "RFC 9989 5.3.1: no Author Domain (%s): " TEXT_FMT,
+		    names_word(&author_status_names, (int)author->status),
+		    TEXT_ARG(author->reason));
+	struct dkim_options options = {
+	    .now = checks->envelope.now,
+	    .author = author->domain,
+	};
+	checks->dkim = dkim_new(checks->arena, &checks->header, &options);
+}
+
+void
+checks_body(struct checks *checks, struct text piece)
+{
+	checks_end_of_header(checks);
+	if (checks->dkim != NULL && !checks->body_ended)
+		dkim_body(checks->dkim, piece);
+}
+
+void
+checks_end_of_body(struct checks *checks)
+{
+	checks_end_of_header(checks);
+	if (checks->dkim != NULL && !checks->body_ended)
+		dkim_end_of_body(checks->dkim);
+	checks->body_ended = true;
+}
+
+/* --- the steps: true when decided --- */
+
+static bool
+run_policy(struct checks *checks, struct trace *trace)
+{
+	struct verdict *verdict = &checks->verdict;
+
+	if (verdict->author.status != AUTHOR_OK)
+		return true; /* RFC 9989 5.3.1: no discovery */
+	return dmarc_discover(verdict->author.domain, &checks->options->dmarc,
+	    checks->facts, checks->arena, trace, &verdict->discovery);
+}
+
+static bool
+run_spf_of(struct checks *checks, struct spf_input *input, struct trace *trace,
+    struct spf_outcome *ret_outcome)
+{
+	const struct envelope *envelope = &checks->envelope;
+
+	if (input->domain.len == 0) {
+		*ret_outcome = (struct spf_outcome){
+		    .result = SPF_NONE,
+		    .reason = TEXT("no usable domain"),
+		};
+		return true; /* RFC 7208 4.3 */
+	}
+	input->client = envelope->client;
+	input->helo = envelope->helo;
+	input->receiver = envelope->receiver;
+	input->now = envelope->now;
+	return spf_check(
+	    input, checks->facts, checks->arena, trace, ret_outcome);
+}
+
+static struct text
+helo_domain(struct checks *checks)
+{
+	struct text domain;
+
+	if (!dns_name_read(checks->arena, checks->envelope.helo, &domain))
+		return TEXT("");
+	return domain;
+}
+
+/* RFC 7208 2.4. The null sender's identity is postmaster@HELO. */
+static bool
+run_spf(struct checks *checks, struct trace *trace)
+{
+	struct verdict *verdict = &checks->verdict;
+	struct spf_input input = {.share = DNS_SHARE_SPF};
+	struct text path = checks->envelope.mail_from;
+
+	if (!envelope_read(checks->arena, path, &input.local, &input.domain)) {
+		input.local = TEXT("");
+		input.domain = TEXT("");
+	} else if (input.domain.len == 0) {
+		input.local = TEXT("postmaster");
+		input.domain = helo_domain(checks);
+	} else {
+		verdict->mail_from_domain = input.domain;
+	}
+	return run_spf_of(checks, &input, trace, &verdict->spf);
+}
+
+/* RFC 7208 2.3. Recorded; it never stands for MAIL FROM. */
+static bool
+run_helo(struct checks *checks, struct trace *trace)
+{
+	struct spf_input input = {
+	    .local = TEXT("postmaster"),
+	    .domain = helo_domain(checks),
+	    .share = DNS_SHARE_HELO,
+	};
+
+	return run_spf_of(checks, &input, trace, &checks->verdict.helo);
+}
+
+/* While the body comes, the keys do too. */
+static bool
+run_dkim(struct checks *checks, struct trace *trace)
+{
+	if (!checks->body_ended) {
+		dns_facts_begin_pass(checks->facts, DNS_SHARE_DKIM);
+		dkim_hint_keys(checks->dkim, checks->facts);
+		return false;
+	}
+	return dkim_check(
+	    checks->dkim, checks->facts, trace, &checks->verdict.dkim);
+}
+
+static struct dmarc_identifier *
+dkim_identifiers(struct checks *checks)
+{
+	const struct dkim_results *dkim = &checks->verdict.dkim;
+	struct dmarc_identifier *identifiers =
+	    arena_array(checks->arena, dkim->count, sizeof *identifiers);
+
+	for (size_t i = 0; identifiers != NULL && i < dkim->count; i++)
+		identifiers[i] = (struct dmarc_identifier){
+		    .domain = dkim->at[i].domain,
+		    .passed = dkim->at[i].result == DKIM_PASS,
+		    .temperror = dkim->at[i].result == DKIM_TEMPERROR,
+		};
+	return identifiers;
+}
+
+static bool
+run_dmarc(struct checks *checks, struct trace *trace)
+{
+	struct verdict *verdict = &checks->verdict;
+
+	if (!checks->is_decided[STEP_POLICY] || !checks->is_decided[STEP_SPF] ||
+	    !checks->is_decided[STEP_DKIM])
+		return false;
+	if (verdict->author.status != AUTHOR_OK) {
+		bool is_absent = verdict->author.status == AUTHOR_NONE;
+		verdict->dmarc = (struct dmarc_outcome){
+		    .result = is_absent ? DMARC_NONE : DMARC_PERMERROR,
+		    .reason = verdict->author.reason,
+		};
+		return true;
+	}
+	struct dmarc_input input = {
+	    .author = verdict->author.domain,
+	    .spf = {.domain = verdict->spf.domain,
+		.passed = verdict->spf.result == SPF_PASS,
+		.temperror = verdict->spf.result == SPF_TEMPERROR},
+	    .dkim = dkim_identifiers(checks),
+	};
+	input.dkim_count = input.dkim == NULL ? 0 : verdict->dkim.count;
+	return dmarc_check(&input, &verdict->discovery, &checks->options->dmarc,
+	    checks->facts, checks->arena, trace, &verdict->dmarc);
+}
+
+static bool
+run_disposition(struct checks *checks, struct trace *trace)
+{
+	struct verdict *verdict = &checks->verdict;
+
+	if (!checks->is_decided[STEP_DMARC] || !checks->is_decided[STEP_HELO])
+		return false;
+	struct disposition_input input = {
+	    .author = &verdict->author,
+	    .header = &checks->header,
+	    .dkim = &verdict->dkim,
+	    .discovery = &verdict->discovery,
+	    .dmarc = &verdict->dmarc,
+	};
+	verdict->disposition = disposition_decide(
+	    &input, &checks->options->disposition, checks->arena, trace);
+	return true;
+}
+
+static const struct {
+	bool (*run)(struct checks *checks, struct trace *trace);
+	const char *title; /* of its part of the story */
+} steps[] = {
+    [STEP_POLICY] = {run_policy, "policy"},
+    [STEP_SPF] = {run_spf, "SPF of MAIL FROM"},
+    [STEP_HELO] = {run_helo, "SPF of HELO"},
+    [STEP_DKIM] = {run_dkim, "DKIM"},
+    [STEP_DMARC] = {run_dmarc, "DMARC"},
+    [STEP_DISPOSITION] = {run_disposition, "disposition"},
+};
+
+/* --- driving --- */
+
+struct dns_facts *
+checks_facts(struct checks *checks)
+{
+	return checks->facts;
+}
+
+static void
+add_story(struct build *build, const char *title, const struct trace *trace)
+{
+	struct text lines = trace_story(trace);
+
+	if (lines.len == 0)
+		return;
+	build_format(build, "%s:\n", title);
+	while (lines.len > 0) {
+		build_text(build, TEXT("  "));
+		build_text(build, text_split(&lines, '\n'));
+		build_byte(build, '\n');
+	}
+}
+
+static void
+finish(struct checks *checks)
+{
+	struct verdict *verdict = &checks->verdict;
+	const struct checks_options *options = checks->options;
+	struct build whole;
+
+	verdict->authentication_results =
+	    results_write(verdict, options->authserv_id,
+		options->authserv_id_with_job ? checks->envelope.job : TEXT(""),
+		checks->arena);
+	if (!options->explain)
+		return;
+	build_init_arena(&whole, checks->arena, STORY_MAX);
+	add_story(&whole, "author", &checks->author_trace);
+	for (size_t i = 0; i < STEPS; i++)
+		add_story(&whole, steps[i].title, &checks->traces[i]);
+	verdict->story = build_view(&whole);
+}
+
+bool
+checks_run(struct checks *checks)
+{
+	if (!checks->header_ended)
+		return false;
+	/* There will be no verdict; checks_verdict says so. */
+	if (arena_failed(checks->arena) || checks->is_decided[STEP_DISPOSITION])
+		return checks->body_ended;
+	for (size_t i = 0; i < STEPS; i++) {
+		struct trace *trace = story(checks, &checks->traces[i]);
+		if (checks->is_decided[i])
+			continue;
+		trace_reset(trace);
+		checks->is_decided[i] = steps[i].run(checks, trace);
+	}
+	if (checks->is_decided[STEP_DISPOSITION])
+		finish(checks);
+	return checks->body_ended && (checks->is_decided[STEP_DISPOSITION] ||
+					 arena_failed(checks->arena));
+}
+
+const struct verdict *
+checks_verdict(const struct checks *checks)
+{
+	if (!checks->is_decided[STEP_DISPOSITION] ||
+	    arena_failed(checks->arena))
+		return NULL;
+	return &checks->verdict;
+}

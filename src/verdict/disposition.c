@@ -1,0 +1,382 @@
+/* A failing message begins with what the owner asked for and goes through
+ * `chain`; each link may change the action, and the last change is the reason
+ * that is reported (RFC 9990 3.1.6). A message whose author cannot be known
+ * and one that DNS kept from being judged have one rule each. */
+#include "verdict/disposition.h"
+
+#include "dns/name.h"
+
+static const char *const enforce_words[] = {
+    [ENFORCE_MONITOR] = "monitor",
+    [ENFORCE_QUARANTINE] = "quarantine",
+    [ENFORCE_CONSIDERED] = "considered",
+    [ENFORCE_STRICT] = "strict",
+};
+const struct names enforce_names = NAMES(enforce_words);
+
+static const char *const on_temperror_words[] = {
+    [ON_TEMPERROR_DEFER] = "defer",
+    [ON_TEMPERROR_ACCEPT] = "accept",
+};
+const struct names on_temperror_names = NAMES(on_temperror_words);
+
+static const char *const claimed_indirect_words[] = {
+    [CLAIMED_QUARANTINE] = "quarantine",
+    [CLAIMED_REJECT] = "reject",
+};
+const struct names claimed_indirect_names = NAMES(claimed_indirect_words);
+
+static const char *const action_words[] = {
+    [DISPOSITION_NONE] = "none",
+    [DISPOSITION_QUARANTINE] = "quarantine",
+    [DISPOSITION_REJECT] = "reject",
+    [DISPOSITION_DEFER] = "defer",
+};
+const struct names disposition_action_names = NAMES(action_words);
+
+static const char *const override_words[] = {
+    [OVERRIDE_NONE] = "none",
+    [OVERRIDE_LOCAL_POLICY] = "local_policy",
+    [OVERRIDE_MAILING_LIST] = "mailing_list",
+    [OVERRIDE_OTHER] = "other",
+    [OVERRIDE_POLICY_TEST_MODE] = "policy_test_mode",
+    [OVERRIDE_TRUSTED_FORWARDER] = "trusted_forwarder",
+};
+const struct names override_type_names = NAMES(override_words);
+
+enum {
+	REPLY_MAX = 400,          /* with "550 5.7.1 " well within one line */
+	REJECT_STRING_MAX = 4096, /* more of it is not even looked at */
+};
+
+struct deciding {
+	const struct disposition_input *input;
+	const struct disposition_options *options;
+	struct arena *arena;
+	struct trace *trace;
+	struct disposition disposition;
+};
+
+static void
+change(struct deciding *deciding, enum disposition_action action,
+    enum override_type reason, struct text comment)
+{
+	deciding->disposition.action = action;
+	deciding->disposition.reason = reason;
+	deciding->disposition.comment = comment;
+	trace_say(deciding->trace, "%s (%s): " TEXT_FMT,
+	    names_word(&disposition_action_names, (int)action),
+	    names_word(&override_type_names, (int)reason), TEXT_ARG(comment));
+}
+
+static enum disposition_action
+action_of(enum dmarc_policy policy)
+{
+	if (policy == DMARC_POLICY_QUARANTINE)
+		return DISPOSITION_QUARANTINE;
+	if (policy == DMARC_POLICY_REJECT)
+		return DISPOSITION_REJECT;
+	return DISPOSITION_NONE;
+}
+
+/* --- the chain, for a message that failed --- */
+
+/* RFC 9989 4.7 t, A.6: one level lower. */
+static void
+apply_test_mode(struct deciding *deciding)
+{
+	enum disposition_action lower =
+	    action_of(deciding->input->dmarc->policy);
+
+	if (lower != deciding->disposition.action)
+		change(deciding, lower, OVERRIDE_POLICY_TEST_MODE,
+		    TEXT("the owner is testing: one level lower"));
+}
+
+/* RFC 2919, RFC 2369. List-Unsubscribe marks any bulk mail, so it is no sign
+ * of a list that passes on what others wrote. */
+static bool
+has_list_field(const struct mail_header *header)
+{
+	for (size_t i = 0; i < header->fields.count; i++) {
+		struct text name = header->fields.at[i].name;
+		if (text_starts_nocase(name, TEXT("List-")) &&
+		    !text_starts_nocase(name, TEXT("List-Unsubscribe")))
+			return true;
+	}
+	return false;
+}
+
+static const struct dkim_verdict *
+find_passing(const struct dkim_results *dkim)
+{
+	for (size_t i = 0; i < dkim->count; i++)
+		if (dkim->at[i].result == DKIM_PASS)
+			return &dkim->at[i];
+	return NULL;
+}
+
+/* Near enough to alignment for a claim: no walk of its own is made. */
+static bool
+is_authors(
+    const struct disposition_input *input, const struct dkim_verdict *signature)
+{
+	struct text org = input->discovery->organizational_domain;
+
+	if (signature->domain.len == 0)
+		return false;
+	if (dns_name_equal(signature->domain, input->author->domain))
+		return true;
+	return org.len > 0 && !input->discovery->organizational_failed &&
+	       dns_name_is_at_or_below(signature->domain, org);
+}
+
+struct evidence {
+	enum override_type reason;
+	struct text comment;
+};
+
+/* What a signature of the author's own says about the message's way. */
+static bool
+find_broken_signature(
+    const struct disposition_input *input, struct evidence *ret_evidence)
+{
+	const struct dkim_results *dkim = input->dkim;
+	bool has_broken_body = false;
+
+	for (size_t i = 0; i < dkim->count; i++) {
+		if (!is_authors(input, &dkim->at[i]))
+			continue;
+		if (dkim->at[i].change == DKIM_CHANGE_FOOTER) {
+			*ret_evidence = (struct evidence){OVERRIDE_MAILING_LIST,
+			    TEXT("the author's signature holds once an "
+				 "appended footer is undone")};
+			return true;
+		}
+		has_broken_body |= dkim->at[i].body_hash_failed;
+	}
+	if (has_broken_body)
+		*ret_evidence = (struct evidence){OVERRIDE_OTHER,
+		    TEXT("of the author's signature only the body hash is "
+			 "broken")};
+	return has_broken_body;
+}
+
+/* Evidence that anybody with one real mail can make. */
+static bool
+find_claim(struct deciding *deciding, struct evidence *ret_evidence)
+{
+	const struct disposition_input *input = deciding->input;
+	const struct dkim_verdict *passing = find_passing(input->dkim);
+
+	if (passing == NULL || !has_list_field(input->header))
+		return find_broken_signature(input, ret_evidence);
+	ret_evidence->reason = OVERRIDE_MAILING_LIST;
+	ret_evidence->comment = arena_format(deciding->arena,
+	    "list fields and a passing DKIM signature of " TEXT_FMT,
+	    TEXT_ARG(passing->domain));
+	return true;
+}
+
+/* RFC 9989 7.4 asks not to reject for p=reject alone. A claim of having come
+ * by a detour softens it only where quarantine really holds the message: it
+ * would otherwise be a way around the policy that is open to everybody. */
+static void
+weigh_claims(struct deciding *deciding)
+{
+	const struct disposition_options *options = deciding->options;
+	struct evidence claim;
+
+	if (options->enforce != ENFORCE_CONSIDERED ||
+	    deciding->disposition.action != DISPOSITION_REJECT ||
+	    !find_claim(deciding, &claim))
+		return;
+	if (options->hold_quarantined &&
+	    options->claimed_indirect == CLAIMED_QUARANTINE)
+		change(deciding, DISPOSITION_QUARANTINE, claim.reason,
+		    claim.comment);
+	else
+		trace_say(deciding->trace,
+		    "RFC 9989 7.4: the policy stands although " TEXT_FMT ": %s",
+		    TEXT_ARG(claim.comment),
+		    options->hold_quarantined
+			? "ClaimedIndirect is reject"
+			: "quarantine would not hold the message");
+}
+
+static void
+apply_enforce(struct deciding *deciding)
+{
+	enum disposition_action action = deciding->disposition.action;
+
+	if (deciding->options->enforce == ENFORCE_MONITOR &&
+	    action != DISPOSITION_NONE)
+		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("Enforce monitor"));
+	if (deciding->options->enforce == ENFORCE_QUARANTINE &&
+	    action == DISPOSITION_REJECT)
+		change(deciding, DISPOSITION_QUARANTINE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("Enforce quarantine"));
+}
+
+/* What weighs more stands first. What the operator trusts (sealers, then
+ * allow-lists, then proof of an indirect way) has its place between the
+ * owner's own wish and the claims. */
+static void (*const chain[])(struct deciding *deciding) = {
+    apply_test_mode,
+    weigh_claims,
+    apply_enforce,
+};
+
+static void
+decide_fail(struct deciding *deciding)
+{
+	const struct dmarc_discovery *discovery = deciding->input->discovery;
+
+	deciding->disposition.action = action_of(discovery->requested);
+	trace_say(deciding->trace, "RFC 9989 5.4: " TEXT_FMT " asks for %s",
+	    TEXT_ARG(discovery->policy_domain),
+	    names_word(&dmarc_policy_names, (int)discovery->requested));
+	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++)
+		chain[i](deciding);
+}
+
+/* --- the other cases --- */
+
+/* RFC 9989 5.3.1, 11.5: outside DMARC, and a known way around it. */
+static void
+decide_without_author(struct deciding *deciding)
+{
+	struct text reason = deciding->input->author->reason;
+
+	switch (deciding->options->enforce) {
+	case ENFORCE_MONITOR:
+		trace_say(deciding->trace,
+		    "RFC 9989 11.5: no Author Domain; Enforce monitor: only "
+		    "tagged");
+		return;
+	case ENFORCE_QUARANTINE:
+		change(deciding, DISPOSITION_QUARANTINE, OVERRIDE_LOCAL_POLICY,
+		    reason);
+		return;
+	case ENFORCE_CONSIDERED:
+	case ENFORCE_STRICT:
+		change(deciding, DISPOSITION_REJECT, OVERRIDE_LOCAL_POLICY,
+		    reason);
+		return;
+	}
+}
+
+/* RFC 9989 4.10.1, 5.3.6. An attacker must not disarm a policy with a slow key
+ * (so a known one defers), nor stop mail where there may be none. */
+static void
+decide_temperror(struct deciding *deciding)
+{
+	enum disposition_action action =
+	    action_of(deciding->input->dmarc->policy);
+
+	if (action == DISPOSITION_NONE)
+		trace_say(deciding->trace,
+		    "RFC 9989 5.3.6: accepted: no policy is known that asks "
+		    "for more");
+	else if (deciding->options->enforce == ENFORCE_MONITOR)
+		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("temperror; Enforce monitor"));
+	else if (deciding->options->on_temperror == ON_TEMPERROR_ACCEPT)
+		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("temperror; OnTempError accept"));
+	else
+		change(deciding, DISPOSITION_DEFER, OVERRIDE_LOCAL_POLICY,
+		    TEXT("temperror while a policy is known"));
+}
+
+/* --- the reply --- */
+
+/* One line of printable ASCII with DMARC in it (7.2), whatever the
+ * configuration or the sender put there. The first %s becomes DOMAIN. */
+static struct text
+reply_line(struct arena *arena, struct text format, struct text domain)
+{
+	size_t at = text_find_part(format, TEXT("%s"));
+	struct build line;
+
+	build_init_arena(&line, arena, REJECT_STRING_MAX + DNS_NAME_MAX + 16);
+	build_text(&line, text_slice(format, 0, at));
+	if (at < format.len)
+		build_text(&line, domain);
+	build_text(&line, text_slice(format, at + 2, format.len));
+	for (size_t i = 0; i < line.len; i++)
+		if (!is_printable((unsigned char)line.ptr[i]))
+			line.ptr[i] = line.ptr[i] == ' ' ? ' ' : '?';
+	struct text text = text_slice(build_view(&line), 0, REPLY_MAX);
+	if (text_find_part(text, TEXT("DMARC")) == text.len)
+		text = text_slice(
+		    arena_join(arena, TEXT("DMARC: "), text), 0, REPLY_MAX);
+	return text;
+}
+
+static struct text
+reject_text(struct deciding *deciding)
+{
+	const struct author *author = deciding->input->author;
+	struct text format =
+	    text_slice(deciding->options->reject_string, 0, REJECT_STRING_MAX);
+
+	if (author->status != AUTHOR_OK)
+		return reply_line(deciding->arena,
+		    arena_join(deciding->arena,
+			TEXT("DMARC cannot be applied: "),
+			text_slice(author->reason, 0, REPLY_MAX)),
+		    TEXT("%s"));
+	if (format.len == 0)
+		format = TEXT("rejected by DMARC policy for %s");
+	return reply_line(deciding->arena, format, author->domain);
+}
+
+static void
+write_reply(struct deciding *deciding)
+{
+	struct disposition *disposition = &deciding->disposition;
+
+	if (disposition->action == DISPOSITION_REJECT) {
+		disposition->smtp_code = "550";
+		disposition->smtp_status = "5.7.1";
+		disposition->smtp_text = reject_text(deciding);
+	}
+	if (disposition->action == DISPOSITION_DEFER) {
+		disposition->smtp_code = "451";
+		disposition->smtp_status = "4.7.1";
+		disposition->smtp_text = reply_line(deciding->arena,
+		    TEXT("DMARC of %s cannot be evaluated now, DNS failed; "
+			 "try again later"),
+		    deciding->input->author->domain);
+	}
+}
+
+struct disposition
+disposition_decide(const struct disposition_input *input,
+    const struct disposition_options *options, struct arena *arena,
+    struct trace *trace)
+{
+	struct deciding deciding = {.input = input,
+	    .options = options,
+	    .arena = arena,
+	    .trace = trace,
+	    .disposition = {.action = DISPOSITION_NONE}};
+
+	if (input->author->status != AUTHOR_OK)
+		decide_without_author(&deciding);
+	else if (input->dmarc->result == DMARC_FAIL)
+		decide_fail(&deciding);
+	else if (input->dmarc->result == DMARC_TEMPERROR)
+		decide_temperror(&deciding);
+	deciding.disposition.hold =
+	    deciding.disposition.action == DISPOSITION_QUARANTINE &&
+	    options->hold_quarantined;
+	write_reply(&deciding);
+	trace_say(trace, "disposition: %s%s",
+	    names_word(
+		&disposition_action_names, (int)deciding.disposition.action),
+	    deciding.disposition.hold ? ", to be held" : "");
+	return deciding.disposition;
+}
