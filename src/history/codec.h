@@ -25,13 +25,25 @@ enum history_status {
 	HISTORY_NEED_MORE, /* no whole entry at hand yet */
 };
 
+/* With so many bytes at hand the answer never is HISTORY_NEED_MORE: there is
+ * room for a torn entry, a whole one behind it, and its last line. */
+enum { HISTORY_WINDOW = 2 * HISTORY_ENTRY_MAX + 64 };
+
 /* The first entry in BYTES, which begin where an entry begins. LAST: nothing
  * will come after BYTES, so that a torn end is bad and not waited for. Texts
- * live in ARENA. *ret_bytes is how much was used, never 0 unless
- * HISTORY_NEED_MORE. */
+ * live in ARENA, or are parts of BYTES. *ret_bytes is how much was used, never
+ * 0 unless HISTORY_NEED_MORE. An ARENA that fails gives HISTORY_BAD, so look
+ * at arena_failed. */
 enum history_status history_read(struct arena *arena, struct text bytes,
     bool last, struct history_entry *ret_entry, size_t *ret_bytes,
     const char **ret_why) MUST_USE;
+
+/* One value, as a line holds it: never empty ("-" stands for that), never with
+ * white space, at most HISTORY_VALUE_MAX bytes. The store keeps texts so, too.
+ * Reading is false for anything that writing cannot give. */
+void history_value_write(struct build *build, struct text value);
+bool history_value_read(
+    struct arena *arena, struct text written, struct text *ret_value) MUST_USE;
 
 uint32_t history_crc32c(struct text bytes);
 

@@ -12,7 +12,7 @@ struct history_dkim {
 	struct text result;   /* "pass", "fail", … */
 };
 
-/* What became of the message. */
+/* What became of the message; the values are OpenDMARC's codes. */
 enum history_action {
 	HISTORY_REJECT,
 	HISTORY_DISCARD,
@@ -36,6 +36,8 @@ struct history_entry {
 	/* The policy in force, as DMARC saw it; "" where not known. */
 	struct text policy_domain;
 	struct text result; /* dmarc=: pass, fail, none, temperror, permerror */
+	struct text requested;   /* what the owner asks for this message, after
+				  t=y: none, quarantine, reject */
 	struct text p, sp, np;   /* none, quarantine, reject */
 	struct text adkim, aspf; /* r, s */
 	struct text fo;
@@ -50,8 +52,14 @@ struct history_entry {
 	struct text comment; /* with a reason */
 };
 
+/* An entry keeps no more than so many bytes of rua URIs, and leaves further
+ * ones out: they are asked for again when a report is sent. */
+enum { HISTORY_RUA_BYTES = 8 * 1024 };
+
 /* The entry of a verdict. Texts are shared with VERDICT and ENVELOPE, lists
- * are made in ARENA. ACTION: what the MTA was really told. */
+ * are made in ARENA. ACTION: what the MTA was really told. How the policy was
+ * discovered is configuration and not part of a verdict: the caller sets
+ * ret_entry->discovery (dmarc_method_names) afterwards. False: no memory. */
 bool history_entry_record(struct arena *arena, const struct envelope *envelope,
     const struct verdict *verdict, enum history_action action,
     struct history_entry *ret_entry) MUST_USE;
