@@ -357,13 +357,20 @@ finish(struct checks *checks)
 	verdict->story = build_view(&whole);
 }
 
+/* Memory was short: there will be no verdict. */
+static bool
+is_broken(const struct checks *checks)
+{
+	return arena_failed(checks->arena) ||
+	       (checks->header_ended && checks->dkim == NULL);
+}
+
 bool
 checks_run(struct checks *checks)
 {
 	if (!checks->header_ended)
 		return false;
-	/* There will be no verdict; checks_verdict says so. */
-	if (arena_failed(checks->arena) || checks->is_decided[STEP_DISPOSITION])
+	if (is_broken(checks) || checks->is_decided[STEP_DISPOSITION])
 		return checks->body_ended;
 	for (size_t i = 0; i < STEPS; i++) {
 		struct trace *trace = story(checks, &checks->traces[i]);
@@ -374,15 +381,14 @@ checks_run(struct checks *checks)
 	}
 	if (checks->is_decided[STEP_DISPOSITION])
 		finish(checks);
-	return checks->body_ended && (checks->is_decided[STEP_DISPOSITION] ||
-					 arena_failed(checks->arena));
+	return checks->body_ended &&
+	       (checks->is_decided[STEP_DISPOSITION] || is_broken(checks));
 }
 
 const struct verdict *
 checks_verdict(const struct checks *checks)
 {
-	if (!checks->is_decided[STEP_DISPOSITION] ||
-	    arena_failed(checks->arena))
+	if (!checks->is_decided[STEP_DISPOSITION] || is_broken(checks))
 		return NULL;
 	return &checks->verdict;
 }

@@ -13,7 +13,9 @@ write_spf(struct authres *authres, const struct verdict *verdict)
 	authres_method(authres, "spf",
 	    names_word(&spf_result_names, (int)spf->result), TEXT(""));
 	authres_property(authres, "smtp", "mailfrom", spf->domain);
-	if (verdict->mail_from_domain.len == 0 || helo->result == SPF_NONE)
+	bool was_null_sender =
+	    verdict->mail_from_domain.len == 0 && spf->domain.len > 0;
+	if (was_null_sender || helo->result == SPF_NONE)
 		return;
 	authres_method(authres, "spf",
 	    names_word(&spf_result_names, (int)helo->result), TEXT(""));
