@@ -1,0 +1,83 @@
+#include "tool.h"
+
+#include "base/date.h"
+#include "clerk/clerk.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+static const char usage[] =
+    "Usage: dmarc expire [OPTION...]\n"
+    "\n"
+    "Deletes stored data that is older than ExpireDays and belongs to reports\n"
+    "that are finished.\n"
+    "\n"
+    "  --days N    instead of ExpireDays\n"
+    "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
+    "  -c FILE     configuration\n";
+
+enum { OPTION_DAYS = 256, OPTION_NOW, DAYS_MAX = 36500 };
+
+static const struct option options[] = {
+    {"days", required_argument, NULL, OPTION_DAYS},
+    {"now", required_argument, NULL, OPTION_NOW},
+    {NULL, 0, NULL, 0},
+};
+
+static const char *
+take_option(struct tool *tool, uint64_t *days, int letter)
+{
+	switch (letter) {
+	case 'c': tool->config_path = optarg; return NULL;
+	case OPTION_DAYS:
+		return text_to_number(text_from_cstr(optarg), DAYS_MAX, days) &&
+			       *days > 0
+			   ? NULL
+			   : "--days: not a number from 1 to 36500";
+	default:
+		return date_read(text_from_cstr(optarg), &tool->now)
+			   ? NULL
+			   : "--now: not a time";
+	}
+}
+
+static int
+run(struct tool *tool, int argc, char **argv)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	uint64_t days = 0;
+	uint64_t rows = 0;
+
+	for (int letter;
+	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+		if (letter == '?')
+			return EX_USAGE;
+		const char *what = take_option(tool, &days, letter);
+		if (what != NULL)
+			return tool_usage(tool, what, optarg);
+	}
+	if (optind < argc)
+		return tool_usage(tool, "no such argument", argv[optind]);
+	struct config *config = tool_config(tool, &problem);
+	struct store *store =
+	    config == NULL ? NULL : tool_store(config, false, &problem);
+	if (store != NULL) {
+		if (days == 0)
+			days = config->expire_days;
+		if (clerk_expire(
+			store, tool->now, (unsigned)days, &rows, &problem))
+			(void)printf(
+			    "%llu rows deleted\n", (unsigned long long)rows);
+		store_close(store);
+	}
+	config_free(config);
+	return problem.kind == PROBLEM_NONE ? EX_OK : tool_fail(tool, &problem);
+}
+
+const struct command command_expire = {
+    .name = "expire",
+    .sentence = "delete what is old and reported",
+    .usage = usage,
+    .run = run,
+};

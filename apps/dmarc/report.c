@@ -1,0 +1,145 @@
+#include "tool.h"
+
+#include "base/date.h"
+#include "clerk/clerk.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char usage[] =
+    "Usage: dmarc report [OPTION...]\n"
+    "\n"
+    "Makes the aggregate reports (RFC 9990) of the periods that are over and\n"
+    "sends those that are due. Run as often as you like: each is sent once.\n"
+    "The status is 0, or 75 when a destination has to be tried again.\n"
+    "\n"
+    "  --domain DOMAIN  only reports to this Policy Domain\n"
+    "  --dry-run        change nothing, send nothing, ask no DNS\n"
+    "  --date DAY       with --dry-run: of that day, over or not\n"
+    "  --output DIR     with --dry-run: write each report's XML there\n"
+    "  --now TIME       act as if it were TIME (seconds, or\n"
+    "                   2026-11-23T15:04:05Z)\n"
+    "  -c FILE          configuration\n";
+
+enum {
+	OPTION_DOMAIN = 256,
+	OPTION_DRY_RUN,
+	OPTION_DATE,
+	OPTION_OUTPUT,
+	OPTION_NOW,
+};
+
+static const struct option options[] = {
+    {"domain", required_argument, NULL, OPTION_DOMAIN},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"date", required_argument, NULL, OPTION_DATE},
+    {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"now", required_argument, NULL, OPTION_NOW},
+    {NULL, 0, NULL, 0},
+};
+
+static void
+on_report(void *context, const struct store_report *report, const char *what)
+{
+	struct build line;
+
+	(void)context;
+	build_init(&line, 4096);
+	date_write_day(&line, report->begin);
+	build_cstr(&line, "  ");
+	build_clean(&line, report->policy.domain);
+	build_cstr(&line, "  ");
+	build_clean(&line, text_from_cstr(what));
+	(void)printf(TEXT_FMT "\n", TEXT_ARG(build_view(&line)));
+	build_free(&line);
+}
+
+static const char *
+take_option(struct tool *tool, struct clerk_report *job, int letter)
+{
+	switch (letter) {
+	case 'c': tool->config_path = optarg; return NULL;
+	case OPTION_DOMAIN: job->domain = text_from_cstr(optarg); return NULL;
+	case OPTION_DRY_RUN: job->dry_run = true; return NULL;
+	case OPTION_OUTPUT: job->output = optarg; return NULL;
+	case OPTION_DATE:
+		return date_read(text_from_cstr(optarg), &job->date)
+			   ? NULL
+			   : "--date: not a day (2026-11-23)";
+	default:
+		return date_read(text_from_cstr(optarg), &tool->now)
+			   ? NULL
+			   : "--now: not a time";
+	}
+}
+
+static bool
+report(const struct tool *tool, struct clerk_report *job,
+    struct clerk_reported *done, struct problem *problem)
+{
+	struct store *store = tool_store(job->config, false, problem);
+	struct tool_dns dns = {.loop = NULL};
+
+	if (store == NULL)
+		return false;
+	if (job->dry_run || tool_open_dns(tool, job->config, &dns, problem))
+		(void)clerk_report(job, store, dns.resolver, done, problem);
+	tool_close_dns(&dns);
+	store_close(store);
+	return problem->kind == PROBLEM_NONE;
+}
+
+static void
+print_summary(const struct clerk_report *job, const struct clerk_reported *done)
+{
+	if (job->dry_run)
+		(void)printf("%llu reports; nothing was sent (dry run)\n",
+		    (unsigned long long)done->reports);
+	else
+		(void)printf("%llu reports, %llu sent, %llu waiting, "
+			     "%llu refused\n",
+		    (unsigned long long)done->reports,
+		    (unsigned long long)done->sent,
+		    (unsigned long long)done->waiting,
+		    (unsigned long long)done->failed);
+}
+
+static int
+run(struct tool *tool, int argc, char **argv)
+{
+	struct clerk_report job = {.date = -1, .on_report = on_report};
+	struct clerk_reported done = {0};
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	for (int letter;
+	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+		if (letter == '?')
+			return EX_USAGE;
+		const char *what = take_option(tool, &job, letter);
+		if (what != NULL)
+			return tool_usage(tool, what, optarg);
+	}
+	if (optind < argc)
+		return tool_usage(tool, "no such argument", argv[optind]);
+	if ((job.date >= 0 || job.output != NULL) && !job.dry_run)
+		return tool_usage(
+		    tool, "--date and --output need --dry-run", NULL);
+	struct config *config = tool_config(tool, &problem);
+	job.config = config;
+	job.now = tool->now;
+	if (config != NULL && report(tool, &job, &done, &problem))
+		print_summary(&job, &done);
+	config_free(config);
+	if (problem.kind != PROBLEM_NONE)
+		return tool_fail(tool, &problem);
+	return done.waiting > 0 ? EX_TEMPFAIL : EX_OK;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .sentence = "make and send aggregate reports",
+    .usage = usage,
+    .run = run,
+};

@@ -1,0 +1,65 @@
+/* What the commands of dmarc share: the command line's common part, the
+ * configuration, DNS, and how a problem is told. */
+#ifndef DMARC_TOOL_H
+#define DMARC_TOOL_H
+
+#include "config/setup.h"
+#include "resolve/resolver.h"
+#include "store/store.h"
+
+struct tool {
+	const char *command;     /* for messages: "verify" */
+	const char *config_path; /* -c; NULL: the default, if there is one */
+	int64_t now;             /* --now, else the clock */
+	const char *zone;        /* --zone */
+	const char *resolver;    /* --resolver */
+};
+
+struct command {
+	const char *name;
+	const char *sentence; /* for the list of commands */
+	const char *usage;    /* whole help text of the command */
+	int (*run)(struct tool *tool, int argc, char **argv);
+};
+
+extern const struct command command_expire;
+extern const struct command command_import;
+extern const struct command command_lookup;
+extern const struct command command_report;
+extern const struct command command_verify;
+
+/* Prints "dmarc COMMAND: text" and returns the exit status (sysexits.h). */
+int tool_fail(const struct tool *tool, const struct problem *problem);
+/* Says what is wrong with the command line; returns EX_USAGE. */
+int tool_usage(const struct tool *tool, const char *what, const char *value);
+
+/* -c's file, else the daemon's default, else built-in defaults. */
+struct config *tool_config(
+    const struct tool *tool, struct problem *problem) MUST_USE;
+
+/* DNS for one command: --zone, --resolver, the configuration's, or the
+ * system's. */
+struct tool_dns {
+	struct loop *loop;
+	struct dns_zone *zone;
+	struct resolver *resolver;
+	unsigned seconds; /* MessageTimeout */
+	int64_t deadline; /* set by tool_begin */
+};
+
+bool tool_open_dns(const struct tool *tool, const struct config *config,
+    struct tool_dns *ret_dns, struct problem *problem) MUST_USE;
+void tool_close_dns(struct tool_dns *dns);
+/* One check, or all of one message: while (!check(…)) tool_answer(…);
+ * MessageTimeout after tool_begin the facts are closed. */
+void tool_begin(struct tool_dns *dns);
+void tool_answer(struct tool_dns *dns, struct dns_facts *facts);
+
+/* The store that Database names. */
+struct store *tool_store(
+    const struct config *config, bool create, struct problem *problem) MUST_USE;
+
+/* Prints a text for people: other bytes than 0x20-0x7E as \xNN. */
+void print_clean(struct text text);
+
+#endif

@@ -1,0 +1,24 @@
+/* Filter: the process that judges mail: one worker for each thread. It has no
+ * SQL, no HTTP client, no credentials, and starts no program. */
+#ifndef DMARCD_FILTER_H
+#define DMARCD_FILTER_H
+
+#include "config/setup.h"
+
+#include <signal.h>
+
+struct filter_options {
+	const struct setup *setup;
+	const int *sockets;
+	size_t socket_count;
+	int master; /* reads end of file when the master is gone */
+};
+
+/* SIGUSR2 tells it to retire (serve what is open, take nothing new): after a
+ * reload another filter has taken its place. */
+enum { FILTER_RETIRE_SIGNAL = SIGUSR2 };
+
+/* The process's whole life; the exit status. */
+int filter_run(const struct filter_options *options);
+
+#endif

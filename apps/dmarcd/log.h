@@ -1,0 +1,16 @@
+/* Log: one line at a time to standard error, where service managers look. */
+#ifndef DMARCD_LOG_H
+#define DMARCD_LOG_H
+
+#include "base/attr.h"
+#include "base/text.h"
+
+/* WHO is put before every line, as in "dmarcd filter[4711]: …". */
+void log_open(const char *who);
+/* One line; whatever the values hold, bytes outside 0x20-0x7E are \xNN. */
+void log_say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* A history entry that could not be written, line by line, each marked so that
+ * it can be found and put back. */
+void log_lost_entry(struct text entry);
+
+#endif

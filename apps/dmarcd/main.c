@@ -1,0 +1,78 @@
+/* dmarcd: the command line. */
+#include "master.h"
+
+#include "version.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: dmarcd [-n] [-c FILE]\n"
+    "\n"
+    "DMARC for a mail server: judges each incoming message (SPF, DKIM, DMARC),\n"
+    "answers the MTA by the milter protocol, keeps a history and reports to\n"
+    "the domains' owners. Runs in the foreground; see dmarcd(8).\n"
+    "\n"
+    "  -c, --config FILE  configuration (default /etc/dmarcd.conf, else\n"
+    "                     /etc/opendmarc.conf)\n"
+    "  -f                 foreground; accepted, since it always is\n"
+    "  -n, --check        check the configuration and exit: 0 or 78\n"
+    "  -h, --help         this help\n"
+    "  -V, --version      version\n"
+    "\n"
+    "SIGTERM stops it when messages under way are answered, SIGHUP reads the\n"
+    "configuration again.\n";
+
+static const char *
+default_config(void)
+{
+	static const char *const paths[] = {
+	    "/etc/dmarcd.conf", "/etc/opendmarc.conf"};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		if (access(paths[i], R_OK) == 0)
+			return paths[i];
+	}
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"check", no_argument, NULL, 'n'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	struct master_options master = {NULL};
+	bool only_check = false;
+
+	for (int letter; (letter = getopt_long(
+			      argc, argv, "c:fnhV", options, NULL)) != -1;) {
+		switch (letter) {
+		case 'c': master.config_path = optarg; break;
+		case 'f': break;
+		case 'n': only_check = true; break;
+		case 'h': (void)fputs(usage, stdout); return EX_OK;
+		case 'V':
+			(void)printf("dmarcd %s\n", DMARCD_VERSION);
+			return EX_OK;
+		default:
+			(void)fputs("See dmarcd --help.\n", stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr,
+		    "dmarcd: %s: no such argument; see dmarcd --help\n",
+		    argv[optind]);
+		return EX_USAGE;
+	}
+	if (master.config_path == NULL)
+		master.config_path = default_config();
+	return only_check ? master_check(&master) : master_run(&master);
+}

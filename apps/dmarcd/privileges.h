@@ -1,0 +1,25 @@
+/* Privileges: becoming UserID for good. */
+#ifndef DMARCD_PRIVILEGES_H
+#define DMARCD_PRIVILEGES_H
+
+#include "base/problem.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct identity {
+	bool is_set; /* false: stay who we are */
+	uid_t user;
+	gid_t group;
+	char name[256]; /* for the supplementary groups */
+};
+
+/* "user", "user:group", numbers too; "" is not set. */
+bool identity_read(struct text user_id, struct identity *ret_identity,
+    struct problem *ret_problem) MUST_USE;
+/* Only root can become somebody else; anybody may stay who they are. */
+bool identity_become(
+    const struct identity *identity, struct problem *ret_problem) MUST_USE;
+
+#endif

@@ -1,0 +1,261 @@
+#include "worker.h"
+
+#include "conversation.h"
+#include "log.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+	SOCKETS_MAX = 16,
+	SECOND = 1000, /* milliseconds */
+	CACHE_BYTES = 16 * 1024 * 1024,
+	STOP_SECONDS_SPARE = 5, /* over MessageTimeout, then cut off */
+};
+
+struct worker {
+	struct worker_setup setup;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct journal *journal;
+	struct loop_listener *listeners[SOCKETS_MAX];
+	struct loop_timer *every_second;
+	struct loop_timer *deadline; /* of stopping */
+	struct conversation *conversations;
+	enum worker_wish state;
+	_Atomic enum worker_wish wish;
+};
+
+const struct setup *
+worker_its_setup(const struct worker *worker)
+{
+	return worker->setup.setup;
+}
+
+struct loop *
+worker_loop(struct worker *worker)
+{
+	return worker->loop;
+}
+
+struct resolver *
+worker_resolver(struct worker *worker)
+{
+	return worker->resolver;
+}
+
+struct journal *
+worker_journal(struct worker *worker)
+{
+	return worker->journal;
+}
+
+bool
+worker_is_stopping(const struct worker *worker)
+{
+	return worker->state == WORKER_STOP;
+}
+
+static void
+end_when_done(struct worker *worker)
+{
+	if (worker->state != WORKER_GO_ON && worker->conversations == NULL)
+		loop_stop(worker->loop);
+}
+
+static void
+on_closed(void *context, struct conversation *conversation)
+{
+	struct worker *worker = context;
+
+	conversation_unlink(conversation, &worker->conversations);
+	end_when_done(worker);
+}
+
+static void
+on_connection(void *context, struct loop_stream *stream)
+{
+	struct worker *worker = context;
+	struct conversation *conversation =
+	    conversation_new(worker, stream, on_closed, worker);
+
+	if (conversation == NULL)
+		log_say("no memory for a connection; it was closed");
+	else
+		conversation_link(conversation, &worker->conversations);
+}
+
+static void
+on_second(void *context)
+{
+	struct worker *worker = context;
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	if (worker->journal != NULL &&
+	    !journal_flush(worker->journal, &problem))
+		log_say("history: %s; %zu bytes wait in memory", problem.text,
+		    journal_kept(worker->journal));
+}
+
+static void
+on_deadline(void *context)
+{
+	struct worker *worker = context;
+
+	log_say("stopping: a message under way was given up");
+	loop_stop(worker->loop);
+}
+
+static void
+stop_listening(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->setup.socket_count; i++) {
+		if (worker->listeners[i] != NULL)
+			loop_listener_stop(worker->listeners[i]);
+		worker->listeners[i] = NULL;
+	}
+}
+
+static void
+stop_conversations(struct worker *worker)
+{
+	struct conversation *one = worker->conversations;
+
+	while (one != NULL) {
+		struct conversation *next = conversation_next(one);
+		conversation_stop(one);
+		one = next;
+	}
+}
+
+static void
+on_wake(void *context)
+{
+	struct worker *worker = context;
+	enum worker_wish wish = atomic_load(&worker->wish);
+
+	if (wish == worker->state)
+		return;
+	worker->state = wish;
+	stop_listening(worker);
+	if (wish == WORKER_STOP) {
+		unsigned seconds =
+		    worker->setup.setup->config->message_timeout +
+		    STOP_SECONDS_SPARE;
+		worker->deadline = loop_timer_start(
+		    worker->loop, seconds * SECOND, 0, on_deadline, worker);
+		stop_conversations(worker);
+	}
+	end_when_done(worker);
+}
+
+void
+worker_tell(struct worker *worker, enum worker_wish wish)
+{
+	atomic_store(&worker->wish, wish);
+	loop_wake(worker->loop);
+}
+
+static bool
+open_resolver(struct worker *worker, struct problem *problem)
+{
+	const struct setup *setup = worker->setup.setup;
+	const struct config *config = setup->config;
+	struct resolver_options options = {
+	    .timeout = config->dns_timeout * SECOND,
+	    .cache_bytes = CACHE_BYTES,
+	};
+
+	if (setup->zone != NULL) {
+		worker->resolver = resolver_new_zone(worker->loop, setup->zone);
+		return worker->resolver != NULL ||
+		       problem_set(problem, PROBLEM_SYSTEM, "no memory");
+	}
+	if (config->nameservers.len > 0)
+		options.servers =
+		    arena_cstr(config->arena, config->nameservers);
+	worker->resolver =
+	    resolver_new_network(worker->loop, &options, problem);
+	return worker->resolver != NULL;
+}
+
+static bool
+open_journal(struct worker *worker, struct problem *problem)
+{
+	const struct config *config = worker->setup.setup->config;
+
+	if (config->history_file.len == 0)
+		return true;
+	worker->journal =
+	    journal_open(arena_cstr(config->arena, config->history_file),
+		(enum journal_sync)config->history_sync, problem);
+	return worker->journal != NULL;
+}
+
+static bool
+open_listeners(struct worker *worker, struct problem *problem)
+{
+	for (size_t i = 0; i < worker->setup.socket_count; i++) {
+		worker->listeners[i] = loop_listener_start(worker->loop,
+		    worker->setup.sockets[i], on_connection, worker, problem);
+		if (worker->listeners[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+struct worker *
+worker_new(const struct worker_setup *setup, struct problem *ret_problem)
+{
+	struct worker *worker = calloc(1, sizeof *worker);
+
+	if (worker == NULL) {
+		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		return NULL;
+	}
+	worker->setup = *setup;
+	if (setup->socket_count > SOCKETS_MAX) {
+		(void)problem_set(ret_problem, PROBLEM_CONFIG,
+		    "Socket: more than %d", SOCKETS_MAX);
+		worker_free(worker);
+		return NULL;
+	}
+	worker->loop = loop_new(ret_problem);
+	if (worker->loop == NULL || !open_resolver(worker, ret_problem) ||
+	    !open_journal(worker, ret_problem) ||
+	    !open_listeners(worker, ret_problem)) {
+		worker_free(worker);
+		return NULL;
+	}
+	loop_on_wake(worker->loop, on_wake, worker);
+	worker->every_second =
+	    loop_timer_start(worker->loop, SECOND, SECOND, on_second, worker);
+	return worker;
+}
+
+void
+worker_run(struct worker *worker)
+{
+	loop_run(worker->loop);
+	stop_listening(worker);
+	while (worker->conversations != NULL)
+		conversation_close(worker->conversations);
+	worker->setup.on_done(worker->setup.context);
+}
+
+void
+worker_free(struct worker *worker)
+{
+	stop_listening(worker);
+	loop_timer_stop(worker->every_second);
+	loop_timer_stop(worker->deadline);
+	if (worker->journal != NULL) {
+		on_second(worker);
+		journal_close(worker->journal);
+	}
+	if (worker->resolver != NULL)
+		resolver_free(worker->resolver);
+	if (worker->loop != NULL)
+		loop_free(worker->loop);
+	free(worker);
+}
