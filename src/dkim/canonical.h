@@ -11,15 +11,15 @@
 void dkim_canonical_field(struct build *build, const struct mail_field *field,
     enum dkim_canonicalization how);
 
-/* Body: pending white space and empty lines are counted, not kept. */
+/* Body: white space and line ends are counted and held back until something
+ * follows, so that the end of the body needs no memory. */
 struct dkim_canonical_body {
 	enum dkim_canonicalization how;
 	void (*sink)(void *context, struct text piece);
 	void *context;
-	uint64_t empty_lines; /* CR LFs held back */
+	uint64_t empty_lines; /* line ends held back */
 	bool has_cr;          /* a CR that may begin a CR LF */
 	bool has_wsp;         /* relaxed: white space held back */
-	bool in_line;         /* something stands before the line's end */
 	uint64_t bytes;       /* given to the sink */
 };
 

@@ -61,10 +61,6 @@ struct dkim_options {
 
 enum { DKIM_SIGNATURES_MAX = 10 }; /* further ones are neutral, "limit" */
 
-/* Undoing a footer: the last line ends of the body that are tried, within the
- * last bytes of its canonical form. */
-enum { DKIM_UNDO_LINES = 20, DKIM_UNDO_BYTES = 2048 };
-
 struct dkim;
 
 /* HEADER must outlive it. NULL: no memory. */
@@ -78,7 +74,8 @@ void dkim_end_of_body(struct dkim *dkim);
  * so that they arrive while the body does. */
 void dkim_hint_keys(const struct dkim *dkim, struct dns_facts *facts);
 
-/* False: more facts are wanted, run again. True: *ret_results is final. */
+/* False: more facts are wanted, run again; before the end of the body too, when
+ * it only asks. True: *ret_results is final. One DKIM goes with one FACTS. */
 bool dkim_check(struct dkim *dkim, struct dns_facts *facts, struct trace *trace,
     struct dkim_results *ret_results) MUST_USE;
 

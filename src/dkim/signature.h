@@ -9,32 +9,37 @@ enum dkim_canonicalization { DKIM_SIMPLE, DKIM_RELAXED };
 
 struct dkim_signature {
 	const struct mail_field *field;
-	struct text domain;    /* d=, A-labels, lower case */
-	struct text selector;  /* s=, likewise */
-	struct text identity;  /* i= as written, "@" d= when absent */
-	struct text algorithm; /* a= as written: "rsa-sha256" */
+	struct text domain;   /* d=, A-labels, lower case */
+	struct text selector; /* s=, likewise */
+	struct text identity; /* i= without white space, "@" d= when absent */
+	struct text identity_domain; /* its domain, A-labels, lower case */
+	struct text algorithm;       /* a= as written: "rsa-sha256" */
 	enum crypto_algorithm crypto;
 	enum dkim_canonicalization header;
 	enum dkim_canonicalization body;
 	struct sha256 body_hash;  /* bh= */
 	struct text signature;    /* b= decoded */
-	struct text b;            /* b= as written, white space removed, for
-				    header.b (RFC 6008) */
+	struct text b;            /* first 8 letters of b= (RFC 6008) */
 	struct text signed_names; /* h= as written, colon-separated */
-	bool has_length;          /* l= */
-	uint64_t length;
-	int64_t timestamp;  /* t=, 0 without */
-	int64_t expiration; /* x=, 0 without */
+	bool has_length;
+	uint64_t length; /* l=; UINT64_MAX when it does not fit */
+	bool has_timestamp;
+	int64_t timestamp; /* t=; INT64_MAX over 12 digits */
+	bool has_expiration;
+	int64_t expiration; /* x=, likewise */
 	/* Where b='s value stands in field->value, to be hashed as empty. */
 	size_t b_at;
 	size_t b_len;
 };
 
-enum { DKIM_SIGNED_NAMES_MAX = 200 };
+enum {
+	DKIM_SIGNED_NAMES_MAX = 200,
+	DKIM_TAG_MAX = 8192, /* bytes of any one of d=, s=, i=, a=, b=, bh= */
+};
 
 /* Reads one field strictly (6.1.1). False: malformed, *ret_reason says why (a
- * literal) and domain, selector, identity and algorithm are set as far as they
- * could be read, for the report. */
+ * literal) and domain, selector, identity, algorithm and b are set as far as
+ * they could be read, for the report. */
 bool dkim_signature_read(struct arena *arena, const struct mail_field *field,
     struct dkim_signature *ret_signature, const char **ret_reason) MUST_USE;
 

@@ -1,0 +1,418 @@
+/* Plan: dkim_new reads all signatures and decides at once about those that
+ * need no key: malformed, expired, too many. The others become jobs: their body
+ * hashes run while the body comes in, and each pass of the check asks for their
+ * keys and judges them. Verdicts stand in field order; a job knows its own. */
+#include "dkim/check.h"
+
+#include "dkim/form.h"
+#include "dkim/key.h"
+#include "dkim/signed.h"
+#include "dkim/undo.h"
+#include "dns/name.h"
+
+#include <assert.h>
+
+enum {
+	/* Fields that are read at all, and looked through for those of the
+	 * author; more are a flood. */
+	SIGNATURES_READ_MAX = 100,
+	/* RFC 6376 3.5, x=: how far the signer's clock may be behind. */
+	CLOCK_SKEW = 300,
+	FORMS = 2,
+};
+
+static const char *const result_words[] = {
+    [DKIM_NONE] = "none",
+    [DKIM_PASS] = "pass",
+    [DKIM_FAIL] = "fail",
+    [DKIM_POLICY] = "policy",
+    [DKIM_NEUTRAL] = "neutral",
+    [DKIM_TEMPERROR] = "temperror",
+    [DKIM_PERMERROR] = "permerror",
+};
+static_assert(sizeof result_words / sizeof *result_words == DKIM_PERMERROR + 1,
+    "a word for each result");
+const struct names dkim_result_names = NAMES(result_words);
+
+static const char *const change_words[] = {
+    [DKIM_CHANGE_UNKNOWN] = "unknown",
+    [DKIM_CHANGE_FOOTER] = "footer",
+};
+static_assert(
+    sizeof change_words / sizeof *change_words == DKIM_CHANGE_FOOTER + 1,
+    "a word for each change");
+const struct names dkim_change_names = NAMES(change_words);
+
+struct candidate {
+	struct dkim_signature signature;
+	struct dkim_verdict *verdict;
+};
+
+struct job {
+	struct dkim_signature signature;
+	struct dkim_verdict *verdict;
+	struct text key_name;
+	const struct dkim_form *form;
+	/* The verdict is of this answer: a pure function of it and of the
+	 * message, so that further passes need not verify again. Facts hold
+	 * their answers, so an address is not used twice. */
+	const struct dns_answer *judged;
+	bool has_digest;
+	struct sha256 digest; /* of the signed header */
+};
+
+struct dkim {
+	struct arena *arena;
+	const struct mail_header *header;
+	struct dkim_options options;
+	size_t count;
+	struct dkim_verdict *verdicts;
+	size_t jobs;
+	struct job job[DKIM_SIGNATURES_MAX];
+	struct dkim_form *form[FORMS]; /* by canonicalization */
+	bool body_ended;
+};
+
+static void
+decide(
+    struct dkim_verdict *verdict, enum dkim_result result, const char *reason)
+{
+	verdict->result = result;
+	verdict->reason = text_from_cstr(reason);
+}
+
+/* --- the header --- */
+
+static void
+copy_tags(struct dkim_verdict *verdict, const struct dkim_signature *signature)
+{
+	verdict->domain = signature->domain;
+	verdict->selector = signature->selector;
+	verdict->identity = signature->identity;
+	verdict->algorithm = signature->algorithm;
+	verdict->b = signature->b;
+}
+
+static bool
+is_expired(const struct dkim_signature *signature, int64_t now)
+{
+	return signature->has_expiration &&
+	       signature->expiration < now - CLOCK_SKEW;
+}
+
+/* Reads one field. True: it is to be verified. */
+static bool
+read_signature(const struct dkim *dkim, const struct mail_field *field,
+    struct candidate *ret_candidate)
+{
+	struct dkim_signature *signature = &ret_candidate->signature;
+	struct dkim_verdict *verdict = ret_candidate->verdict;
+	const char *reason = "";
+	bool is_read =
+	    dkim_signature_read(dkim->arena, field, signature, &reason);
+
+	copy_tags(verdict, signature);
+	if (!is_read)
+		decide(verdict, DKIM_PERMERROR, reason);
+	else if (dkim->header->is_too_long) /* h= would miss what is lost */
+		decide(verdict, DKIM_PERMERROR, "the header is too long");
+	else if (is_expired(signature, dkim->options.now))
+		decide(verdict, DKIM_POLICY, "the signature has expired");
+	else
+		return true;
+	return false;
+}
+
+static const struct mail_field *
+next_signature(const struct mail_header *header, const struct mail_field *field)
+{
+	size_t from =
+	    field == NULL ? 0 : (size_t)(field - header->fields.at) + 1;
+
+	return mail_header_find(header, TEXT("DKIM-Signature"), from);
+}
+
+static bool
+make_verdicts(struct dkim *dkim)
+{
+	static const struct dkim_verdict not_read = {
+	    .result = DKIM_NEUTRAL,
+	    .domain = {"", 0},
+	    .selector = {"", 0},
+	    .identity = {"", 0},
+	    .algorithm = {"", 0},
+	    .b = {"", 0},
+	    .reason = {"limit", sizeof "limit" - 1},
+	};
+
+	dkim->count = mail_header_count(dkim->header, TEXT("DKIM-Signature"));
+	dkim->verdicts =
+	    arena_array(dkim->arena, dkim->count, sizeof *dkim->verdicts);
+	if (dkim->verdicts == NULL)
+		return false;
+	for (size_t i = 0; i < dkim->count; i++)
+		dkim->verdicts[i] = not_read;
+	return true;
+}
+
+/* --- which to verify --- */
+
+static bool
+is_authors(const struct dkim *dkim, const struct dkim_signature *signature)
+{
+	struct text author = dkim->options.author;
+
+	return author.len > 0 &&
+	       (dns_name_is_at_or_below(signature->domain, author) ||
+		   dns_name_is_at_or_below(author, signature->domain));
+}
+
+/* A job for CANDIDATE, or "limit". False: no memory. */
+static bool
+add_job(struct dkim *dkim, const struct candidate *candidate)
+{
+	const struct dkim_signature *signature = &candidate->signature;
+	struct dkim_form **form = &dkim->form[signature->body];
+
+	if (dkim->jobs == DKIM_SIGNATURES_MAX)
+		return true; /* the verdict says so already */
+	if (*form == NULL)
+		*form = dkim_form_new(dkim->arena, signature->body);
+	if (*form == NULL || !dkim_form_want(*form, dkim->arena, signature))
+		return false;
+	dkim->job[dkim->jobs++] = (struct job){
+	    .signature = *signature,
+	    .verdict = candidate->verdict,
+	    .key_name = arena_join(dkim->arena, signature->selector,
+		arena_join(
+		    dkim->arena, TEXT("._domainkey."), signature->domain)),
+	    .form = *form,
+	};
+	return !arena_failed(dkim->arena);
+}
+
+/* The author's first, then the others; each in field order. */
+static bool
+add_jobs(struct dkim *dkim)
+{
+	size_t read = dkim->count < SIGNATURES_READ_MAX ? dkim->count
+							: SIGNATURES_READ_MAX;
+	struct candidate *candidates =
+	    arena_array(dkim->arena, read, sizeof *candidates);
+	const struct mail_field *field = NULL;
+	size_t count = 0;
+
+	if (candidates == NULL)
+		return false;
+	for (size_t i = 0; i < read; i++) {
+		field = next_signature(dkim->header, field);
+		candidates[count].verdict = &dkim->verdicts[i];
+		if (read_signature(dkim, field, &candidates[count]))
+			count++;
+	}
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < count; i++) {
+			if (is_authors(dkim, &candidates[i].signature) ==
+				(pass == 0) &&
+			    !add_job(dkim, &candidates[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+struct dkim *
+dkim_new(struct arena *arena, const struct mail_header *header,
+    const struct dkim_options *options)
+{
+	struct dkim *dkim = arena_alloc(arena, sizeof *dkim);
+
+	if (dkim == NULL)
+		return NULL;
+	dkim->arena = arena;
+	dkim->header = header;
+	dkim->options = *options;
+	if (!make_verdicts(dkim) || (dkim->count > 0 && !add_jobs(dkim)))
+		return NULL;
+	return arena_failed(arena) ? NULL : dkim;
+}
+
+/* --- the body --- */
+
+bool
+dkim_wants_body(const struct dkim *dkim)
+{
+	return dkim->jobs > 0;
+}
+
+void
+dkim_body(struct dkim *dkim, struct text piece)
+{
+	for (size_t i = 0; i < FORMS && !dkim->body_ended; i++) {
+		if (dkim->form[i] != NULL)
+			dkim_form_feed(dkim->form[i], piece);
+	}
+}
+
+void
+dkim_end_of_body(struct dkim *dkim)
+{
+	for (size_t i = 0; i < FORMS && !dkim->body_ended; i++) {
+		if (dkim->form[i] != NULL)
+			dkim_form_finish(dkim->form[i]);
+	}
+	dkim->body_ended = true;
+}
+
+/* --- judging --- */
+
+/* The header verified; so did the body if BODY_MATCHES. */
+static void
+judge_body(const struct job *job, bool body_matches)
+{
+	const struct dkim_signature *signature = &job->signature;
+	struct dkim_verdict *verdict = job->verdict;
+	uint64_t bytes = dkim_form_bytes(job->form);
+
+	if (!body_matches) {
+		bool is_short =
+		    signature->has_length && signature->length > bytes;
+		decide(verdict, DKIM_FAIL,
+		    is_short ? "the body is shorter than l="
+			     : "body hash did not verify");
+		verdict->body_hash_failed = true;
+		if (dkim_undo_footer(job->form, signature))
+			verdict->change = DKIM_CHANGE_FOOTER;
+	} else if (signature->has_length && signature->length < bytes) {
+		/* 8.2: anything can stand in what is not signed. */
+		decide(verdict, DKIM_POLICY,
+		    "l= leaves a part of the body unsigned");
+	} else {
+		decide(verdict, DKIM_PASS, "");
+	}
+}
+
+/* Judges the signature by one key (6.1.2 and 6.1.3). True: it is a key that
+ * made this signature, and there is no need to try others. */
+static bool
+judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
+{
+	const struct dkim_signature *signature = &job->signature;
+	struct dkim_verdict *verdict = job->verdict;
+	const char *problem = key->problem;
+
+	if (problem == NULL &&
+	    crypto_key_algorithm(key->key) != signature->crypto)
+		problem = "the key is not for this a=";
+	if (problem == NULL && key->is_strict &&
+	    !dns_name_equal(signature->identity_domain, signature->domain))
+		problem = "the key forbids i= in a subdomain (t=s)";
+	if (problem != NULL) {
+		if (verdict->result == DKIM_NONE)
+			decide(verdict, DKIM_PERMERROR, problem);
+		return false;
+	}
+	if (!job->has_digest)
+		job->has_digest = dkim_signed_hash(
+		    dkim->arena, dkim->header, signature, &job->digest);
+	if (!job->has_digest || dkim_form_failed(job->form)) {
+		decide(verdict, DKIM_TEMPERROR, "no memory");
+		return true;
+	}
+	bool body_matches = dkim_form_matches(job->form, signature);
+	if (crypto_verify(key->key, &job->digest, signature->signature)) {
+		judge_body(job, body_matches);
+		return true;
+	}
+	decide(verdict, DKIM_FAIL,
+	    body_matches ? "signature did not verify"
+			 : "neither signature nor body hash verify");
+	return false;
+}
+
+/* Several records are undefined (3.6.2.2), so each one may be the right one. */
+static void
+judge_keys(struct dkim *dkim, struct job *job, const struct dns_answer *answer)
+{
+	const struct dkim_keys *keys =
+	    dns_answer_parsed(answer, dkim_keys_parse, dkim->arena);
+
+	if (keys == NULL) {
+		decide(job->verdict, DKIM_TEMPERROR, "no memory");
+		return;
+	}
+	decide(job->verdict, DKIM_NONE, "");
+	for (size_t i = 0; i < keys->count; i++) {
+		if (judge_key(dkim, job, &keys->at[i]))
+			return;
+	}
+	if (keys->count == 0)
+		decide(job->verdict, DKIM_PERMERROR, "no key for signature");
+}
+
+static void
+judge(struct dkim *dkim, struct job *job, const struct dns_answer *answer)
+{
+	job->verdict->body_hash_failed = false;
+	job->verdict->change = DKIM_CHANGE_UNKNOWN;
+	switch (answer->status) {
+	case DNS_FOUND: judge_keys(dkim, job, answer); break;
+	case DNS_NODATA:
+	case DNS_NXDOMAIN:
+		decide(job->verdict, DKIM_PERMERROR, "no key for signature");
+		break;
+	case DNS_UNKNOWN:
+	case DNS_FAILED:
+		decide(job->verdict, DKIM_TEMPERROR, "key unavailable");
+		break;
+	}
+	job->judged = answer;
+}
+
+static void
+tell_story(const struct dkim *dkim, struct trace *trace)
+{
+	if (trace != NULL && dkim->count == 0)
+		trace_say(trace, "dkim: no signature (RFC 6376 6.1)");
+	for (size_t i = 0; trace != NULL && i < dkim->count; i++) {
+		const struct dkim_verdict *verdict = &dkim->verdicts[i];
+		trace_say(trace,
+		    "dkim: signature %zu, d=" TEXT_FMT " s=" TEXT_FMT
+		    " a=" TEXT_FMT ": %s%s" TEXT_FMT "%s (RFC 6376 6.1)",
+		    i + 1, TEXT_ARG(verdict->domain),
+		    TEXT_ARG(verdict->selector), TEXT_ARG(verdict->algorithm),
+		    names_word(&dkim_result_names, (int)verdict->result),
+		    verdict->reason.len > 0 ? ", " : "",
+		    TEXT_ARG(verdict->reason),
+		    verdict->change == DKIM_CHANGE_FOOTER
+			? ", verifies without an appended footer"
+			: "");
+	}
+}
+
+void
+dkim_hint_keys(const struct dkim *dkim, struct dns_facts *facts)
+{
+	dns_facts_begin_pass(facts, DNS_SHARE_DKIM);
+	for (size_t i = 0; i < dkim->jobs; i++)
+		dns_hint(facts, dkim->job[i].key_name, DNS_TXT);
+}
+
+bool
+dkim_check(struct dkim *dkim, struct dns_facts *facts, struct trace *trace,
+    struct dkim_results *ret_results)
+{
+	dns_facts_begin_pass(facts, DNS_SHARE_DKIM);
+	for (size_t i = 0; i < dkim->jobs; i++) {
+		struct job *job = &dkim->job[i];
+		const struct dns_answer *answer =
+		    dns_ask(facts, job->key_name, DNS_TXT);
+		if (dkim->body_ended && job->judged != answer)
+			judge(dkim, job, answer);
+	}
+	if (!dkim->body_ended || dns_facts_missed(facts))
+		return false;
+	tell_story(dkim, trace);
+	*ret_results = (struct dkim_results){dkim->count, dkim->verdicts};
+	return true;
+}

@@ -1,0 +1,170 @@
+/* Plan: the names of h= are sorted once, so that one walk over the header from
+ * the bottom up finds all fields. Looking up name by name would let a large
+ * header and a long h= multiply. */
+#include "dkim/signed.h"
+
+#include "dkim/canonical.h"
+
+/* A field in canonical form is not longer than it was, plus its CR LF. */
+enum { FIELD_MAX = MAIL_HEADER_MAX + 2 };
+
+struct wanted {
+	struct text name;
+	size_t place; /* in h= */
+};
+
+struct wanted_names {
+	struct wanted at[DKIM_SIGNED_NAMES_MAX];
+	size_t count;
+	/* At the first of equal names: how many of them have their field. */
+	size_t taken[DKIM_SIGNED_NAMES_MAX];
+};
+
+/* Any order will do in which equal names, in any case, stand together. */
+static int
+compare_names(struct text a, struct text b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	for (size_t i = 0; i < a.len; i++) {
+		char x = to_lower(a.ptr[i]);
+		char y = to_lower(b.ptr[i]);
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return 0;
+}
+
+/* Keeps the order of equal names. */
+static void
+insert_name(struct wanted_names *names, struct text name)
+{
+	size_t at = names->count;
+
+	while (at > 0 && compare_names(names->at[at - 1].name, name) > 0) {
+		names->at[at] = names->at[at - 1];
+		at--;
+	}
+	names->at[at] = (struct wanted){name, names->count};
+	names->count++;
+}
+
+static void
+read_names(struct text h, struct wanted_names *ret_names)
+{
+	ret_names->count = 0;
+	while (h.len > 0 && ret_names->count < DKIM_SIGNED_NAMES_MAX)
+		insert_name(ret_names, text_trim(text_split(&h, ':')));
+	for (size_t i = 0; i < ret_names->count; i++)
+		ret_names->taken[i] = 0;
+}
+
+/* The first of the names that equal NAME, or COUNT. */
+static size_t
+find_name(const struct wanted_names *names, struct text name)
+{
+	size_t from = 0;
+	size_t to = names->count;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (compare_names(names->at[middle].name, name) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	if (from < names->count &&
+	    compare_names(names->at[from].name, name) == 0)
+		return from;
+	return names->count;
+}
+
+size_t
+dkim_signed_fields(const struct mail_header *header,
+    const struct dkim_signature *signature,
+    const struct mail_field *ret_fields[DKIM_SIGNED_NAMES_MAX])
+{
+	struct wanted_names names;
+
+	read_names(signature->signed_names, &names);
+	for (size_t i = 0; i < names.count; i++)
+		ret_fields[i] = NULL;
+	for (size_t i = header->fields.count; i > 0; i--) {
+		const struct mail_field *field = &header->fields.at[i - 1];
+		size_t first = find_name(&names, field->name);
+		if (first == names.count || field == signature->field)
+			continue;
+		size_t next = first + names.taken[first];
+		if (next < names.count &&
+		    compare_names(names.at[next].name, field->name) == 0) {
+			ret_fields[names.at[next].place] = field;
+			names.taken[first]++;
+		}
+	}
+	return names.count;
+}
+
+/* 3.7: the value of b= and the white space around it count as nothing, and
+ * there is no CR LF at the end. BYTES holds the field without them. */
+static void
+build_own_field(struct build *bytes, struct build *canonical,
+    const struct dkim_signature *signature)
+{
+	const struct mail_field *field = signature->field;
+	struct text value = field->value;
+	size_t value_at = field->raw.len - value.len;
+
+	build_text(bytes, text_slice(field->raw, 0, value_at));
+	build_text(bytes, text_slice(value, 0, signature->b_at));
+	build_text(bytes,
+	    text_slice(value, signature->b_at + signature->b_len, value.len));
+	struct text raw = build_view(bytes);
+	struct mail_field emptied = {
+	    .raw = raw,
+	    .name = field->name,
+	    .value = text_slice(raw, value_at, raw.len),
+	};
+	build_cut(canonical, 0);
+	dkim_canonical_field(canonical, &emptied, signature->header);
+	build_cut(canonical, build_view(canonical).len - 2);
+}
+
+static void
+feed_fields(struct crypto_hash *hash, struct build *canonical,
+    const struct mail_header *header, const struct dkim_signature *signature)
+{
+	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	size_t count = dkim_signed_fields(header, signature, fields);
+
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i] == NULL)
+			continue;
+		build_cut(canonical, 0);
+		dkim_canonical_field(canonical, fields[i], signature->header);
+		crypto_hash_feed(hash, build_view(canonical));
+	}
+}
+
+bool
+dkim_signed_hash(struct arena *arena, const struct mail_header *header,
+    const struct dkim_signature *signature, struct sha256 *ret_digest)
+{
+	struct crypto_hash *hash = crypto_hash_new(arena);
+	struct build bytes;
+	struct build canonical;
+
+	if (hash == NULL)
+		return false;
+	/* On the heap: many signatures of a large header would fill the
+	 * message's arena. */
+	build_init(&bytes, FIELD_MAX);
+	build_init(&canonical, FIELD_MAX);
+	feed_fields(hash, &canonical, header, signature);
+	build_own_field(&bytes, &canonical, signature);
+	crypto_hash_feed(hash, build_view(&canonical));
+	bool done = !build_failed(&bytes) && !build_failed(&canonical) &&
+		    crypto_hash_finish(hash, ret_digest);
+	build_free(&bytes);
+	build_free(&canonical);
+	return done;
+}
