@@ -1,5 +1,6 @@
 #include "tool.h"
 
+#include "dns/name.h"
 #include "report/destination.h"
 
 #include <getopt.h>

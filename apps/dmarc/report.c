@@ -81,14 +81,16 @@ report(const struct tool *tool, struct clerk_report *job,
 {
 	struct store *store = tool_store(job->config, false, problem);
 	struct tool_dns dns = {.loop = NULL};
+	bool is_done;
 
 	if (store == NULL)
 		return false;
-	if (job->dry_run || tool_open_dns(tool, job->config, &dns, problem))
-		(void)clerk_report(job, store, dns.resolver, done, problem);
+	is_done =
+	    (job->dry_run || tool_open_dns(tool, job->config, &dns, problem)) &&
+	    clerk_report(job, store, dns.resolver, done, problem);
 	tool_close_dns(&dns);
 	store_close(store);
-	return problem->kind == PROBLEM_NONE;
+	return is_done;
 }
 
 static void
