@@ -1,0 +1,101 @@
+#include "suffix/suffix.h"
+
+#include "dns/name.h"
+
+#include <libpsl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* For the list's own few bytes; the rules are libpsl's. */
+enum { ARENA_BYTES = 1024 };
+
+struct suffix_list {
+	struct arena *arena;
+	const psl_ctx_t *psl;
+};
+
+static void
+free_psl(void *object)
+{
+	psl_free(object);
+}
+
+static struct suffix_list *
+new_list(struct arena *arena, const psl_ctx_t *psl)
+{
+	struct suffix_list *list = arena_alloc(arena, sizeof *list);
+
+	if (list == NULL) {
+		arena_free(arena);
+		return NULL;
+	}
+	*list = (struct suffix_list){arena, psl};
+	return list;
+}
+
+static psl_ctx_t *
+load(struct text bytes)
+{
+	void *buffer;
+
+	/* fmemopen wants it writable, but not for "r". */
+	memcpy(&buffer, &bytes.ptr, sizeof buffer);
+	FILE *file = bytes.len == 0 ? NULL : fmemopen(buffer, bytes.len, "r");
+	if (file == NULL)
+		return NULL;
+	psl_ctx_t *psl = psl_load_fp(file);
+	(void)fclose(file);
+	/* Text without a single rule is some other file; of a DAFSA, whose
+	 * first line says what it is, libpsl knows no count: -1. */
+	if (psl != NULL && psl_suffix_count(psl) == 0) {
+		psl_free(psl);
+		return NULL;
+	}
+	return psl;
+}
+
+struct suffix_list *
+suffix_list_read(struct text bytes)
+{
+	psl_ctx_t *psl = load(bytes);
+	struct arena *arena = psl == NULL ? NULL : arena_new(ARENA_BYTES);
+
+	if (arena == NULL) {
+		psl_free(psl);
+		return NULL;
+	}
+	(void)arena_defer(arena, free_psl, psl); /* on failure new_list too */
+	return new_list(arena, psl);
+}
+
+struct suffix_list *
+suffix_list_builtin(void)
+{
+	const psl_ctx_t *psl = psl_builtin();
+	struct arena *arena = psl == NULL ? NULL : arena_new(ARENA_BYTES);
+
+	return arena == NULL ? NULL : new_list(arena, psl);
+}
+
+void
+suffix_list_free(struct suffix_list *list)
+{
+	if (list != NULL)
+		arena_free(list->arena);
+}
+
+struct text
+suffix_organizational_domain(const struct suffix_list *list, struct text name)
+{
+	char cstr[DNS_NAME_MAX + 1];
+
+	/* What is no name stands for itself, and is aligned with nothing else. */
+	if (!dns_name_is_valid(name) || text_has(name, '\0'))
+		return name;
+	memcpy(cstr, name.ptr, name.len);
+	cstr[name.len] = '\0';
+	const char *found = psl_registrable_domain(list->psl, cstr);
+	if (found == NULL)
+		return name;
+	return text_slice(name, (size_t)(found - cstr), name.len);
+}
