@@ -1,0 +1,579 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "exact.h"
+#include "mail/address.h"
+#include "mail/message.h"
+#include "vectors.h"
+
+#include <string.h>
+
+#define T(literal)                                                             \
+ {                                                                             \
+  literal, sizeof(literal) - 1                                                 \
+ }
+
+struct from_row {
+	const char *name;
+	struct text value;
+	enum author_status status;
+	const char *domain;
+};
+
+#define OK        AUTHOR_OK
+#define MULTIPLE  AUTHOR_MULTIPLE
+#define MALFORMED AUTHOR_MALFORMED
+
+static const struct from_row from_rows[] = {
+    {"bare", T("a@example.com"), OK, "example.com"},
+    {"angle", T("<a@example.com>"), OK, "example.com"},
+    {"space before", T(" a@example.com "), OK, "example.com"},
+    {"atoms", T("John Doe <a@example.com>"), OK, "example.com"},
+    {"dot in the name", T("John Q. Public <a@example.com>"), OK, "example.com"},
+    {"brackets in the name", T("[List] A B <a@example.com>"), OK,
+	"example.com"},
+    {"quoted name", T("\"Doe, John\" <a@example.com>"), OK, "example.com"},
+    {"escapes", T("\"a \\\" <b@y.org> \\\\\" <a@example.com>"), OK,
+	"example.com"},
+    {"address as a quoted name", T("\"b@y.org\" <a@example.com>"), OK,
+	"example.com"},
+    {"upper case", T("A@EXAMPLE.Com"), OK, "example.com"},
+    {"trailing dot", T("a@example.com."), OK, "example.com"},
+    {"single label", T("a@localhost"), OK, "localhost"},
+    {"label of 63",
+	T("a@abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	  ".example"),
+	OK,
+	"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	".example"},
+    {"label of 64",
+	T("a@abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd"
+	  ".example"),
+	MALFORMED, ""},
+    {"underscore", T("a@my_host.example.com"), OK, "my_host.example.com"},
+    {"quoted local part", T("\"john doe\"@example.com"), OK, "example.com"},
+    {"quoted @", T("\"b@y.org\"@example.com"), OK, "example.com"},
+    {"quoted >", T("<\"b@y.org>\"@example.com>"), OK, "example.com"},
+    {"words with dots", T("\"a b\".c.\"d\"@example.com"), OK, "example.com"},
+    {"dots anywhere", T("..a..b.@example.com"), OK, "example.com"},
+    {"all atext", T("!#$%&'*+-/?=^_`{|}~@example.com"), OK, "example.com"},
+
+    {"comment behind", T("a@example.com (John Doe)"), OK, "example.com"},
+    {"comments everywhere",
+	T("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"), OK,
+	"silly.test"},
+    {"nested comments", T("(a(b(c)d)) a@example.com ((e)f)"), OK,
+	"example.com"},
+    {"comment across a fold", T("(a\r\n b)\r\n <a@example.com>"), OK,
+	"example.com"},
+    {"comment of parts of addresses", T("(<\">;,:) a@example.com"), OK,
+	"example.com"},
+    {"comments 32 deep",
+	T("((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))"
+	  "a@example.com"),
+	OK, "example.com"},
+    {"comments 33 deep",
+	T("(((((((((((((((((((((((((((((((((x)))))))))))))))))))))))))))))))))"
+	  "a@example.com"),
+	MALFORMED, ""},
+    {"address in a comment", T("a@example.com (b@y.org)"), MALFORMED, ""},
+    {"comment without end", T("a@example.com (b"), MALFORMED, ""},
+    {"comment without begin", T("a@example.com b)"), MALFORMED, ""},
+    {"escaped end of a comment", T("a@example.com (b\\)"), MALFORMED, ""},
+    {"comment in a domain", T("a@example.com(x).y.org"), MALFORMED, ""},
+    {"space in a domain", T("a@example.com .y.org"), MALFORMED, ""},
+    {"space around @", T("a @ example.com"), OK, "example.com"},
+    {"space in a local part", T("a .b@example.com"), MALFORMED, ""},
+
+    {"route", T("<@y.org,@z.org:a@example.com>"), OK, "example.com"},
+    {"route with empty members", T("<@y.org,, @z.org,:a@example.com>"), OK,
+	"example.com"},
+    {"route without end", T("<@y.org a@example.com>"), MALFORMED, ""},
+    {"route of no domain", T("<@:a@example.com>"), MALFORMED, ""},
+    {"route without <", T("@y.org:a@example.com"), MALFORMED, ""},
+
+    {"group", T("A Group:a@example.com, B <b@example.com>;"), OK,
+	"example.com"},
+    {"group of two domains", T("G:a@example.com, b@y.org;"), MULTIPLE, ""},
+    {"group and address", T("G:a@example.com; (x), b@example.com"), OK,
+	"example.com"},
+    {"empty group", T("Undisclosed recipients:;"), MALFORMED, ""},
+    {"empty group with a comment", T("G: (a comment) ;"), MALFORMED, ""},
+    {"empty group and address", T("G:;, a@example.com"), OK, "example.com"},
+    {"group without end", T("G:a@example.com"), MALFORMED, ""},
+    {"group without name", T(":a@example.com;"), MALFORMED, ""},
+    {"group in a group", T("G:H:a@example.com;;"), MALFORMED, ""},
+    {"end without group", T("a@example.com;"), MALFORMED, ""},
+    {"behind a group", T("G:a@example.com; b@y.org"), MALFORMED, ""},
+
+    {"two of one domain", T("a@example.com, b@Example.COM."), OK,
+	"example.com"},
+    {"two domains", T("a@example.com, b@y.org"), MULTIPLE, ""},
+    {"parent and child", T("a@example.com, b@b.example.com"), MULTIPLE, ""},
+    {"two angles", T("<a@example.com> <b@y.org>"), MALFORMED, ""},
+    {"two angles, one domain", T("<a@example.com> <b@example.com>"), MALFORMED,
+	""},
+    {"angle that does not end", T("a@example.com, <b@y.org"), MALFORMED, ""},
+    {"trailing >", T("a@example.com>"), MALFORMED, ""},
+    {"trailing > behind an angle", T("<a@example.com>>"), MALFORMED, ""},
+    {"double <", T("<<a@example.com>>"), MALFORMED, ""},
+    {"trailing comma", T("a@example.com,"), MALFORMED, ""},
+    {"leading comma", T(",a@example.com"), MALFORMED, ""},
+    {"empty member", T("a@example.com,,b@example.com"), MALFORMED, ""},
+    {"comma in the name", T("Doe, John <a@example.com>"), MALFORMED, ""},
+    {"address as a name", T("b@y.org <a@example.com>"), MALFORMED, ""},
+    {"address as a name, one domain", T("b@EXAMPLE.com <a@example.com>"), OK,
+	"example.com"},
+    {"name and address as a name", T("B b@example.com <a@example.com>"),
+	MALFORMED, ""},
+    {"name behind", T("<a@example.com> John"), MALFORMED, ""},
+    {"two @", T("a@b@example.com"), MALFORMED, ""},
+    {"two addresses, no comma", T("a@example.com b@y.org"), MALFORMED, ""},
+    {"backslash", T("<a@example.com>\\,<b@y.org>"), MALFORMED, ""},
+    {"open quote", T("\"John <a@example.com>"), MALFORMED, ""},
+    {"escaped quote", T("\"John\\\" <a@example.com>"), MALFORMED, ""},
+    {"quote inside a name", T("J\"o\"hn <a@example.com>"), OK, "example.com"},
+    {"quote before an atom", T("\"b@y.org\"a@example.com"), MALFORMED, ""},
+
+    {"nothing", T(""), MALFORMED, ""},
+    {"blank", T(" \t "), MALFORMED, ""},
+    {"comment only", T("(a)"), MALFORMED, ""},
+    {"null", T("<>"), MALFORMED, ""},
+    {"name only", T("John Doe"), MALFORMED, ""},
+    {"name and null", T("\"a@example.com\" <>"), MALFORMED, ""},
+    {"local part only", T("<postmaster>"), MALFORMED, ""},
+    {"no local part", T("@example.com"), MALFORMED, ""},
+    {"no domain", T("a@"), MALFORMED, ""},
+    {"domain literal", T("a@[192.0.2.1]"), MALFORMED, ""},
+    {"domain is a dot", T("a@."), MALFORMED, ""},
+    {"empty label", T("a@b..example.com"), MALFORMED, ""},
+    {"two dots at the end", T("a@example.com.."), MALFORMED, ""},
+    {"not ldh", T("a@exa!mple.com"), MALFORMED, ""},
+    {"slash in the domain", T("a@example.com/y.org"), MALFORMED, ""},
+
+    {"encoded name", T("=?utf-8?q?J=C3=B6rg_=3Cb=40y.org=3E?= <a@example.com>"),
+	OK, "example.com"},
+    {"encoded address",
+	T("=?utf-8?B?PGFkbWluQGxlZ2l0aW1hdGUuY29tPg==?=,<b@y.org>"), MALFORMED,
+	""},
+    {"encoded address alone", T("=?utf-8?b?YUBleGFtcGxlLmNvbQ==?="), MALFORMED,
+	""},
+    {"encoded local part", T("=?utf-8?q?a=40example.com?=@y.org"), MALFORMED,
+	""},
+
+    {"UTF-8 name", T("J\xC3\xB6rg <a@example.com>"), OK, "example.com"},
+    {"UTF-8 local part", T("j\xC3\xB6rg@example.com"), OK, "example.com"},
+    {"U-label",
+	T("a@B\xC3\xBC"
+	  "cher.example"),
+	OK, "xn--bcher-kva.example"},
+    {"A-label", T("a@XN--bcher-kva.example"), OK, "xn--bcher-kva.example"},
+    {"U-label and A-label",
+	T("a@b\xC3\xBC"
+	  "cher.example, b@xn--bcher-kva.example"),
+	OK, "xn--bcher-kva.example"},
+    {"ideographic full stop", T("a@example.com\xE3\x80\x82y.org"), MALFORMED,
+	""},
+    {"full-width @", T("a@b\xEF\xBC\xA0y.org"), MALFORMED, ""},
+    {"U-label that is none", T("a@\xE2\x80\xAE.example"), MALFORMED, ""},
+    {"Latin-1", T("J\xF6rg <a@example.com>"), MALFORMED, ""},
+    {"overlong", T("\xC0\xBC <a@example.com>"), MALFORMED, ""},
+    {"overlong of three", T("\xE0\x80\xBC <a@example.com>"), MALFORMED, ""},
+    {"surrogate", T("\xED\xA0\x80 <a@example.com>"), MALFORMED, ""},
+    {"beyond Unicode", T("\xF4\x90\x80\x80 <a@example.com>"), MALFORMED, ""},
+    {"four bytes", T("\xF0\x9F\x98\x80 <a@example.com>"), OK, "example.com"},
+    {"cut sequence", T("a@example.com (\xF0\x9F\x98"), MALFORMED, ""},
+    {"next line U+0085",
+	T("a\xC2\x85"
+	  "b <a@example.com>"),
+	MALFORMED, ""},
+
+    {"NUL", T("a@example.com\0.y.org"), MALFORMED, ""},
+    {"NUL in a comment", T("(\0) a@example.com"), MALFORMED, ""},
+    {"NUL in quotes", T("\"\0\" <a@example.com>"), MALFORMED, ""},
+    {"DEL", T("\x7F <a@example.com>"), MALFORMED, ""},
+    {"escape", T("\x1B[1m <a@example.com>"), MALFORMED, ""},
+    {"form feed", T("a@example.com\f"), MALFORMED, ""},
+    {"bare CR", T("a@example.com\r (x)"), MALFORMED, ""},
+    {"bare LF", T("a@example.com\n (x)"), MALFORMED, ""},
+    {"CR CR LF", T("a@example.com\r\r\n (x)"), MALFORMED, ""},
+    {"folded", T("\r\n\tJohn\r\n Doe\r\n <a@example.com>"), OK, "example.com"},
+    {"line end without fold", T("a@example.com\r\nTo: b@y.org"), MALFORMED, ""},
+    {"line end at the end", T("a@example.com\r\n"), MALFORMED, ""},
+    {"blank line", T("a@example.com\r\n \r\n (x)"), MALFORMED, ""},
+    {"blank line at the end", T("a@example.com\r\n "), MALFORMED, ""},
+    {"fold in quotes", T("\"John\r\n Doe\" <a@example.com>"), OK,
+	"example.com"},
+};
+
+static bool
+is_expected(const char *name, const struct author *author,
+    enum author_status status, const char *domain)
+{
+	if (author->status == status &&
+	    text_equal(author->domain, text_from_cstr(domain)) &&
+	    (author->reason.len == 0) == (status == AUTHOR_OK))
+		return true;
+	print_error("%s: %s " TEXT_FMT " (" TEXT_FMT "), not %s %s\n", name,
+	    names_word(&author_status_names, (int)author->status),
+	    TEXT_ARG(author->domain), TEXT_ARG(author->reason),
+	    names_word(&author_status_names, (int)status), domain);
+	return false;
+}
+
+static bool
+check_value(const char *name, struct text value, enum author_status status,
+    const char *domain)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct text input = exact(value);
+	struct author author = author_read(arena, input);
+	bool is_right = is_expected(name, &author, status, domain);
+
+	exact_free(input);
+	arena_free(arena);
+	return is_right;
+}
+
+static void
+test_values(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof from_rows / sizeof *from_rows; i++) {
+		const struct from_row *row = &from_rows[i];
+		wrong += !check_value(
+		    row->name, row->value, row->status, row->domain);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static bool
+check_list(unsigned count, bool is_one_domain, enum author_status status)
+{
+	struct build value;
+
+	build_init(&value, 1 << 16);
+	for (unsigned i = 0; i < count; i++)
+		build_format(&value, "%sa@d%u.example", i > 0 ? ",\r\n " : "",
+		    is_one_domain ? 0 : i);
+	bool is_right = check_value("a long list", build_view(&value), status,
+	    status == AUTHOR_OK ? "d0.example" : "");
+	build_free(&value);
+	return is_right;
+}
+
+static void
+test_limits(void **state)
+{
+	(void)state;
+	assert_true(check_list(AUTHOR_ADDRESSES_MAX, true, AUTHOR_OK));
+	assert_true(
+	    check_list(AUTHOR_ADDRESSES_MAX + 1, true, AUTHOR_MALFORMED));
+	assert_true(check_list(AUTHOR_DOMAINS_MAX, false, AUTHOR_MULTIPLE));
+	assert_true(
+	    check_list(AUTHOR_DOMAINS_MAX + 1, false, AUTHOR_MALFORMED));
+}
+
+static bool
+check_line(size_t len, enum author_status status)
+{
+	struct build value;
+
+	build_init(&value, 2000);
+	build_text(&value, TEXT("<a@example.com>\r\n ("));
+	while (value.len < sizeof "<a@example.com>\r\n" - 1 + len - 1)
+		build_byte(&value, 'x');
+	build_byte(&value, ')');
+	bool is_right = check_value("a long line", build_view(&value), status,
+	    status == AUTHOR_OK ? "example.com" : "");
+	build_free(&value);
+	return is_right;
+}
+
+static void
+test_line_length(void **state)
+{
+	(void)state;
+	assert_true(check_line(998, AUTHOR_OK));
+	assert_true(check_line(999, AUTHOR_MALFORMED));
+}
+
+struct find_row {
+	const char *name;
+	const char *message;
+	enum author_status status;
+	const char *domain;
+};
+
+static const struct find_row find_rows[] = {
+    {"one", "Subject: x\nFrom: a@example.com\n\n", OK, "example.com"},
+    {"any case", "fROM: a@example.com\n\n", OK, "example.com"},
+    {"space before the colon", "From : a@example.com\n\n", OK, "example.com"},
+    {"none", "To: a@example.com\n\n", AUTHOR_NONE, ""},
+    {"only other fields", "Resent-From: a@example.com\nX-From: b@y.org\n\n",
+	AUTHOR_NONE, ""},
+    {"two", "From: a@example.com\nFrom: b@y.org\n\n", MULTIPLE, ""},
+    {"two alike", "From: a@example.com\nFrom: a@example.com\n\n", MULTIPLE, ""},
+    {"two, one disguised", "From: a@example.com\nFROM\t: b@y.org\n\n", MULTIPLE,
+	""},
+    {"two, one malformed", "From: a@example.com\nFrom: x\n\n", MULTIPLE, ""},
+    {"in the body", "Subject: x\n\nFrom: a@example.com\n", AUTHOR_NONE, ""},
+    {"behind junk", "Subject: x\njunk\nFrom: a@example.com\n\n", AUTHOR_NONE,
+	""},
+    {"empty", "From:\n\n", MALFORMED, ""},
+};
+
+static void
+ignore_body(void *context, struct text piece)
+{
+	(void)context;
+	(void)piece;
+}
+
+struct finder {
+	struct arena *arena;
+	struct author author;
+};
+
+static void
+find_author(void *context, const struct mail_header *header)
+{
+	struct finder *finder = context;
+
+	finder->author = author_find(finder->arena, header);
+}
+
+static struct author
+find_in_message(struct arena *arena, struct text bytes)
+{
+	struct finder finder = {.arena = arena,
+	    .author = {AUTHOR_NONE, TEXT(""), TEXT("no message")}};
+	struct mail_message_sink sink = {find_author, ignore_body, &finder};
+	struct mail_message *message = mail_message_new(arena, &sink);
+
+	assert_non_null(message);
+	mail_message_feed(message, bytes);
+	bool is_message = mail_message_finish(message);
+	assert_int_equal(
+	    is_message, !text_equal(finder.author.reason, TEXT("no message")));
+	return finder.author;
+}
+
+static void
+test_find(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof find_rows / sizeof *find_rows; i++) {
+		const struct find_row *row = &find_rows[i];
+		struct arena *arena = arena_new(1 << 20);
+		struct author author =
+		    find_in_message(arena, text_from_cstr(row->message));
+		wrong +=
+		    !is_expected(row->name, &author, row->status, row->domain);
+		arena_free(arena);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* Names that only an MTA without manners would hand over. */
+static void
+test_disguised_names(void **state)
+{
+	static const struct text names[] = {
+	    T("From\x01"), T("\0From"), T("F\xC2\xADrom"), T("fr om")};
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct arena *arena = arena_new(1 << 20);
+		struct mail_header header = {0};
+		assert_true(mail_header_add(&header, arena, TEXT("From"),
+		    TEXT("a@example.com"), false));
+		assert_true(mail_header_add(
+		    &header, arena, names[i], TEXT("b@y.org"), false));
+		struct author author = author_find(arena, &header);
+		wrong += !is_expected(
+		    "a disguised name", &author, AUTHOR_MALFORMED, "");
+		arena_free(arena);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void
+test_header_too_long(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct mail_header header = {0};
+
+	(void)state;
+	assert_true(mail_header_add(
+	    &header, arena, TEXT("From"), TEXT("a@example.com"), false));
+	header.is_too_long = true;
+	struct author author = author_find(arena, &header);
+	assert_true(
+	    is_expected("too long a header", &author, AUTHOR_MALFORMED, ""));
+	arena_free(arena);
+}
+
+/* Whichever allocation fails, the field is malformed and never another's. */
+static void
+test_no_memory(void **state)
+{
+	struct author author = {.status = AUTHOR_MALFORMED};
+	size_t n = 0;
+
+	(void)state;
+	while (author.status != AUTHOR_MULTIPLE) {
+		struct arena *arena = arena_new(1 << 20);
+		arena_fail_after(arena, ++n);
+		author = author_read(arena, TEXT("a@b\xC3\xBC"
+						 "cher.example, b@y.org"));
+		assert_int_equal(author.status,
+		    arena_failed(arena) ? AUTHOR_MALFORMED : AUTHOR_MULTIPLE);
+		arena_free(arena);
+		assert_true(n < 100);
+	}
+	assert_true(n > 1);
+}
+
+struct path_row {
+	const char *name;
+	struct text path;
+	bool is_usable;
+	const char *local;
+	const char *domain;
+};
+
+static const struct path_row path_rows[] = {
+    {"usual", T("<a@example.com>"), true, "a", "example.com"},
+    {"without <>", T("a@example.com"), true, "a", "example.com"},
+    {"null", T("<>"), true, "", ""},
+    {"nothing", T(""), true, "", ""},
+    {"case", T("<User@EXAMPLE.com>"), true, "User", "example.com"},
+    {"trailing dot", T("<a@example.com.>"), true, "a", "example.com"},
+    {"quoted", T("<\"a b@y.org\"@example.com>"), true, "\"a b@y.org\"",
+	"example.com"},
+    {"VERP", T("<l-bounce+a=y.org@example.com>"), true, "l-bounce+a=y.org",
+	"example.com"},
+    {"dots", T("<a..b.@example.com>"), true, "a..b.", "example.com"},
+    {"specials", T("<a:b;c,[d]@example.com>"), true, "a:b;c,[d]",
+	"example.com"},
+    {"8-bit", T("<\xFF@example.com>"), true, "\xFF", "example.com"},
+    {"U-label",
+	T("<a@b\xC3\xBC"
+	  "cher.example>"),
+	true, "a", "xn--bcher-kva.example"},
+    {"route", T("<@y.org,@z.org:a@example.com>"), true, "a", "example.com"},
+    {"route without end", T("<@y.org>"), false, "", ""},
+    {"no domain", T("<postmaster>"), false, "", ""},
+    {"no local part", T("<@example.com>"), false, "", ""},
+    {"literal", T("<a@[192.0.2.1]>"), false, "", ""},
+    {"open", T("<a@example.com"), false, "", ""},
+    {"closed only", T("a@example.com>"), false, "", ""},
+    {"only <", T("<"), false, "", ""},
+    {"space", T("< a@example.com>"), false, "", ""},
+    {"two @", T("<a@b@example.com>"), false, "", ""},
+    {"parenthesis", T("<a@legit.com(.evil.com>"), false, "", ""},
+    {"parenthesis before @", T("<a(@legit.com>"), false, "", ""},
+    {"> inside", T("<a@legit.com>@evil.com>"), false, "", ""},
+    {"quote without end", T("<\"a@example.com>"), false, "", ""},
+    {"behind quotes", T("<\"a\"b@example.com>"), false, "", ""},
+    {"NUL in the domain", T("<a@evil.com\0.legit.com>"), false, "", ""},
+    {"NUL in the local part", T("<\"a\0\"@evil.com>"), false, "", ""},
+    {"line end", T("<\"a\r\n\"@evil.com>"), false, "", ""},
+};
+
+static bool
+check_path(const struct path_row *row)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct text path = exact(row->path);
+	struct text local = TEXT("");
+	struct text domain = TEXT("");
+	bool is_usable = envelope_read(arena, path, &local, &domain);
+	bool is_right = is_usable == row->is_usable &&
+			text_equal(local, text_from_cstr(row->local)) &&
+			text_equal(domain, text_from_cstr(row->domain));
+
+	if (!is_right)
+		print_error("%s: %d " TEXT_FMT " at " TEXT_FMT "\n", row->name,
+		    is_usable, TEXT_ARG(local), TEXT_ARG(domain));
+	exact_free(path);
+	arena_free(arena);
+	return is_right;
+}
+
+static void
+test_paths(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof path_rows / sizeof *path_rows; i++)
+		wrong += !check_path(&path_rows[i]);
+	assert_int_equal(wrong, 0);
+}
+
+/* Real attacks. What the author may be, when anybody: the messages that claim
+ * one domain openly are for SPF and DKIM to judge. */
+static const struct find_row attack_rows[] = {
+    {"client_a1", NULL, MULTIPLE, ""},
+    {"server_a9", NULL, AUTHOR_NONE, ""}, /* is no message at all */
+    {"server_a15", NULL, MALFORMED, ""},
+    {"server_a17", NULL, MALFORMED, ""},
+    {"server_a19", NULL, MALFORMED, ""},
+};
+
+static void
+test_attacks(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof attack_rows / sizeof *attack_rows; i++) {
+		const struct find_row *row = &attack_rows[i];
+		struct arena *arena = arena_new(1 << 20);
+		struct text name =
+		    arena_format(arena, "attacks/espoofer/%s.eml", row->name);
+		const char *path = vectors_path(arena, arena_cstr(arena, name));
+		if (path == NULL) {
+			arena_free(arena);
+			print_message("vectors/attacks/espoofer is absent; see "
+				      "github.com/chenjj/espoofer\n");
+			skip();
+			return;
+		}
+		struct author author =
+		    find_in_message(arena, vectors_read(arena, path));
+		wrong +=
+		    !is_expected(row->name, &author, row->status, row->domain);
+		arena_free(arena);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_line_length),
+	    cmocka_unit_test(test_find),
+	    cmocka_unit_test(test_disguised_names),
+	    cmocka_unit_test(test_header_too_long),
+	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_paths),
+	    cmocka_unit_test(test_attacks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
