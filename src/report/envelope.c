@@ -215,7 +215,7 @@ add_words(struct build *build, const struct report_mail *mail)
 	build_cstr(build,
 	    "\r\n\r\nThe attached file says which servers sent mail in the"
 	    " name of this domain,\r\nhow much, and whether it passed. The"
-	    " domain's DMARC record asks for it in rua=.\r\n");
+	    " domain's DMARC record asks for it in rua=.\r\n\r\n");
 }
 
 static void

@@ -1,0 +1,475 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "exact.h"
+#include "order.h"
+#include "report/destination.h"
+#include "vectors.h"
+
+#include <string.h>
+
+enum { ARENA_MAX = 4 * 1024 * 1024, SEEDS = 24 };
+
+/* --- reading --- */
+
+/* 64 and 63 times a. */
+#define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A64 A63 "a"
+
+static const struct {
+	const char *name;
+	struct text uri;
+	enum destination_status status;
+	const char *address;
+} uri_rows[] = {
+    {"plain", {"mailto:a@example.org", 20}, DESTINATION_OK, "a@example.org"},
+    {"scheme in capitals", {"MAILTO:a@example.org", 20}, DESTINATION_OK,
+	"a@example.org"},
+    {"host in capitals", {"mailto:A.b@EXAMPLE.Org", 22}, DESTINATION_OK,
+	"A.b@example.org"},
+    {"root dot", {"mailto:a@example.org.", 21}, DESTINATION_OK,
+	"a@example.org"},
+    {"size", {"mailto:a@example.org!10m", 24}, DESTINATION_OK, "a@example.org"},
+    {"size without unit", {"mailto:a@example.org!500", 24}, DESTINATION_OK,
+	"a@example.org"},
+    {"empty size", {"mailto:a@example.org!", 21}, DESTINATION_MALFORMED, ""},
+    {"wrong size", {"mailto:a@example.org!10mb", 25}, DESTINATION_MALFORMED,
+	""},
+    {"query", {"mailto:a@example.org?subject=x&cc=b@c.d", 39}, DESTINATION_OK,
+	"a@example.org"},
+    {"query and size", {"mailto:a@example.org?subject=x!10m", 34},
+	DESTINATION_OK, "a@example.org"},
+    {"fragment", {"mailto:a@example.org#x", 22}, DESTINATION_OK,
+	"a@example.org"},
+    {"percent", {"mailto:a%2Bb%21c@example.org", 28}, DESTINATION_OK,
+	"a+b!c@example.org"},
+    {"percent-encoded at", {"mailto:a%40example.org", 22}, DESTINATION_OK,
+	"a@example.org"},
+    {"quoted", {"mailto:\"a@b\"@example.org", 24}, DESTINATION_OK,
+	"\"a@b\"@example.org"},
+    {"quoted pair", {"mailto:\"a\\\"b\"@example.org", 25}, DESTINATION_OK,
+	"\"a\\\"b\"@example.org"},
+    {"local part of 64", {"mailto:" A64 "@example.org", 83}, DESTINATION_OK,
+	A64 "@example.org"},
+    {"local part of 65", {"mailto:" A64 "a@example.org", 84},
+	DESTINATION_MALFORMED, ""},
+
+    {"https", {"https://example.org/dmarc", 25}, DESTINATION_UNSUPPORTED, ""},
+    {"mailtox", {"mailtox:a@example.org", 21}, DESTINATION_UNSUPPORTED, ""},
+    {"empty", {"", 0}, DESTINATION_MALFORMED, ""},
+    {"no scheme", {"a@example.org", 13}, DESTINATION_MALFORMED, ""},
+    {"only scheme", {"mailto:", 7}, DESTINATION_MALFORMED, ""},
+    {"space before", {" mailto:a@example.org", 21}, DESTINATION_MALFORMED, ""},
+    {"slashes", {"mailto://a@example.org", 22}, DESTINATION_OK,
+	"//a@example.org"},
+    {"no local part", {"mailto:@example.org", 19}, DESTINATION_MALFORMED, ""},
+    {"no host", {"mailto:a@", 9}, DESTINATION_MALFORMED, ""},
+    {"no at", {"mailto:example.org", 18}, DESTINATION_MALFORMED, ""},
+    {"two at", {"mailto:a@b@example.org", 22}, DESTINATION_MALFORMED, ""},
+    {"route", {"mailto:@a.org:b@example.org", 27}, DESTINATION_MALFORMED, ""},
+    {"two addresses", {"mailto:a@b.org%2Cc@example.org", 30},
+	DESTINATION_MALFORMED, ""},
+    {"CR LF", {"mailto:a@x.org>%0D%0ARCPT TO:<evil@x.org", 40},
+	DESTINATION_MALFORMED, ""},
+    {"LF at the end", {"mailto:a@x.org%0A", 17}, DESTINATION_MALFORMED, ""},
+    {"CR LF in quotes", {"mailto:\"%0D%0A\"@x.org", 21}, DESTINATION_MALFORMED,
+	""},
+    {"raw CR LF", {"mailto:a\r\n@x.org", 16}, DESTINATION_MALFORMED, ""},
+    {"NUL", {"mailto:a@x.org%00.evil.org", 26}, DESTINATION_MALFORMED, ""},
+    {"raw NUL", {"mailto:a@x.org\0.evil.org", 24}, DESTINATION_MALFORMED, ""},
+    {"space", {"mailto:a%20b@x.org", 18}, DESTINATION_MALFORMED, ""},
+    {"space in quotes", {"mailto:\"a b\"@x.org", 18}, DESTINATION_MALFORMED,
+	""},
+    {"DEL", {"mailto:a%7Fb@x.org", 18}, DESTINATION_MALFORMED, ""},
+    {"angle brackets", {"mailto:%3Ca@x.org%3E", 20}, DESTINATION_MALFORMED, ""},
+    {"brackets in quotes", {"mailto:\"%3E%3C\"@x.org", 21},
+	DESTINATION_MALFORMED, ""},
+    {"option", {"mailto:-oQ/tmp@x.org", 20}, DESTINATION_MALFORMED, ""},
+    {"encoded option", {"mailto:%2DoQ@x.org", 18}, DESTINATION_MALFORMED, ""},
+    {"UTF-8", {"mailto:%C3%BC@x.org", 19}, DESTINATION_MALFORMED, ""},
+    {"U-label",
+	{"mailto:a@b\xC3\xBC"
+	 "cher.example",
+	    21},
+	DESTINATION_MALFORMED, ""},
+    {"percent at the end", {"mailto:a@x.org%", 15}, DESTINATION_MALFORMED, ""},
+    {"half percent", {"mailto:a@x.org%4", 16}, DESTINATION_MALFORMED, ""},
+    {"wrong percent", {"mailto:a%zz@x.org", 17}, DESTINATION_MALFORMED, ""},
+    {"two dots", {"mailto:a..b@x.org", 17}, DESTINATION_MALFORMED, ""},
+    {"dot first", {"mailto:.a@x.org", 15}, DESTINATION_MALFORMED, ""},
+    {"dot last", {"mailto:a.@x.org", 15}, DESTINATION_MALFORMED, ""},
+    {"open quote", {"mailto:\"a@x.org", 15}, DESTINATION_MALFORMED, ""},
+    {"quote in the middle", {"mailto:a\"b\"@x.org", 17}, DESTINATION_MALFORMED,
+	""},
+    {"local host", {"mailto:root@localhost", 21}, DESTINATION_MALFORMED, ""},
+    {"IPv4", {"mailto:a@192.0.2.1", 18}, DESTINATION_MALFORMED, ""},
+    {"literal", {"mailto:a@[192.0.2.1]", 20}, DESTINATION_MALFORMED, ""},
+    {"empty label", {"mailto:a@x..org", 15}, DESTINATION_MALFORMED, ""},
+    {"port", {"mailto:a@x.org:25", 17}, DESTINATION_MALFORMED, ""},
+    {"path", {"mailto:a@x.org/b", 16}, DESTINATION_MALFORMED, ""},
+    {"comment", {"mailto:a@x.org(b)", 17}, DESTINATION_MALFORMED, ""},
+    {"encoded query", {"mailto:a@x.org%3Fcc=b@c.d", 25}, DESTINATION_MALFORMED,
+	""},
+    {"encoded size", {"mailto:a@x.org%2110m", 20}, DESTINATION_MALFORMED, ""},
+};
+
+static void
+test_read(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof uri_rows / sizeof *uri_rows; i++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		struct text uri = exact(uri_rows[i].uri);
+		struct destination found = destination_read(arena, uri);
+		bool is_ok = found.status == DESTINATION_OK;
+		if (found.status != uri_rows[i].status ||
+		    !text_equal(
+			found.address, text_from_cstr(uri_rows[i].address)) ||
+		    is_ok != (found.reason.len == 0) ||
+		    is_ok != (found.host.len > 0)) {
+			print_error("%s: %s <" TEXT_FMT "> " TEXT_FMT "\n",
+			    uri_rows[i].name,
+			    names_word(&destination_status_names, found.status),
+			    TEXT_ARG(found.address), TEXT_ARG(found.reason));
+			failures++;
+		}
+		exact_free(uri);
+		arena_free(arena);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* 254 bytes are the limit of the whole address. */
+static void
+test_length(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text host = TEXT(A63 "." A63 "." A63);
+
+	(void)state;
+	for (size_t local = 60; local <= 64; local++) {
+		struct text address = arena_format(arena, "mailto:%.*s@%.*s",
+		    (int)local, A64, (int)host.len, host.ptr);
+		enum destination_status expected = local + 1 + host.len <= 254
+						       ? DESTINATION_OK
+						       : DESTINATION_MALFORMED;
+		assert_int_equal(
+		    destination_read(arena, address).status, expected);
+	}
+	arena_free(arena);
+}
+
+/* --- RFC 9990 4 --- */
+
+static const char zone_text[] =
+    "_dmarc.blue.example.com TXT \"v=DMARC1; p=none\"\n"
+    "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n"
+    "blue.example.com._report._dmarc.yes.example.net TXT \"v=DMARC1\"\n"
+    "blue.example.com._report._dmarc.semi.example.net TXT \"v=DMARC1;\"\n"
+    "blue.example.com._report._dmarc.spf.example.net TXT \"v=spf1 -all\"\n"
+    "blue.example.com._report._dmarc.two.example.net TXT \"v=spf1 -all\"\n"
+    "blue.example.com._report._dmarc.two.example.net TXT \"v=DMARC1\"\n"
+    "blue.example.com._report._dmarc.late.example.net TXT "
+    "\"x; v=DMARC1\"\n"
+    "blue.example.com._report._dmarc.over.example.net TXT "
+    "\"v=DMARC1; rua=mailto:new@over.example.net\"\n"
+    "blue.example.com._report._dmarc.case.example.net TXT "
+    "\"v=DMARC1; rua=mailto:new@CASE.example.net.!5m\"\n"
+    "blue.example.com._report._dmarc.away.example.net TXT "
+    "\"v=DMARC1; rua=mailto:x@victim.example\"\n"
+    "blue.example.com._report._dmarc.below.example.net TXT "
+    "\"v=DMARC1; rua=mailto:x@sub.below.example.net\"\n"
+    "blue.example.com._report._dmarc.both.example.net TXT "
+    "\"v=DMARC1; rua=mailto:a@both.example.net,mailto:x@victim.example\"\n"
+    "blue.example.com._report._dmarc.also.example.net TXT "
+    "\"v=DMARC1; rua=mailto:a@also.example.net\"\n"
+    "blue.example.com._report._dmarc.also.example.net TXT "
+    "\"v=DMARC1; rua=mailto:x@victim.example\"\n"
+    "blue.example.com._report._dmarc.bad.example.net TXT "
+    "\"v=DMARC1; rua=mailto:a%0Ab@bad.example.net\"\n"
+    "blue.example.com._report._dmarc.http.example.net TXT "
+    "\"v=DMARC1; rua=https://http.example.net/,mailto:a@http.example.net\"\n"
+    "blue.example.com._report._dmarc.slow.example.net TIMEOUT TXT\n"
+    "*._report._dmarc.wild.example TXT \"v=DMARC1\"\n";
+
+static const struct {
+	const char *name;
+	const char *policy_domain;
+	const char *uri;
+	enum destination_status status;
+	const char *address;
+} check_rows[] = {
+    {"same domain", "blue.example.com", "mailto:a@blue.example.com",
+	DESTINATION_OK, "a@blue.example.com"},
+    {"same organization, below", "example.org", "mailto:a@reports.example.org",
+	DESTINATION_OK, "a@reports.example.org"},
+    {"same organization, above", "sub.example.org", "mailto:a@example.org",
+	DESTINATION_OK, "a@example.org"},
+    {"consent", "blue.example.com", "mailto:a@yes.example.net", DESTINATION_OK,
+	"a@yes.example.net"},
+    {"consent with semicolon", "blue.example.com", "mailto:a@semi.example.net",
+	DESTINATION_OK, "a@semi.example.net"},
+    {"consent for another", "red.example.com", "mailto:a@yes.example.net",
+	DESTINATION_UNAUTHORIZED, "a@yes.example.net"},
+    {"nothing there", "blue.example.com", "mailto:a@no.example.net",
+	DESTINATION_UNAUTHORIZED, "a@no.example.net"},
+    {"another record", "blue.example.com", "mailto:a@spf.example.net",
+	DESTINATION_UNAUTHORIZED, "a@spf.example.net"},
+    {"v= not first", "blue.example.com", "mailto:a@late.example.net",
+	DESTINATION_UNAUTHORIZED, "a@late.example.net"},
+    {"several records", "blue.example.com", "mailto:a@two.example.net",
+	DESTINATION_OK, "a@two.example.net"},
+    {"wildcard", "blue.example.com", "mailto:a@wild.example", DESTINATION_OK,
+	"a@wild.example"},
+    {"override", "blue.example.com", "mailto:a@over.example.net",
+	DESTINATION_OK, "new@over.example.net"},
+    {"override in capitals", "blue.example.com", "mailto:a@case.example.net",
+	DESTINATION_OK, "new@case.example.net"},
+    {"override elsewhere", "blue.example.com", "mailto:a@away.example.net",
+	DESTINATION_UNAUTHORIZED, "a@away.example.net"},
+    {"override below", "blue.example.com", "mailto:a@below.example.net",
+	DESTINATION_UNAUTHORIZED, "a@below.example.net"},
+    {"one of two overrides elsewhere", "blue.example.com",
+	"mailto:a@both.example.net", DESTINATION_UNAUTHORIZED,
+	"a@both.example.net"},
+    {"one of two records elsewhere", "blue.example.com",
+	"mailto:a@also.example.net", DESTINATION_UNAUTHORIZED,
+	"a@also.example.net"},
+    {"unusable override", "blue.example.com", "mailto:a@bad.example.net",
+	DESTINATION_UNAUTHORIZED, "a@bad.example.net"},
+    {"one unusable override", "blue.example.com", "mailto:b@http.example.net",
+	DESTINATION_OK, "a@http.example.net"},
+    {"time-out", "blue.example.com", "mailto:a@slow.example.net",
+	DESTINATION_TEMPERROR, "a@slow.example.net"},
+    {"name too long", A63 "." A63 "." A63 "." A63, "mailto:a@yes.example.net",
+	DESTINATION_UNAUTHORIZED, "a@yes.example.net"},
+    {"not OK stays so", "blue.example.com", "https://yes.example.net/",
+	DESTINATION_UNSUPPORTED, ""},
+};
+
+static const struct dmarc_options treewalk = {.method = DMARC_TREEWALK};
+
+struct run {
+	struct destination asked;
+	struct destination result;
+	struct text policy_domain;
+	struct dns_facts *facts;
+	struct arena *arena;
+	struct trace trace;
+};
+
+static bool
+run_check(void *context)
+{
+	struct run *run = context;
+
+	run->result = run->asked;
+	bool final = destination_check(&run->result, run->policy_domain,
+	    &treewalk, run->facts, run->arena, &run->trace);
+	/* A pass that is thrown away leaves no result. */
+	if (!final)
+		assert_int_equal(
+		    memcmp(&run->result, &run->asked, sizeof run->result), 0);
+	return final;
+}
+
+static struct destination
+drive(struct arena *arena, const struct dns_zone *zone, size_t row,
+    enum order order, unsigned seed)
+{
+	struct run run = {.arena = arena,
+	    .policy_domain = text_from_cstr(check_rows[row].policy_domain),
+	    .facts = dns_facts_new(arena),
+	    .asked =
+		destination_read(arena, text_from_cstr(check_rows[row].uri))};
+
+	trace_init(&run.trace, arena);
+	(void)order_drive(run.facts, zone, order, seed, run_check, &run);
+	return run.result;
+}
+
+static bool
+is_expected(size_t row, const struct destination *found)
+{
+	bool is_same =
+	    found->status == check_rows[row].status &&
+	    text_equal(found->address, text_from_cstr(check_rows[row].address));
+
+	if (!is_same)
+		print_error("%s: %s <" TEXT_FMT "> " TEXT_FMT "\n",
+		    check_rows[row].name,
+		    names_word(&destination_status_names, found->status),
+		    TEXT_ARG(found->address), TEXT_ARG(found->reason));
+	return is_same;
+}
+
+static struct dns_zone *
+read_zone(const char *text)
+{
+	struct problem problem = {0};
+	struct dns_zone *zone =
+	    dns_zone_read(text_from_cstr(text), "zone", &problem);
+
+	if (zone == NULL)
+		fail_msg("%s", problem.text);
+	return zone;
+}
+
+static void
+test_check(void **state)
+{
+	struct dns_zone *zone = read_zone(zone_text);
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t row = 0; row < sizeof check_rows / sizeof *check_rows;
+	     row++)
+		for (unsigned seed = 0; seed <= SEEDS; seed++) {
+			struct arena *arena = arena_new(ARENA_MAX);
+			struct destination found = drive(arena, zone, row,
+			    seed == 0 ? ORDER_AT_ONCE : ORDER_RANDOM, seed);
+			failures += !is_expected(row, &found);
+			found =
+			    drive(arena, zone, row, ORDER_CLOSED_EARLY, seed);
+			if (found.status != DESTINATION_TEMPERROR)
+				failures += !is_expected(row, &found);
+			arena_free(arena);
+		}
+	dns_zone_free(zone);
+	assert_int_equal(failures, 0);
+}
+
+/* Without memory it never is OK by mistake, whichever allocation fails. */
+static void
+test_no_memory(void **state)
+{
+	struct dns_zone *zone = read_zone(zone_text);
+
+	(void)state;
+	for (size_t n = 1;; n++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		struct dns_facts *facts = dns_facts_new(arena);
+		struct text uri = TEXT("mailto:a@away.example.net");
+		struct run run = {.arena = arena,
+		    .policy_domain = TEXT("blue.example.com"),
+		    .facts = facts,
+		    .asked = destination_read(arena, uri)};
+		trace_init(&run.trace, arena);
+		arena_fail_after(arena, n);
+		(void)order_drive(
+		    facts, zone, ORDER_AT_ONCE, 0, run_check, &run);
+		bool failed = arena_failed(arena);
+		assert_int_equal(run.result.status,
+		    failed ? DESTINATION_TEMPERROR : DESTINATION_UNAUTHORIZED);
+		arena_free(arena);
+		if (!failed)
+			break;
+	}
+	dns_zone_free(zone);
+}
+
+/* --- the RFCs' own examples --- */
+
+/* {"name": {"TXT": ["…"]}, "name": "SERVFAIL"} as zone text. */
+static struct dns_zone *
+zone_of_json(json_t *json)
+{
+	const char *name;
+	json_t *types;
+	struct build build;
+
+	build_init(&build, 1 << 20);
+	json_object_foreach(json, name, types)
+	{
+		const json_t *texts = json_object_get(types, "TXT");
+		if (json_is_string(types))
+			build_format(&build, "%s SERVFAIL TXT\n", name);
+		for (size_t i = 0; i < json_array_size(texts); i++)
+			build_format(&build, "%s TXT \"%s\"\n", name,
+			    json_string_value(json_array_get(texts, i)));
+	}
+	build_byte(&build, '\0');
+	assert_false(build_failed(&build));
+	struct dns_zone *zone = read_zone(build.ptr);
+	build_free(&build);
+	return zone;
+}
+
+static bool
+run_example(const json_t *example)
+{
+	struct dns_zone *zone = zone_of_json(json_object_get(example, "zone"));
+	const json_t *to =
+	    json_object_get(json_object_get(example, "expect"), "deliver_to");
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct run run = {.arena = arena,
+	    .policy_domain =
+		json_text(json_object_get(example, "policy_domain")),
+	    .facts = dns_facts_new(arena),
+	    .asked = destination_read(
+		arena, json_text(json_object_get(example, "uri")))};
+
+	trace_init(&run.trace, arena);
+	(void)order_drive(run.facts, zone, ORDER_AT_ONCE, 0, run_check, &run);
+	bool is_ok = run.result.status == DESTINATION_OK;
+	bool passed = is_ok == (json_array_size(to) == 1);
+	if (passed && is_ok)
+		passed = text_equal(json_text(json_array_get(to, 0)),
+		    arena_join(arena, TEXT("mailto:"), run.result.address));
+	if (!passed)
+		print_error("%s: %s " TEXT_FMT "\n",
+		    json_string_value(json_object_get(example, "id")),
+		    names_word(&destination_status_names, run.result.status),
+		    TEXT_ARG(run.result.address));
+	arena_free(arena);
+	dns_zone_free(zone);
+	return passed;
+}
+
+static void
+test_examples(void **state)
+{
+	json_t *json = vectors_json("dmarc/rfc-examples.json");
+	const json_t *examples = json_object_get(json, "external_verification");
+	size_t failures = 0;
+	size_t ran = 0;
+
+	(void)state;
+	if (json == NULL) {
+		print_message("no dmarc/rfc-examples.json: the examples of"
+			      " RFC 9990 4 as data\n");
+		skip();
+	}
+	for (size_t i = 0; i < json_array_size(examples); i++) {
+		const json_t *example = json_array_get(examples, i);
+		/* Overrides by ruf are RFC 9991's. */
+		if (json_object_get(example, "tag") != NULL)
+			continue;
+		failures += !run_example(example);
+		ran++;
+	}
+	json_decref(json);
+	assert_int_equal(failures, 0);
+	assert_true(ran > 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_length),
+	    cmocka_unit_test(test_check),
+	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_examples),
+	};
+
+	return cmocka_run_group_tests_name(
+	    "report destination", tests, NULL, NULL);
+}
