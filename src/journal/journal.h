@@ -45,12 +45,14 @@ struct journal_lock *journal_lock(
     const char *path, struct problem *ret_problem) MUST_USE;
 void journal_unlock(struct journal_lock *lock);
 
-/* Takes what FILE holds into FILE.claim-<uuid>, unless it is empty. */
+/* Takes what FILE holds into FILE.claim-<uuid>, unless it is empty. False: no
+ * FILE (PROBLEM_NO_INPUT), a permission is missing (PROBLEM_PERMISSION says
+ * which), …; nothing is lost then. */
 bool journal_claim(
     struct journal_lock *lock, struct problem *ret_problem) MUST_USE;
 
-/* The claims that there are, oldest first, absolute paths; freed by the
- * caller with journal_claims_free. The name (after ".claim-") is the id. */
+/* The claims that there are, oldest first, as paths beside FILE; freed by the
+ * caller with journal_claims_free. What stands after ".claim-" is the id. */
 struct journal_claims {
 	size_t count;
 	char **path;
@@ -59,5 +61,13 @@ struct journal_claims {
 bool journal_claims(struct journal_lock *lock,
     struct journal_claims *ret_claims, struct problem *ret_problem) MUST_USE;
 void journal_claims_free(struct journal_claims *claims);
+/* Opens a claim for reading, up to *ret_size: no entry of a late writer is half
+ * written there. -1: *ret_problem. */
+int journal_open_claim(const char *claim, uint64_t *ret_size,
+    struct problem *ret_problem) MUST_USE;
+/* Removes a claim, unless it has grown over SIZE, was changed after BEFORE, or
+ * still is FILE itself (a killed importer): true then, too. */
+bool journal_remove_claim(struct journal_lock *lock, const char *claim,
+    uint64_t size, int64_t before, struct problem *ret_problem) MUST_USE;
 
 #endif
