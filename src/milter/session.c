@@ -9,9 +9,9 @@
  * Macros are kept for each stage as the MTA sent them, and searched from the
  * latest stage back. Those of a message go with the first frame after it, so
  * that its last event can still be logged with its queue id. */
-#include "milter/session.h"
+#include "milter/inside.h"
 
-#include "base/arena.h"
+#include <assert.h>
 
 enum {
 	VERSION_MIN = 2,
@@ -21,7 +21,6 @@ enum {
 	OUTPUT_MAX = 2 * 1024 * 1024,
 	CHANGES_MAX = 1024 * 1024,
 	MACROS_MAX = 64 * 1024,
-	REPLY_TEXT_MAX = 980, /* Sendmail's limit for a line */
 };
 
 enum {
@@ -37,16 +36,6 @@ enum {
 	    MILTER_LEADING_SPACE | MILTER_FRAMES_256K | MILTER_FRAMES_1M,
 };
 
-enum state {
-	NEW,     /* nothing negotiated yet */
-	IDLE,    /* no message */
-	FIELDS,  /* after MAIL */
-	BODY,    /* after the end of the header */
-	LAST,    /* the body bytes in the end of message have been handed out */
-	WAITING, /* for the answer to the end of message */
-	OVER,    /* after QUIT or an error: no further event */
-};
-
 enum step {
 	BAD,
 	TAKE,
@@ -57,24 +46,13 @@ enum step {
 };
 
 /* The order in which an MTA goes through them. */
-static const char stages[] = {MILTER_CONNECT, MILTER_HELO, MILTER_MAIL,
-    MILTER_RCPT, MILTER_DATA, MILTER_HEADER, MILTER_END_OF_HEADER, MILTER_BODY,
-    MILTER_END_OF_MESSAGE, MILTER_UNKNOWN};
+static const char stages[] = {MILTER_CONNECT, MILTER_HELO, MILTER_UNKNOWN,
+    MILTER_MAIL, MILTER_RCPT, MILTER_DATA, MILTER_HEADER, MILTER_END_OF_HEADER,
+    MILTER_BODY, MILTER_END_OF_MESSAGE};
 
-enum { STAGES = sizeof stages, STAGE_MAIL = 2 };
+enum { STAGE_MAIL = 3 };
 
-struct milter_session {
-	struct arena *arena;
-	struct build input;
-	size_t at; /* the bytes of input before it have been taken */
-	struct build output;
-	struct build changes; /* answered so far, sent with the final answer */
-	enum state state;
-	uint32_t actions;
-	uint32_t protocol;
-	bool message_over; /* its macros are stale */
-	struct build macros[STAGES];
-};
+static_assert(sizeof stages == MILTER_STAGES, "one room for each");
 
 struct milter_session *
 milter_session_new(void)
@@ -91,7 +69,7 @@ milter_session_new(void)
 	build_init(&session->input, INPUT_MAX);
 	build_init(&session->output, OUTPUT_MAX);
 	build_init(&session->changes, CHANGES_MAX);
-	for (size_t i = 0; i < STAGES; i++)
+	for (size_t i = 0; i < MILTER_STAGES; i++)
 		build_init(&session->macros[i], MACROS_MAX);
 	return session;
 }
@@ -104,7 +82,7 @@ milter_session_free(struct milter_session *session)
 	build_free(&session->input);
 	build_free(&session->output);
 	build_free(&session->changes);
-	for (size_t i = 0; i < STAGES; i++)
+	for (size_t i = 0; i < MILTER_STAGES; i++)
 		build_free(&session->macros[i]);
 	arena_free(session->arena);
 }
@@ -114,14 +92,14 @@ milter_session_free(struct milter_session *session)
 static void
 forget_macros(struct milter_session *session, size_t from)
 {
-	for (size_t i = from; i < STAGES; i++)
+	for (size_t i = from; i < MILTER_STAGES; i++)
 		build_free(&session->macros[i]);
 }
 
 static size_t
 find_stage(char letter)
 {
-	return text_find((struct text){stages, STAGES}, letter);
+	return text_find((struct text){stages, MILTER_STAGES}, letter);
 }
 
 static struct text
@@ -154,7 +132,7 @@ milter_session_macro(const struct milter_session *session, struct text name)
 	struct text value = TEXT("");
 
 	name = without_braces(name);
-	for (size_t i = STAGES; i > 0; i--)
+	for (size_t i = MILTER_STAGES; i > 0; i--)
 		if (find_macro(
 			build_view(&session->macros[i - 1]), name, &value))
 			break;
@@ -211,9 +189,9 @@ static bool
 take_macros(struct milter_session *session, struct text data,
     struct milter_event *event)
 {
-	size_t stage = data.len == 0 ? STAGES : find_stage(data.ptr[0]);
+	size_t stage = data.len == 0 ? MILTER_STAGES : find_stage(data.ptr[0]);
 
-	if (stage == STAGES)
+	if (stage == MILTER_STAGES)
 		return false;
 	struct build *macros = &session->macros[stage];
 	build_cut(macros, 0);
@@ -538,209 +516,4 @@ milter_session_feed(struct milter_session *session, struct text bytes)
 	if (session->input.len == 0 && session->input.room > INPUT_KEPT)
 		build_free(&session->input);
 	build_text(&session->input, bytes);
-}
-
-/* --- answers --- */
-
-bool
-milter_session_leading_space(const struct milter_session *session)
-{
-	return (session->protocol & MILTER_LEADING_SPACE) != 0;
-}
-
-bool
-milter_session_may(const struct milter_session *session, uint32_t action)
-{
-	return (session->actions & action) == action;
-}
-
-static bool
-may_change(const struct milter_session *session, uint32_t action)
-{
-	return session->state == WAITING && milter_session_may(session, action);
-}
-
-/* A header field's value as milters write it: lines end in LF. No value makes
- * a second field or ends early: a line goes on with white space, and other
- * controls become '?'. */
-static void
-put_value(struct build *build, struct text value)
-{
-	for (size_t i = 0; i < value.len; i++) {
-		char byte = value.ptr[i];
-		char next = i + 1 < value.len ? value.ptr[i + 1] : '\0';
-		if (byte == '\r' && next == '\n')
-			continue;
-		bool is_control = (unsigned char)byte < ' ' || byte == 0x7F;
-		if (is_control && byte != '\n' && byte != '\t')
-			byte = '?';
-		build_byte(build, byte);
-		if (byte == '\n' && !is_wsp(next))
-			build_byte(build, '\t');
-	}
-	build_byte(build, '\0');
-}
-
-/* One line of printable ASCII, at most REPLY_TEXT_MAX bytes of it. */
-static void
-put_line(struct build *build, struct text text, bool double_percent)
-{
-	size_t left = REPLY_TEXT_MAX;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.ptr[i];
-		if (!is_printable((unsigned char)byte) && byte != ' ')
-			byte = '?';
-		size_t times = byte == '%' && double_percent ? 2 : 1;
-		if (times > left)
-			break;
-		left -= times;
-		for (size_t n = 0; n < times; n++)
-			build_byte(build, byte);
-	}
-	build_byte(build, '\0');
-}
-
-/* Begins a frame whose length end_frame fills in. */
-static size_t
-begin_frame(struct build *build, char command)
-{
-	size_t begin = build->len;
-
-	milter_put_number(build, 0);
-	build_byte(build, command);
-	return begin;
-}
-
-static void
-end_frame(struct build *build, size_t begin)
-{
-	if (build_failed(build))
-		return;
-	size_t len = build->len - begin - 4;
-	for (size_t i = 4; i > 0; i--, len >>= 8)
-		build->ptr[begin + i - 1] = (char)(len & 0xFF);
-}
-
-void
-milter_insert_field(struct milter_session *session, uint32_t index,
-    struct text name, struct text value)
-{
-	struct build *build = &session->changes;
-
-	if (!may_change(session, MILTER_ACTION_ADD_HEADERS))
-		return;
-	size_t begin = begin_frame(build, MILTER_INSERT_HEADER);
-	milter_put_number(build, index);
-	milter_put_string(build, name);
-	if (milter_session_leading_space(session))
-		build_byte(build, ' ');
-	put_value(build, value);
-	end_frame(build, begin);
-}
-
-void
-milter_delete_field(
-    struct milter_session *session, struct text name, uint32_t nth)
-{
-	struct build *build = &session->changes;
-
-	if (!may_change(session, MILTER_ACTION_CHANGE_HEADERS))
-		return;
-	size_t begin = begin_frame(build, MILTER_CHANGE_HEADER);
-	milter_put_number(build, nth);
-	milter_put_string(build, name);
-	milter_put_string(build, TEXT(""));
-	end_frame(build, begin);
-}
-
-void
-milter_quarantine(struct milter_session *session, struct text reason)
-{
-	struct build *build = &session->changes;
-
-	if (!may_change(session, MILTER_ACTION_QUARANTINE))
-		return;
-	size_t begin = begin_frame(build, MILTER_QUARANTINE);
-	put_line(build, reason, false);
-	end_frame(build, begin);
-}
-
-/* Sends the changes with the final answer after them. If the changes are not
- * whole the message must not pass as if they were made. */
-static bool
-send_changes(struct milter_session *session)
-{
-	if (session->state != WAITING)
-		return false;
-	session->state = IDLE;
-	session->message_over = true;
-	bool is_whole = !build_failed(&session->changes);
-	if (is_whole)
-		build_text(&session->output, build_view(&session->changes));
-	else
-		milter_frame_write(&session->output, MILTER_TEMPFAIL, TEXT(""));
-	build_free(&session->changes);
-	return is_whole;
-}
-
-static void
-answer(struct milter_session *session, char reply)
-{
-	if (send_changes(session))
-		milter_frame_write(&session->output, reply, TEXT(""));
-}
-
-void
-milter_accept(struct milter_session *session)
-{
-	answer(session, MILTER_ACCEPT);
-}
-
-void
-milter_continue(struct milter_session *session)
-{
-	answer(session, MILTER_CONTINUE);
-}
-
-void
-milter_tempfail(struct milter_session *session)
-{
-	answer(session, MILTER_TEMPFAIL);
-}
-
-void
-milter_reply(struct milter_session *session, const char *code,
-    const char *status, struct text text)
-{
-	struct build *build = &session->output;
-
-	if (!send_changes(session))
-		return;
-	size_t begin = begin_frame(build, MILTER_REPLY_CODE);
-	build_cstr(build, code);
-	build_byte(build, ' ');
-	build_cstr(build, status);
-	build_byte(build, ' ');
-	put_line(build, text, true);
-	end_frame(build, begin);
-}
-
-void
-milter_progress(struct milter_session *session)
-{
-	if (session->state == WAITING)
-		milter_frame_write(&session->output, MILTER_PROGRESS, TEXT(""));
-}
-
-struct text
-milter_session_output(const struct milter_session *session)
-{
-	return build_view(&session->output);
-}
-
-void
-milter_session_sent(struct milter_session *session, size_t len)
-{
-	build_drop(&session->output, len);
 }

@@ -28,7 +28,7 @@ void resolver_free(struct resolver *resolver);
 struct resolver_figures {
 	uint64_t asked; /* questions from facts */
 	uint64_t from_cache;
-	uint64_t sent; /* to the network */
+	uint64_t sent; /* to the network, or the zone */
 	uint64_t failed;
 	size_t cache_entries;
 	size_t cache_bytes;
