@@ -119,8 +119,8 @@ take_answer(struct mta *mta, const struct milter_frame *frame)
 	case MILTER_QUARANTINE: note_quarantine(mta, data); return false;
 	case MILTER_PROGRESS: return false;
 	case MILTER_REPLY_CODE:
-		(void)milter_take_string(&data, &text);
-		(void)printf("mta " TEXT_FMT "\n", TEXT_ARG(text));
+		if (milter_take_string(&data, &text))
+			(void)printf("mta " TEXT_FMT "\n", TEXT_ARG(text));
 		return true;
 	case MILTER_ACCEPT:
 	case MILTER_CONTINUE:
