@@ -60,11 +60,12 @@ suffix_list_read(struct text bytes)
 	psl_ctx_t *psl = load(bytes);
 	struct arena *arena = psl == NULL ? NULL : arena_new(ARENA_BYTES);
 
-	if (arena == NULL) {
+	if (arena == NULL)
 		psl_free(psl);
+	if (arena == NULL || !arena_defer(arena, free_psl, psl)) {
+		arena_free(arena);
 		return NULL;
 	}
-	(void)arena_defer(arena, free_psl, psl); /* on failure new_list too */
 	return new_list(arena, psl);
 }
 
