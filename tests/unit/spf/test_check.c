@@ -1,0 +1,487 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "spf/check.h"
+
+#include "exact.h"
+#include "order.h"
+
+#include <string.h>
+
+struct row {
+	const char *name;
+	const char *client;
+	const char *sender;
+	const char *result;
+	const char *reason;      /* NULL: whatever */
+	const char *explanation; /* NULL: none */
+};
+
+static const char zone_text[] =
+    /* void lookups */
+    "void2.example TXT \"v=spf1 a:x.void2.example mx:y.void2.example -all\"\n"
+    "void3.example TXT \"v=spf1 a:x.void3.example mx:y.void3.example"
+    " exists:z.void3.example all\"\n"
+    "same.example TXT \"v=spf1 a:x.same.example a:x.same.example"
+    " a:x.same.example all\"\n"
+    "v4mx.example TXT \"v=spf1 mx ip6:2001:db8::/32 -all\"\n"
+    "v4mx.example MX 1 mx1.v4mx.example\n"
+    "v4mx.example MX 2 mx2.v4mx.example\n"
+    "v4mx.example MX 3 mx3.v4mx.example\n"
+    "mx1.v4mx.example A 192.0.2.51\n"
+    "mx2.v4mx.example A 192.0.2.52\n"
+    "mx3.v4mx.example A 192.0.2.53\n"
+    "ptrs.example TXT \"v=spf1 ptr ptr ptr:a.example all\"\n"
+    "invalid.example TXT \"v=spf1 a:a..b.example a:a..b.example"
+    " a:a..b.example all\"\n"
+    /* ten terms, eleven terms */
+    "ten.example TXT \"v=spf1 a:n1.example include:five.example"
+    " a:n1.example a:n1.example a:n1.example all\"\n"
+    "eleven.example TXT \"v=spf1 a:n1.example include:five.example"
+    " a:n1.example a:n1.example a:n1.example a:n1.example all\"\n"
+    "unreached.example TXT \"v=spf1 ip4:192.0.2.1 a a a a a a a a a a a\"\n"
+    "five.example TXT \"v=spf1 a:n1.example a:n1.example a:n1.example"
+    " a:n1.example a:n1.example -all\"\n"
+    "redirected.example TXT \"v=spf1 include:five.example"
+    " redirect=four.example\"\n"
+    "four.example TXT \"v=spf1 a:n1.example a:n1.example a:n1.example"
+    " ~all\"\n"
+    "overdirected.example TXT \"v=spf1 a:n1.example include:five.example"
+    " redirect=four.example\"\n"
+    "n1.example A 198.51.100.1\n"
+    /* 10 and 11 MX records */
+    "mx10.example TXT \"v=spf1 mx -all\"\n"
+    "mx11.example TXT \"v=spf1 mx -all\"\n"
+    "mx10.example MX 0 h0.example\nmx10.example MX 1 h1.example\n"
+    "mx10.example MX 2 h2.example\nmx10.example MX 3 h3.example\n"
+    "mx10.example MX 4 h4.example\nmx10.example MX 5 h5.example\n"
+    "mx10.example MX 6 h6.example\nmx10.example MX 7 h7.example\n"
+    "mx10.example MX 8 h8.example\nmx10.example MX 9 n2.example\n"
+    "mx11.example MX 0 n2.example\nmx11.example MX 1 h1.example\n"
+    "mx11.example MX 2 h2.example\nmx11.example MX 3 h3.example\n"
+    "mx11.example MX 4 h4.example\nmx11.example MX 5 h5.example\n"
+    "mx11.example MX 6 h6.example\nmx11.example MX 7 h7.example\n"
+    "mx11.example MX 8 h8.example\nmx11.example MX 9 h9.example\n"
+    "mx11.example MX 9 h10.example\n"
+    "n2.example A 192.0.2.1\n"
+    "nullmx.example TXT \"v=spf1 mx mx mx mx ~all\"\n"
+    "nullmx.example MX 0 .\n"
+    /* names of the client */
+    "1.2.0.192.in-addr.arpa PTR host.good.example\n"
+    "1.2.0.192.in-addr.arpa PTR lie.evil.example\n"
+    "host.good.example A 192.0.2.1\n"
+    "good.example TXT \"v=spf1 ptr -all\"\n"
+    "evil.example TXT \"v=spf1 ptr -all\"\n"
+    "ood.example TXT \"v=spf1 ptr -all\"\n"
+    "p.example TXT \"v=spf1 exists:%{p}.p.example -all\"\n"
+    "host.good.example.p.example A 127.0.0.2\n"
+    "2.2.0.192.in-addr.arpa SERVFAIL\n"
+    "unknown.p.example A 127.0.0.2\n"
+    /* include and redirect */
+    "inc.example TXT \"v=spf1 include:%{h} ~all\"\n"
+    "redir.example TXT \"v=spf1 redirect=%{l}..example\"\n"
+    "all.example TXT \"v=spf1 redirect=n1.example ?all\"\n"
+    "selfish.example TXT \"v=spf1 include:five.example exp=e.example\"\n"
+    "failing.example TXT \"v=spf1 a:broken.example all\"\n"
+    "broken.example SERVFAIL\n"
+    "failinc.example TXT \"v=spf1 include:broken.example all\"\n"
+    "hit.example TXT \"v=spf1 ip4:192.0.2.1 a:broken.example\"\n"
+    /* internationalised (RFC 8616 4) */
+    "xn--bcher-kva.example TXT \"v=spf1 exists:%{d}.i.example -all\"\n"
+    "xn--bcher-kva.example.i.example A 127.0.0.2\n"
+    "eai.example TXT \"v=spf1 exists:%{l1r-}.w.example"
+    " ?include:%{s}.example -a:%{o} all exp=e.example\"\n"
+    "*.w.example A 127.0.0.2\n"
+    "eai.example A 192.0.2.1\n"
+    "eail.example TXT \"v=spf1 redirect=%{l}.example\"\n"
+    "eaix.example TXT \"v=spf1 -all exp=%{l}.w.example\"\n"
+    "e.example TXT \"%{l} at %{c}: %{R}\"\n"
+    /* explanations */
+    "exp.example TXT \"v=spf1 -all exp=%{p}.e.example\"\n"
+    "host.good.example.e.example TXT \"%{p} is %%bad\"\n"
+    "long.example TXT \"v=spf1 -all exp=le.example\"\n"
+    "le.example TXT \"%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}"
+    "%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}"
+    "%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}\"\n"
+    "passexp.example TXT \"v=spf1 ~all exp=e.example\"\n"
+    "nodata.example EXISTS\n"
+    "two.example TXT \"v=spf1 -all\"\ntwo.example TXT \"v=spf1 all\"\n";
+
+static const struct row rows[] = {
+    {"two void lookups", "192.0.2.1", "a@void2.example", "fail",
+	"void2.example: -all matches, result fail", NULL},
+    {"three void lookups", "192.0.2.1", "a@void3.example", "permerror",
+	"z.void3.example: is the third void lookup", NULL},
+    {"the same three times", "192.0.2.1", "a@same.example", "permerror",
+	"x.same.example: is the third void lookup", NULL},
+    {"hosts without an IPv6 address", "2001:db8::1", "a@v4mx.example", "pass",
+	"", NULL},
+    {"no PTR, three times", "192.0.2.9", "a@ptrs.example", "permerror",
+	"a.example: is the third void lookup", NULL},
+    {"what is no name is not looked up", "192.0.2.1", "a@invalid.example",
+	"pass", "", NULL},
+    {"ten terms", "192.0.2.1", "a@ten.example", "pass", "", NULL},
+    {"eleven terms", "192.0.2.1", "a@eleven.example", "permerror",
+	"eleven.example: a:n1.example is the eleventh term that asks the DNS",
+	NULL},
+    {"eleven terms that are not reached", "192.0.2.1", "a@unreached.example",
+	"pass", "", NULL},
+    {"ten with the redirect", "192.0.2.1", "a@redirected.example", "softfail",
+	"four.example: ~all matches, result softfail", NULL},
+    {"eleven with the redirect", "192.0.2.1", "a@overdirected.example",
+	"permerror", NULL, NULL},
+    {"ten MX", "192.0.2.1", "a@mx10.example", "pass", "", NULL},
+    {"eleven MX", "192.0.2.1", "a@mx11.example", "permerror",
+	"mx11.example: has more than 10 MX records", NULL},
+    {"null MX is no void lookup", "192.0.2.1", "a@nullmx.example", "softfail",
+	NULL, NULL},
+    {"ptr", "192.0.2.1", "a@good.example", "pass", "", NULL},
+    {"ptr not validated", "192.0.2.1", "a@evil.example", "fail", NULL, NULL},
+    {"ptr not a subdomain", "192.0.2.1", "a@ood.example", "fail", NULL, NULL},
+    {"ptr failing", "192.0.2.2", "a@good.example", "fail", NULL, NULL},
+    {"%{p}", "192.0.2.1", "a@p.example", "pass", "", NULL},
+    {"%{p} unknown", "192.0.2.2", "a@p.example", "pass", "", NULL},
+    {"include of a single label", "192.0.2.1", "a@inc.example", "permerror",
+	"example: is no domain name", NULL},
+    {"redirect to no name", "192.0.2.1", "a@redir.example", "permerror",
+	"a..example: is no domain name", NULL},
+    {"redirect beside all", "192.0.2.1", "a@all.example", "neutral",
+	"all.example: ?all matches, result neutral", NULL},
+    {"a fail in an include", "192.0.2.1", "a@selfish.example", "neutral",
+	"selfish.example: no term matches, result neutral", NULL},
+    {"lookup fails", "192.0.2.1", "a@failing.example", "temperror",
+	"broken.example: A lookup failed", NULL},
+    {"include fails", "192.0.2.1", "a@failinc.example", "temperror",
+	"broken.example: TXT lookup failed", NULL},
+    {"decided before it fails", "192.0.2.1", "a@hit.example", "pass", "", NULL},
+    {"record fails", "192.0.2.1", "a@broken.example", "temperror",
+	"broken.example: TXT lookup failed", NULL},
+    {"no record", "192.0.2.1", "a@nodata.example", "none",
+	"nodata.example: no SPF record", NULL},
+    {"two records", "192.0.2.1", "a@two.example", "permerror",
+	"two.example: more than one SPF record", NULL},
+    {"no such domain", "192.0.2.1", "a@no.such.example", "none",
+	"no.such.example: does not exist", NULL},
+    {"dot at the end", "192.0.2.1", "a@TEN.example.", "pass", "", NULL},
+    {"two dots at the end", "192.0.2.1", "a@ten.example..", "none",
+	"ten.example..: is no domain name", NULL},
+    {"single label", "192.0.2.1", "a@example", "none",
+	"example: is no domain name", NULL},
+    {"domain literal", "192.0.2.1", "a@[192.0.2.1]", "none",
+	"[192.0.2.1]: is no domain name", NULL},
+    {"no domain", "192.0.2.1", "a@", "none", ": is no domain name", NULL},
+    {"control bytes", "192.0.2.1", "a@b\r\n.example", "none",
+	"b\\x0D\\x0A.example: does not exist", NULL},
+    {"no address", "", "a@ten.example", "none",
+	"ten.example: the client has no IP address", NULL},
+    {"U-labels", "192.0.2.1",
+	"a@B\xC3\xBC"
+	"cher.example",
+	"pass", "", NULL},
+    {"not UTF-8", "192.0.2.1",
+	"a@b\xFC"
+	"cher.example",
+	"none", "b\\xFCcher.example: is no domain name", NULL},
+    {"ASCII local part", "192.0.2.1", "a-b@eai.example", "pass", "", NULL},
+    {"UTF-8 local part matches nothing", "192.0.2.1", "a-\xC3\xA4@eai.example",
+	"fail", "eai.example: -a:%{o} matches, result fail",
+	"a-?? at 192.0.2.1: mx.receiver.example"},
+    {"UTF-8 local part in a redirect", "192.0.2.1", "\xC3\xA4@eail.example",
+	"permerror", NULL, NULL},
+    {"UTF-8 local part in exp=", "192.0.2.1", "\xC3\xA4@eaix.example", "fail",
+	NULL, NULL},
+    {"%{p} in an explanation", "192.0.2.1", "a@exp.example", "fail", NULL,
+	"host.good.example is %bad"},
+    {"exp= without a fail", "192.0.2.1", "a@passexp.example", "softfail", NULL,
+	NULL},
+};
+
+struct run {
+	struct spf_input input;
+	struct arena *arena;
+	struct dns_facts *facts;
+	struct trace *trace;
+	struct spf_outcome outcome;
+};
+
+static bool
+check(void *context)
+{
+	struct run *run = context;
+
+	return spf_check(
+	    &run->input, run->facts, run->arena, run->trace, &run->outcome);
+}
+
+static void
+begin(struct run *run, const char *client, const char *sender)
+{
+	struct text text = text_from_cstr(sender);
+	size_t at = text_find_last(text, '@');
+
+	*run = (struct run){.arena = arena_new(4 * 1024 * 1024)};
+	assert_non_null(run->arena);
+	run->facts = dns_facts_new(run->arena);
+	run->input = (struct spf_input){
+	    .helo = TEXT("example."),
+	    .local = exact(text_slice(text, 0, at)),
+	    .domain = exact(text_slice(text, at + 1, text.len)),
+	    .receiver = TEXT("mx.receiver.example"),
+	    .share = DNS_SHARE_SPF,
+	};
+	if (client[0] != '\0')
+		assert_true(
+		    ip_read(text_from_cstr(client), &run->input.client));
+}
+
+static void
+end(struct run *run)
+{
+	exact_free(run->input.local);
+	exact_free(run->input.domain);
+	arena_free(run->arena);
+}
+
+static struct dns_zone *
+make_zone(void)
+{
+	struct problem problem = {0};
+	struct dns_zone *zone =
+	    dns_zone_read(text_from_cstr(zone_text), "zone", &problem);
+
+	if (zone == NULL)
+		fail_msg("%s", problem.text);
+	return zone;
+}
+
+static bool
+is(struct text text, const char *expected)
+{
+	return text_equal(
+	    text, text_from_cstr(expected == NULL ? "" : expected));
+}
+
+static bool
+run_row(const struct row *row, const struct dns_zone *zone, enum order order,
+    unsigned seed)
+{
+	struct run run;
+
+	begin(&run, row->client, row->sender);
+	order_drive(run.facts, zone, order, seed, check, &run);
+	const char *result =
+	    names_word(&spf_result_names, (int)run.outcome.result);
+	bool ok =
+	    strcmp(result, row->result) == 0 &&
+	    is(run.outcome.explanation, row->explanation) &&
+	    (row->reason == NULL || is(run.outcome.reason, row->reason)) &&
+	    !arena_failed(run.arena);
+	if (!ok)
+		print_error("%s: order %u, seed %u: %s (" TEXT_FMT
+			    ") \"" TEXT_FMT "\"\n",
+		    row->name, order, seed, result,
+		    TEXT_ARG(run.outcome.reason),
+		    TEXT_ARG(run.outcome.explanation));
+	end(&run);
+	return ok;
+}
+
+/* Closed early, a check fails for the moment or says what it would have said,
+ * and in particular it does not pass. */
+static bool
+run_row_closed(
+    const struct row *row, const struct dns_zone *zone, unsigned seed)
+{
+	struct run run;
+
+	begin(&run, row->client, row->sender);
+	order_drive(run.facts, zone, ORDER_CLOSED_EARLY, seed, check, &run);
+	bool ok =
+	    run.outcome.result != SPF_PASS || strcmp(row->result, "pass") == 0;
+	if (!ok)
+		print_error("%s: closed %u: a pass\n", row->name, seed);
+	end(&run);
+	return ok;
+}
+
+static void
+test_rows(void **state)
+{
+	struct dns_zone *zone = make_zone();
+	bool ok = true;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ok &= run_row(&rows[i], zone, ORDER_AT_ONCE, 0);
+		for (unsigned seed = 0; seed < 8; seed++)
+			ok &= run_row(&rows[i], zone, ORDER_RANDOM, seed) &&
+			      run_row_closed(&rows[i], zone, seed);
+	}
+	dns_zone_free(zone);
+	assert_true(ok);
+}
+
+static void
+test_explanation_is_cut(void **state)
+{
+	struct dns_zone *zone = make_zone();
+	struct run run;
+
+	(void)state;
+	begin(&run, "192.0.2.1", "a@long.example");
+	order_drive(run.facts, zone, ORDER_AT_ONCE, 0, check, &run);
+	assert_int_equal(run.outcome.explanation.len, 512);
+	end(&run);
+	dns_zone_free(zone);
+}
+
+/* However the answers come, the story is that of the final pass. */
+static void
+test_story(void **state)
+{
+	static const char story[] =
+	    "spf: client 192.0.2.7, sender a@redirected.example,"
+	    " HELO example.\n"
+	    "spf: redirected.example:"
+	    " \"v=spf1 include:five.example redirect=four.example\"\n"
+	    "spf: five.example: \"v=spf1 a:n1.example a:n1.example"
+	    " a:n1.example a:n1.example a:n1.example -all\"\n"
+	    "spf: five.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: five.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: five.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: five.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: five.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: five.example: -all matches, result fail (RFC 7208 5.1)\n"
+	    "spf: redirected.example: include:five.example does not match"
+	    " (RFC 7208 5.2)\n"
+	    "spf: redirected.example: redirect to four.example"
+	    " (RFC 7208 6.1)\n"
+	    "spf: four.example: \"v=spf1 a:n1.example a:n1.example"
+	    " a:n1.example ~all\"\n"
+	    "spf: four.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: four.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: four.example: a:n1.example does not match (RFC 7208 5.3)\n"
+	    "spf: four.example: ~all matches, result softfail"
+	    " (RFC 7208 5.1)\n";
+	struct dns_zone *zone = make_zone();
+
+	(void)state;
+	for (unsigned seed = 0; seed < 4; seed++) {
+		struct run run;
+		struct trace trace;
+		begin(&run, "192.0.2.7", "a@redirected.example");
+		trace_init(&trace, run.arena);
+		run.trace = &trace;
+		order_drive(run.facts, zone, ORDER_RANDOM, seed, check, &run);
+		if (!is(trace_story(&trace), story))
+			fail_msg(TEXT_FMT, TEXT_ARG(trace_story(&trace)));
+		end(&run);
+	}
+	dns_zone_free(zone);
+}
+
+/* With hints the record's terms are asked for together. */
+static void
+test_hints_save_rounds(void **state)
+{
+	struct dns_zone *zone = make_zone();
+	unsigned passes[2];
+
+	(void)state;
+	for (int hints = 0; hints < 2; hints++) {
+		struct run run;
+		begin(&run, "192.0.2.1", "a@mx10.example");
+		dns_facts_allow_hints(run.facts, hints == 1);
+		passes[hints] =
+		    order_drive(run.facts, zone, ORDER_AT_ONCE, 0, check, &run);
+		assert_int_equal(run.outcome.result, SPF_PASS);
+		end(&run);
+	}
+	assert_int_equal(passes[0], 13); /* TXT, MX, ten hosts, the end */
+	assert_int_equal(passes[1], 4);  /* TXT, MX, the hosts, the end */
+	dns_zone_free(zone);
+}
+
+/* A room that is too small ends in temperror, and never in a pass. */
+static void
+test_small_share(void **state)
+{
+	static const char text[] =
+	    "greedy.example TXT \"v=spf1 mx:mx10.example mx:mxb.example"
+	    " mx:mxc.example mx:mxd.example all\"\n"
+	    "*.example MX 1 a1.example.com\n*.example MX 2 a2.example.com\n"
+	    "*.example MX 3 a3.example.com\n*.example MX 4 a4.example.com\n"
+	    "mx10.example MX 1 b1.example.com\nmx10.example MX 2 b2.example.com\n"
+	    "mx10.example MX 3 b3.example.com\nmx10.example MX 4 b4.example.com\n"
+	    "mx10.example MX 5 b5.example.com\nmx10.example MX 6 b6.example.com\n"
+	    "mx10.example MX 7 b7.example.com\nmx10.example MX 8 b8.example.com\n"
+	    "mx10.example MX 9 b9.example.com\nmxb.example MX 1 c1.example.com\n"
+	    "mxb.example MX 2 c2.example.com\nmxb.example MX 3 c3.example.com\n"
+	    "mxb.example MX 4 c4.example.com\nmxb.example MX 5 c5.example.com\n"
+	    "mxb.example MX 6 c6.example.com\nmxb.example MX 7 c7.example.com\n"
+	    "mxb.example MX 8 c8.example.com\nmxb.example MX 9 c9.example.com\n"
+	    "mxc.example MX 1 d1.example.com\nmxc.example MX 2 d2.example.com\n"
+	    "mxc.example MX 3 d3.example.com\nmxc.example MX 4 d4.example.com\n"
+	    "mxc.example MX 5 d5.example.com\nmxc.example MX 6 d6.example.com\n"
+	    "mxc.example MX 7 d7.example.com\nmxc.example MX 8 d8.example.com\n"
+	    "mxc.example MX 9 d9.example.com\n"
+	    "*.example.com A 198.51.100.7\n";
+	struct dns_zone *zone =
+	    dns_zone_read(text_from_cstr(text), "zone", NULL);
+
+	(void)state;
+	assert_non_null(zone);
+	for (int i = 0; i < 2; i++) {
+		struct run run;
+		begin(&run, "192.0.2.1", "a@greedy.example");
+		run.input.share = i == 0 ? DNS_SHARE_SPF : DNS_SHARE_HELO;
+		order_drive(run.facts, zone, ORDER_AT_ONCE, 0, check, &run);
+		assert_int_equal(
+		    run.outcome.result, i == 0 ? SPF_PASS : SPF_TEMPERROR);
+		end(&run);
+	}
+	dns_zone_free(zone);
+}
+
+/* With allocation n failing the arena says so, until it is not reached. */
+static void
+test_no_memory(void **state)
+{
+	struct dns_zone *zone = make_zone();
+	bool failed = true;
+
+	(void)state;
+	for (size_t n = 1; failed; n++) {
+		struct run run;
+		struct trace trace;
+		begin(&run, "192.0.2.1", "a@exp.example");
+		trace_init(&trace, run.arena);
+		run.trace = &trace;
+		arena_fail_after(run.arena, n);
+		order_drive(run.facts, zone, ORDER_AT_ONCE, 0, check, &run);
+		failed = arena_failed(run.arena);
+		if (!failed)
+			assert_int_equal(run.outcome.result, SPF_FAIL);
+		assert_true(n < 1000);
+		end(&run);
+	}
+	dns_zone_free(zone);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_explanation_is_cut),
+	    cmocka_unit_test(test_story),
+	    cmocka_unit_test(test_hints_save_rounds),
+	    cmocka_unit_test(test_small_share),
+	    cmocka_unit_test(test_no_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
