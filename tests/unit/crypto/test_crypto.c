@@ -1,0 +1,360 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "exact.h"
+
+#include "base/base64.h"
+#include "crypto/crypto.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+enum { ARENA_MAX = 1 << 20, SPKI_HEAD = 22 };
+
+/* RFC 8463 A.2: the RSA key of selector "test", the Ed25519 key of "brisbane".
+ */
+static const char rsa_key[] =
+    "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3id"
+    "Y6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ"
+    "/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2Ee"
+    "C3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
+static const char ed25519_key[] =
+    "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+static struct text
+decoded(struct arena *arena, const char *base64)
+{
+	struct text bytes;
+
+	assert_true(base64_read(arena, text_from_cstr(base64), &bytes));
+	return bytes;
+}
+
+static bool
+digest_is(const struct sha256 *digest, const char *hex)
+{
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		if (digest->byte[i] !=
+		    hex_value(hex[2 * i]) * 16 + hex_value(hex[2 * i + 1]))
+			return false;
+	}
+	return true;
+}
+
+/* --- hashes (FIPS 180-2 B.1, B.2) --- */
+
+static const struct hash_row {
+	const char *name;
+	const char *text;
+	const char *hex;
+} hash_rows[] = {
+    {"empty", "",
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {"one block", "abc",
+	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"two blocks", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+	"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+};
+
+static unsigned
+check_hash(struct arena *arena, const struct hash_row *row)
+{
+	struct text text = text_from_cstr(row->text);
+	struct sha256 digest;
+	unsigned bad = 0;
+
+	assert_true(crypto_sha256(text, &digest));
+	bad += !digest_is(&digest, row->hex);
+	for (size_t i = 0; i <= text.len; i++) {
+		struct crypto_hash *hash = crypto_hash_new(arena);
+		assert_non_null(hash);
+		crypto_hash_feed(hash, text_slice(text, 0, i));
+		/* Asking in between changes nothing. */
+		assert_true(crypto_hash_finish(hash, &digest));
+		assert_true(crypto_hash_finish_with(
+		    hash, text_slice(text, i, text.len), &digest));
+		bad += !digest_is(&digest, row->hex);
+		crypto_hash_feed(hash, text_slice(text, i, text.len));
+		assert_true(crypto_hash_finish(hash, &digest));
+		bad += !digest_is(&digest, row->hex);
+	}
+	if (bad > 0)
+		print_error("%s\n", row->name);
+	return bad;
+}
+
+static void
+test_hashes(void **state)
+{
+	unsigned bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hash_rows / sizeof *hash_rows; i++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		bad += check_hash(arena, &hash_rows[i]);
+		arena_free(arena);
+	}
+	assert_int_equal(bad, 0);
+}
+
+/* --- DER --- */
+
+static bool
+is_rsa_key(struct text der)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text copy = exact(der);
+	bool is_key = crypto_key_read_rsa(arena, copy) != NULL;
+
+	exact_free(copy);
+	arena_free(arena);
+	return is_key;
+}
+
+static void
+test_rsa_in_both_forms(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text der = decoded(arena, rsa_key);
+	struct crypto_key *key = crypto_key_read_rsa(arena, der);
+
+	(void)state;
+	assert_non_null(key);
+	assert_int_equal(crypto_key_bits(key), 1024);
+	assert_int_equal(crypto_key_algorithm(key), CRYPTO_RSA_SHA256);
+	key = crypto_key_read_rsa(arena, text_slice(der, SPKI_HEAD, der.len));
+	assert_non_null(key);
+	assert_int_equal(crypto_key_bits(key), 1024);
+	arena_free(arena);
+}
+
+/* Whatever is cut off or added, it is no key. */
+static void
+test_rsa_cut_and_extended(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text der = decoded(arena, rsa_key);
+
+	(void)state;
+	for (size_t head = 0; head <= SPKI_HEAD; head += SPKI_HEAD) {
+		struct text form = text_slice(der, head, der.len);
+		for (size_t len = 0; len < form.len; len++)
+			assert_false(is_rsa_key(text_slice(form, 0, len)));
+		assert_true(is_rsa_key(form));
+		assert_false(is_rsa_key(arena_join(arena, form, TEXT("\0"))));
+	}
+	arena_free(arena);
+}
+
+/* No byte of the structure may be another one. */
+static void
+test_rsa_structure_bytes(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text der = decoded(arena, rsa_key);
+	unsigned char copy[256];
+	unsigned bad = 0;
+
+	(void)state;
+	memcpy(copy, der.ptr, der.len);
+	for (size_t i = 0; i < der.len; i++) {
+		bool is_modulus = i >= 28 && i <= 28 + 128;
+		bool is_exponent = i >= der.len - 3;
+		if (is_modulus || is_exponent)
+			continue;
+		for (unsigned byte = 0; byte < 256; byte++) {
+			if (byte == (unsigned char)der.ptr[i])
+				continue;
+			copy[i] = (unsigned char)byte;
+			if (is_rsa_key((struct text){(char *)copy, der.len})) {
+				print_error("byte %zu as %u\n", i, byte);
+				bad++;
+			}
+		}
+		copy[i] = (unsigned char)der.ptr[i];
+	}
+	assert_int_equal(bad, 0);
+	arena_free(arena);
+}
+
+/* RSAPublicKey of a modulus of LEN bytes FIRST FF … LAST, and an exponent. */
+static struct text
+make_rsa(struct build *build, size_t len, unsigned first, unsigned last,
+    struct text exponent)
+{
+	bool is_padded = first >= 0x80;
+	size_t number = len + is_padded;
+	size_t inside = 4 + number + 2 + exponent.len;
+
+	build_cut(build, 0);
+	build_text(build, TEXT("\x30\x82"));
+	build_byte(build, (char)(inside >> 8));
+	build_byte(build, (char)inside);
+	build_text(build, TEXT("\x02\x82"));
+	build_byte(build, (char)(number >> 8));
+	build_byte(build, (char)number);
+	if (is_padded)
+		build_byte(build, '\0');
+	build_byte(build, (char)first);
+	for (size_t i = 2; i < len; i++)
+		build_byte(build, '\xFF');
+	build_byte(build, (char)last);
+	build_byte(build, '\x02');
+	build_byte(build, (char)exponent.len);
+	build_text(build, exponent);
+	return build_view(build);
+}
+
+#define E65537 "\x01\0\x01"
+
+static const struct rsa_row {
+	const char *name;
+	size_t len;
+	unsigned first;
+	unsigned last;
+	struct text exponent;
+	bool expected;
+} rsa_rows[] = {
+    {"2048 bits", 256, 0x80, 0xFF, {E65537, 3}, true},
+    {"2047 bits", 256, 0x7F, 0xFF, {E65537, 3}, true},
+    {"8192 bits", 1024, 0xFF, 0xFF, {E65537, 3}, true},
+    {"8193 bits", 1025, 0x01, 0xFF, {E65537, 3}, false},
+    {"modulus is even", 256, 0x80, 0xFE, {E65537, 3}, false},
+    {"2040 bits", 256, 0, 0xFF, {E65537, 3}, true},
+    {"exponent 3", 256, 0x80, 0xFF, {"\x03", 1}, true},
+    {"exponent 1", 256, 0x80, 0xFF, {"\x01", 1}, false},
+    {"exponent 0", 256, 0x80, 0xFF, {"\0", 1}, false},
+    {"exponent even", 256, 0x80, 0xFF, {"\x04", 1}, false},
+    {"exponent negative", 256, 0x80, 0xFF, {"\x81", 1}, false},
+    {"exponent not shortest", 256, 0x80, 0xFF, {"\0\x03", 2}, false},
+    {"exponent without bytes", 256, 0x80, 0xFF, {"", 0}, false},
+    {"exponent of 64 bits", 256, 0x80, 0xFF,
+	{"\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 9}, true},
+    {"exponent of 65 bits", 256, 0x80, 0xFF,
+	{"\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 9}, false},
+};
+
+static void
+test_rsa_numbers(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct build build;
+	unsigned bad = 0;
+
+	(void)state;
+	build_init_arena(&build, arena, 4096);
+	for (size_t i = 0; i < sizeof rsa_rows / sizeof *rsa_rows; i++) {
+		const struct rsa_row *row = &rsa_rows[i];
+		struct text der = make_rsa(
+		    &build, row->len, row->first, row->last, row->exponent);
+		if (is_rsa_key(der) != row->expected) {
+			print_error("%s\n", row->name);
+			bad++;
+		}
+	}
+	assert_int_equal(bad, 0);
+	arena_free(arena);
+}
+
+/* Lengths in more bytes than needed are BER, not DER. */
+static void
+test_rsa_long_lengths(void **state)
+{
+	static const char ber[] = "\x30\x81\x06\x02\x01\x07\x02\x01\x03";
+	static const char der[] = "\x30\x06\x02\x01\x07\x02\x01\x03";
+	static const char indefinite[] = "\x30\x80\x02\x01\x07\x02\x01\x03\0\0";
+
+	(void)state;
+	assert_true(is_rsa_key(TEXT(der)));
+	assert_false(is_rsa_key(TEXT(ber)));
+	assert_false(is_rsa_key(TEXT(indefinite)));
+}
+
+/* --- verification --- */
+
+/* RFC 8032 7.1, test 3, has another message than a digest; RFC 8463 A.3's
+ * signatures are verified in tests/unit/dkim. Here: a wrong anything fails. */
+static void
+test_verify_rejects(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct crypto_key *rsa =
+	    crypto_key_read_rsa(arena, decoded(arena, rsa_key));
+	struct crypto_key *ed =
+	    crypto_key_read_ed25519(arena, decoded(arena, ed25519_key));
+	struct sha256 digest = {{0}};
+	char zeros[1025] = {0};
+
+	(void)state;
+	assert_non_null(rsa);
+	assert_non_null(ed);
+	assert_int_equal(crypto_key_algorithm(ed), CRYPTO_ED25519_SHA256);
+	for (size_t len = 0; len <= sizeof zeros; len++) {
+		struct text signature = {zeros, len};
+		assert_false(crypto_verify(rsa, &digest, signature));
+		assert_false(crypto_verify(ed, &digest, signature));
+	}
+	/* Nothing is left for others who use the library in this thread. */
+	assert_int_equal(ERR_peek_error(), 0);
+	arena_free(arena);
+}
+
+static void
+test_ed25519_length(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct text raw = decoded(arena, ed25519_key);
+
+	(void)state;
+	assert_null(crypto_key_read_ed25519(arena, TEXT("")));
+	assert_null(crypto_key_read_ed25519(arena, text_slice(raw, 0, 31)));
+	assert_null(
+	    crypto_key_read_ed25519(arena, arena_join(arena, raw, TEXT("x"))));
+	arena_free(arena);
+}
+
+/* Wherever memory ends, there is no key and nothing leaks. */
+static void
+test_no_memory(void **state)
+{
+	struct arena *source = arena_new(ARENA_MAX);
+	struct text der = decoded(source, rsa_key);
+	struct text raw = decoded(source, ed25519_key);
+	bool failed = true;
+
+	(void)state;
+	for (size_t n = 1; failed; n++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		arena_fail_after(arena, n);
+		bool made = crypto_key_read_rsa(arena, der) != NULL &&
+			    crypto_key_read_ed25519(arena, raw) != NULL &&
+			    crypto_hash_new(arena) != NULL;
+		failed = arena_failed(arena);
+		assert_true(made != failed);
+		arena_free(arena);
+		assert_in_range(n, 1, 100);
+	}
+	arena_free(source);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_hashes),
+	    cmocka_unit_test(test_rsa_in_both_forms),
+	    cmocka_unit_test(test_rsa_cut_and_extended),
+	    cmocka_unit_test(test_rsa_structure_bytes),
+	    cmocka_unit_test(test_rsa_numbers),
+	    cmocka_unit_test(test_rsa_long_lengths),
+	    cmocka_unit_test(test_verify_rejects),
+	    cmocka_unit_test(test_ed25519_length),
+	    cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
