@@ -71,8 +71,12 @@ authres_begin(struct authres *authres, struct build *build, struct text id,
     struct text job)
 {
 	*authres = (struct authres){.build = build};
-	authres_write_value(build, id);
-	if (is_all(id, is_token) && is_all(job, is_token)) {
+	if (!is_all(id, is_token)) {
+		write_quoted(build, id);
+		return;
+	}
+	build_text(build, id);
+	if (is_all(job, is_token)) {
 		build_byte(build, '/');
 		build_text(build, job);
 	}

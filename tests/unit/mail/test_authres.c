@@ -1,0 +1,362 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/build.h"
+#include "exact.h"
+#include "mail/authres.h"
+#include "vectors.h"
+
+#define T(literal)                                                             \
+ {                                                                             \
+  literal, sizeof(literal) - 1                                                 \
+ }
+
+struct value_row {
+	const char *name;
+	struct text value;
+	struct text written;
+};
+
+static const struct value_row value_rows[] = {
+    {"domain", T("example.com"), T("example.com")},
+    {"address", T("a+b=c@example.com"), T("\"a+b=c@example.com\"")},
+    {"plain address", T("a+b-c@example.com"), T("a+b-c@example.com")},
+    {"two @", T("a@b@c"), T("\"a@b@c\"")},
+    {"@ first", T("@example.com"), T("\"@example.com\"")},
+    {"@ last", T("a@"), T("\"a@\"")},
+    {"IPv6", T("2001:db8::1"), T("\"2001:db8::1\"")},
+    {"base64", T("ab/+=="), T("\"ab/+==\"")},
+    {"empty", T(""), T("\"\"")},
+    {"space", T("a b"), T("\"a b\"")},
+    {"quote", T("\"; dmarc=pass"), T("\"\\\"; dmarc=pass\"")},
+    {"backslash", T("a\\"), T("\"a\\\\\"")},
+    {"backslash and quote", T("\\\""), T("\"\\\\\\\"\"")},
+    {"comment", T("legit.com(.evil.com"), T("\"legit.com(.evil.com\"")},
+    {"semicolon", T("a;b"), T("\"a;b\"")},
+    {"line end", T("a\r\nFrom: b"), T("\"a??From: b\"")},
+    {"tab", T("a\tb"), T("\"a?b\"")},
+    {"NUL", T("legit.com\0.evil"), T("\"legit.com?.evil\"")},
+    {"DEL", T("a\x7F"), T("\"a?\"")},
+    {"8-bit", T("b\xC3\xBC"), T("\"b??\"")},
+};
+
+static void
+test_values(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof value_rows / sizeof *value_rows; i++) {
+		const struct value_row *row = &value_rows[i];
+		struct text value = exact(row->value);
+		struct build build;
+		build_init(&build, 1000);
+		authres_write_value(&build, value);
+		if (!text_equal(build_view(&build), row->written)) {
+			print_error("%s: " TEXT_FMT "\n", row->name,
+			    TEXT_ARG(build_view(&build)));
+			wrong++;
+		}
+		build_free(&build);
+		exact_free(value);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void
+test_write(void **state)
+{
+	struct authres authres;
+	struct build build;
+
+	(void)state;
+	build_init(&build, 10000);
+	authres_begin(&authres, &build, TEXT("mx.example.org"), TEXT("4ABC"));
+	authres_method(&authres, "dkim", "fail", TEXT("bad \"signature\""));
+	authres_property(&authres, "header", "d", TEXT("example.com"));
+	authres_property(&authres, "header", "s", TEXT(""));
+	authres_property(&authres, "header", "b", TEXT("a/b"));
+	authres_method(&authres, "dmarc", "pass", TEXT(""));
+	authres_property(&authres, "header", "from", TEXT("example.com"));
+	authres_end(&authres);
+	assert_true(text_equal(build_view(&build),
+	    TEXT("mx.example.org/4ABC;\r\n"
+		 "\tdkim=fail reason=\"bad \\\"signature\\\"\""
+		 " header.d=example.com header.b=\"a/b\";\r\n"
+		 "\tdmarc=pass header.from=example.com")));
+	build_free(&build);
+}
+
+static void
+test_write_none(void **state)
+{
+	struct authres authres;
+	struct build build;
+
+	(void)state;
+	build_init(&build, 10000);
+	authres_begin(&authres, &build, TEXT("a b"), TEXT("1"));
+	authres_end(&authres);
+	build_byte(&build, '\n');
+	authres_begin(&authres, &build, TEXT("a"), TEXT("1;2"));
+	authres_end(&authres);
+	assert_true(
+	    text_equal(build_view(&build), TEXT("\"a b\"; none\na; none")));
+	build_free(&build);
+}
+
+static void
+test_long_values(void **state)
+{
+	static char bytes[AUTHRES_VALUE_MAX + 1] = "";
+	struct authres authres;
+	struct build build;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = 'x';
+	struct text too_long = {bytes, sizeof bytes};
+	struct text fits = {bytes, sizeof bytes - 1};
+	build_init(&build, 10000);
+	authres_begin(&authres, &build, TEXT("a"), TEXT(""));
+	authres_method(&authres, "m", "r", too_long);
+	assert_int_equal(build.len,
+	    sizeof "a;\r\n\tm=r reason=\"\"" - 1 + AUTHRES_VALUE_MAX);
+	size_t len = build.len;
+	authres_property(&authres, "p", "n", too_long);
+	assert_int_equal(build.len, len);
+	authres_property(&authres, "p", "n", fits);
+	assert_int_equal(
+	    build.len, len + sizeof " p.n=" - 1 + AUTHRES_VALUE_MAX);
+	build_free(&build);
+}
+
+struct id_row {
+	const char *name;
+	struct text value;
+	const char *id; /* NULL: cannot be read */
+};
+
+static const struct id_row id_rows[] = {
+    {"usual", T(" mx.example.org; none"), "mx.example.org"},
+    {"no results", T("mx.example.org"), "mx.example.org"},
+    {"no space", T("mx.example.org;none"), "mx.example.org"},
+    {"version", T("mx.example.org 1; none"), "mx.example.org"},
+    {"comments", T("(a(b)) mx.example.org (c) 1 (d); none"), "mx.example.org"},
+    {"folded", T("\r\n\tmx.example.org\r\n\t; none"), "mx.example.org"},
+    {"quoted", T("\"mx.example.org\"; none"), "mx.example.org"},
+    {"quoted with escapes", T("\"m\\x (a;\\\"b\" 1; none"), "mx (a;\"b"},
+    {"with a job", T("mx.example.org/4ABC; none"), "mx.example.org/4ABC"},
+    {"UTF-8", T("b\xC3\xBC.example; none"), "b\xC3\xBC.example"},
+    {"nothing", T(""), NULL},
+    {"blank", T(" "), NULL},
+    {"results only", T("; none"), NULL},
+    {"no id", T("spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=a"), NULL},
+    {"no semicolon", T("mx.example.org dmarc=pass"), NULL},
+    {"two ids", T("mx.example.org mx; none"), NULL},
+    {"version that is none", T("mx.example.org 1a; none"), NULL},
+    {"open comment", T("(mx.example.org; none"), NULL},
+    {"open quotes", T("\"mx.example.org; none"), NULL},
+    {"NUL", T("mx.example.org\0; none"), NULL},
+    {"comment only", T("(mx.example.org)"), NULL},
+};
+
+static bool
+check_id(const char *name, struct text value, const char *id)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct text input = exact(value);
+	struct text found = TEXT("");
+	bool is_read = authres_read_id(arena, input, &found);
+	bool is_right = is_read == (id != NULL) &&
+			(id == NULL || text_equal(found, text_from_cstr(id)));
+
+	if (!is_right)
+		print_error("%s: %d \"" TEXT_FMT "\"\n", name, is_read,
+		    TEXT_ARG(found));
+	exact_free(input);
+	arena_free(arena);
+	return is_right;
+}
+
+static void
+test_ids(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof id_rows / sizeof *id_rows; i++)
+		wrong +=
+		    !check_id(id_rows[i].name, id_rows[i].value, id_rows[i].id);
+	assert_int_equal(wrong, 0);
+}
+
+struct claim_row {
+	struct text value;
+	bool is_claim;
+};
+
+static const struct claim_row claim_rows[] = {
+    {T("mx.example.org; none"), true},
+    {T("MX.Example.ORG; none"), true},
+    {T("(x) \"mx.example.org\" (y) 2; none"), true},
+    {T("\" mx.example.org \"; none"), true},
+    {T("mx.example.org.; none"), true},
+    {T("mx.example.org/4ABC; none"), true},
+    {T("mx.example.org./4ABC; none"), true},
+    {T("\"mx.example.org/4;A\"; none"), true},
+    {T("mx.example.org dmarc=pass"), true}, /* cannot be read */
+    {T(""), true},
+    {T("mx.example.org.net; none"), false},
+    {T("amx.example.org; none"), false},
+    {T("example.org; none"), false},
+    {T("mx.example.org-x; none"), false},
+    {T("x/mx.example.org; none"), false},
+    {T("other; none (mx.example.org; none)"), false},
+};
+
+static void
+test_claims(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof claim_rows / sizeof *claim_rows; i++) {
+		const struct claim_row *row = &claim_rows[i];
+		struct arena *arena = arena_new(1 << 16);
+		struct text value = exact(row->value);
+		if (authres_claims(arena, value, TEXT("mx.example.org")) !=
+		    row->is_claim) {
+			print_error("not %d: " TEXT_FMT "\n", row->is_claim,
+			    TEXT_ARG(row->value));
+			wrong++;
+		}
+		exact_free(value);
+		arena_free(arena);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* What is written can be read, whatever the id is. */
+static void
+test_round_trip(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof value_rows / sizeof *value_rows; i++) {
+		struct arena *arena = arena_new(1 << 16);
+		struct authres authres;
+		struct build build;
+		struct text id = value_rows[i].value;
+		struct text read = TEXT("");
+		build_init_arena(&build, arena, 1000);
+		authres_begin(&authres, &build, id, TEXT(""));
+		authres_end(&authres);
+		if (!authres_read_id(arena, build_view(&build), &read)) {
+			print_error("%s\n", value_rows[i].name);
+			wrong++;
+		}
+		arena_free(arena);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* Our id or, in other suites, any id that is expected. */
+static unsigned
+check_cases(const char *file, const char *list_name)
+{
+	json_t *suite = vectors_json(file);
+	json_t *item;
+	size_t i;
+	unsigned wrong = 0;
+
+	if (suite == NULL) {
+		print_message(
+		    "%s is absent; $VECTORS names its folder\n", file);
+		skip();
+		return 0;
+	}
+	json_array_foreach(json_object_get(suite, list_name), i, item)
+	{
+		struct arena *arena = arena_new(1 << 16);
+		struct text value = json_text(json_object_get(item, "input"));
+		struct text our_id = json_text(json_object_get(item, "our_id"));
+		const char *id = json_string_value(json_object_get(
+		    json_object_get(item, "expect"), "authserv_id"));
+		const char *name =
+		    json_string_value(json_object_get(item, "id"));
+		const char *expected =
+		    json_string_value(json_object_get(item, "expect"));
+		if (id != NULL && !check_id(name, value, id))
+			wrong++;
+		if (our_id.len > 0 &&
+		    authres_claims(arena, value, our_id) !=
+			text_equal(text_from_cstr(expected), TEXT("remove"))) {
+			print_error("%s\n", name);
+			wrong++;
+		}
+		arena_free(arena);
+	}
+	json_decref(suite);
+	return wrong;
+}
+
+static void
+test_examples(void **state)
+{
+	static const char file[] = "dmarc/rfc-examples.json";
+
+	(void)state;
+	assert_int_equal(check_cases(file, "authentication_results"), 0);
+	assert_int_equal(check_cases(file, "ar_forgery"), 0);
+}
+
+static void
+test_go_msgauth(void **state)
+{
+	json_t *suite = vectors_json("authres/go-msgauth/go-msgauth.json");
+	json_t *item;
+	size_t i;
+	unsigned wrong = 0;
+
+	(void)state;
+	if (suite == NULL) {
+		print_message("authres/go-msgauth is absent; see "
+			      "github.com/emersion/go-msgauth\n");
+		skip();
+		return;
+	}
+	json_array_foreach(json_object_get(suite, "cases"), i, item)
+	{
+		const char *id =
+		    json_string_value(json_object_get(item, "authserv_id"));
+		struct text header = json_text(json_object_get(item, "header"));
+		if (id != NULL && *id != '\0')
+			wrong += !check_id("go-msgauth", header, id);
+	}
+	json_decref(suite);
+	assert_int_equal(wrong, 0);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_write_none),
+	    cmocka_unit_test(test_long_values),
+	    cmocka_unit_test(test_ids),
+	    cmocka_unit_test(test_claims),
+	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_examples),
+	    cmocka_unit_test(test_go_msgauth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
