@@ -321,13 +321,13 @@ test_real(void **state)
 
 	(void)state;
 	if (all == NULL) {
-		print_message("no vectors/dmarc/records-real: published DNS, "
+		print_message("# no vectors/dmarc/records-real: published DNS, "
 			      "collected by ab/dmarc-analysis on GitHub\n");
 		skip();
 	}
 	json_array_foreach(all, index, entry)
 	    read_one(json_text(json_object_get(entry, "txt")));
-	print_message("%zu real records\n", json_array_size(all));
+	print_message("# %zu real records\n", json_array_size(all));
 	json_decref(all);
 }
 
@@ -371,7 +371,7 @@ test_checkdmarc(void **state)
 
 	(void)state;
 	if (all == NULL) {
-		print_message("no vectors/dmarc/checkdmarc: the tests of "
+		print_message("# no vectors/dmarc/checkdmarc: the tests of "
 			      "domainaware/checkdmarc on GitHub\n");
 		skip();
 	}
@@ -384,7 +384,7 @@ test_checkdmarc(void **state)
 			count++;
 		}
 	}
-	print_message("%zu records of checkdmarc\n", count);
+	print_message("# %zu records of checkdmarc\n", count);
 	assert_true(count > 0);
 	json_decref(all);
 }

@@ -1,0 +1,502 @@
+/* The RFCs' own examples and derived ones (vectors/dmarc/rfc-examples.json):
+ * the kinds that this folder answers. What else is in the file is named, with
+ * the folder it belongs to, by the last test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dns/name.h"
+#include "vectors.h"
+#include "world.h"
+
+static json_t *examples; /* NULL: not there */
+static unsigned checks;
+
+static int
+load(void **state)
+{
+	(void)state;
+	examples = vectors_json("dmarc/rfc-examples.json");
+	return 0;
+}
+
+static int
+unload(void **state)
+{
+	(void)state;
+	json_decref(examples);
+	return 0;
+}
+
+static const json_t *
+section(const char *name)
+{
+	if (examples == NULL) {
+		print_message("# no vectors/dmarc/rfc-examples.json: examples "
+			      "out of RFC 9989, which has them too\n");
+		skip();
+	}
+	return json_object_get(examples, name);
+}
+
+static struct text
+get(const json_t *object, const char *key)
+{
+	return json_text(json_object_get(object, key));
+}
+
+static unsigned
+complain(const json_t *example, const char *key, struct text got)
+{
+	print_error("%s: %s is " TEXT_FMT "\n",
+	    json_string_value(json_object_get(example, "id")), key,
+	    TEXT_ARG(got));
+	return 1;
+}
+
+static unsigned
+expect_text(const json_t *example, const char *key, struct text got)
+{
+	const json_t *expect = json_object_get(example, "expect");
+	const json_t *value = json_object_get(expect, key);
+
+	if (value == NULL)
+		return 0;
+	checks++;
+	return json_is_string(value) && text_equal(json_text(value), got)
+		   ? 0
+		   : complain(example, key, got);
+}
+
+static unsigned
+expect_bool(const json_t *example, const char *key, bool got)
+{
+	const json_t *expect = json_object_get(example, "expect");
+	const json_t *value = json_object_get(expect, key);
+
+	if (value == NULL)
+		return 0;
+	checks++;
+	return json_is_boolean(value) && json_is_true(value) == got
+		   ? 0
+		   : complain(example, key, got ? TEXT("true") : TEXT("false"));
+}
+
+static unsigned
+expect_list(const json_t *example, const char *key, const struct text *got,
+    size_t count)
+{
+	const json_t *list =
+	    json_object_get(json_object_get(example, "expect"), key);
+	unsigned failures = 0;
+
+	if (list == NULL)
+		return 0;
+	checks++;
+	if (json_array_size(list) != count)
+		return complain(example, key, TEXT("of another length"));
+	for (size_t i = 0; i < count; i++)
+		if (!text_equal(json_text(json_array_get(list, i)), got[i]))
+			failures += complain(example, key, got[i]);
+	return failures;
+}
+
+/* --- zones --- */
+
+static void
+write_data(struct build *zone, const char *type, struct text data)
+{
+	bool is_txt = text_equal(text_from_cstr(type), TEXT("TXT"));
+
+	if (text_equal(text_from_cstr(type), TEXT("MX")))
+		build_cstr(zone, "10 ");
+	if (is_txt)
+		build_byte(zone, '"');
+	build_text(zone, data);
+	build_cstr(zone, is_txt ? "\"\n" : "\n");
+}
+
+static void
+write_name(struct build *zone, const char *name, json_t *entry)
+{
+	const char *type;
+	json_t *list;
+	json_t *data;
+	size_t index;
+
+	if (json_is_string(entry))
+		build_format(zone, "%s %s\n", name, json_string_value(entry));
+	else if (json_object_size(entry) == 0)
+		build_format(zone, "%s EXISTS\n", name);
+	void *at = json_object_iter(entry);
+	for (; json_is_object(entry) && at != NULL;
+	     at = json_object_iter_next(entry, at)) {
+		type = json_object_iter_key(at);
+		list = json_object_iter_value(at);
+		json_array_foreach(list, index, data)
+		{
+			build_format(zone, "%s %s ", name, type);
+			write_data(zone, type, json_text(data));
+		}
+	}
+}
+
+static struct world
+open_zone(const json_t *example)
+{
+	json_t *zone = json_object_get(example, "zone");
+	struct build text;
+
+	build_init(&text, 65536);
+	for (void *at = json_object_iter(zone); at != NULL;
+	     at = json_object_iter_next(zone, at))
+		write_name(&text, json_object_iter_key(at),
+		    json_object_iter_value(at));
+	struct world world = world_open(build_view(&text));
+	build_free(&text);
+	return world;
+}
+
+/* --- record_parsing --- */
+
+static struct text
+policy_text(enum dmarc_policy policy)
+{
+	return text_from_cstr(names_word(&dmarc_policy_names, (int)policy));
+}
+
+/* "p": null is a record without one. */
+static unsigned
+expect_policy(const json_t *example, enum dmarc_policy p)
+{
+	const json_t *expect = json_object_get(example, "expect");
+
+	if (!json_is_null(json_object_get(expect, "p")))
+		return expect_text(example, "p", policy_text(p));
+	checks++;
+	return p == DMARC_POLICY_ABSENT
+		   ? 0
+		   : complain(example, "p", policy_text(p));
+}
+
+static struct text
+usable_text(const struct dmarc_record *record)
+{
+	if (dmarc_record_is_usable(record))
+		return TEXT("as-published");
+	return record->rua.count > 0 ? TEXT("none")
+				     : TEXT("no-dmarc-processing");
+}
+
+static unsigned
+run_record(const json_t *example, const struct dmarc_record *record)
+{
+	static const char *const psd[] = {[DMARC_PSD_UNKNOWN] = "u",
+	    [DMARC_PSD_YES] = "y",
+	    [DMARC_PSD_NO] = "n"};
+	unsigned failures = expect_policy(example, record->p);
+
+	failures += expect_text(example, "sp", policy_text(record->sp));
+	failures += expect_text(example, "np", policy_text(record->np));
+	failures += expect_text(
+	    example, "adkim", record->strict_dkim ? TEXT("s") : TEXT("r"));
+	failures += expect_text(
+	    example, "aspf", record->strict_spf ? TEXT("s") : TEXT("r"));
+	failures += expect_text(example, "fo", record->fo);
+	failures +=
+	    expect_text(example, "psd", text_from_cstr(psd[record->psd]));
+	failures +=
+	    expect_text(example, "t", record->testing ? TEXT("y") : TEXT("n"));
+	failures += expect_text(example, "policy_usable", usable_text(record));
+	failures +=
+	    expect_list(example, "rua", record->rua.at, record->rua.count);
+	failures +=
+	    expect_list(example, "ruf", record->ruf.at, record->ruf.count);
+	return failures;
+}
+
+static void
+test_records(void **state)
+{
+	const json_t *list = section("record_parsing");
+	unsigned failures = 0;
+	json_t *example;
+	size_t index;
+
+	(void)state;
+	json_array_foreach(list, index, example)
+	{
+		struct arena *arena = arena_new(65536);
+		struct text whole = TEXT("");
+		json_t *strings = json_object_get(example, "txt");
+		for (size_t i = 0; i < json_array_size(strings); i++)
+			whole = arena_join(arena, whole,
+			    json_text(json_array_get(strings, i)));
+		bool is_dmarc = dmarc_record_is_dmarc(whole);
+		failures += expect_bool(example, "valid", is_dmarc);
+		if (is_dmarc)
+			failures += run_record(
+			    example, dmarc_record_read(arena, whole));
+		arena_free(arena);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* --- tree_walk --- */
+
+struct walk_run {
+	struct world *world;
+	struct text start;
+	struct dmarc_walk walk;
+};
+
+static bool
+walk_once(void *context)
+{
+	struct walk_run *run = context;
+
+	dns_facts_begin_pass(run->world->facts, DNS_SHARE_POLICY);
+	dmarc_walk(
+	    run->start, run->world->facts, run->world->arena, &run->walk);
+	return !dns_facts_missed(run->world->facts);
+}
+
+static void
+test_walks(void **state)
+{
+	const json_t *list = section("tree_walk");
+	unsigned failures = 0;
+	json_t *example;
+	size_t index;
+
+	(void)state;
+	json_array_foreach(list, index, example)
+	{
+		struct world world = open_zone(example);
+		struct walk_run run = {
+		    .world = &world, .start = get(example, "start")};
+		struct text queries[DMARC_STEPS_MAX];
+		(void)order_drive(world.facts, world.zone, ORDER_RANDOM,
+		    (unsigned)index, walk_once, &run);
+		for (size_t i = 0; i < run.walk.count; i++)
+			queries[i] = run.walk.steps[i].name;
+		failures +=
+		    expect_list(example, "queries", queries, run.walk.count);
+		failures += expect_text(example, "org_domain",
+		    dmarc_walk_organizational_domain(&run.walk, run.start));
+		world_close(&world);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* --- policy_discovery --- */
+
+static unsigned
+run_discovery(const json_t *example, struct world *world)
+{
+	struct text author = get(example, "author");
+	struct dmarc_discovery found = world_discover(world, author);
+	struct dmarc_input input = {.author = author};
+	struct dmarc_outcome outcome = world_check(world, &input, &found);
+	unsigned failures = expect_bool(example, "applies",
+	    found.status == DMARC_DISCOVERY_FOUND ||
+		found.status == DMARC_DISCOVERY_AS_NONE);
+
+	failures += expect_text(example, "policy_domain", found.policy_domain);
+	failures +=
+	    expect_text(example, "org_domain", found.organizational_domain);
+	failures += expect_text(example, "tag",
+	    found.requested_by == NULL ? TEXT("-")
+				       : text_from_cstr(found.requested_by));
+	failures +=
+	    expect_text(example, "policy", policy_text(found.requested));
+	failures +=
+	    expect_text(example, "effective", policy_text(outcome.policy));
+	failures += expect_text(example, "result",
+	    text_from_cstr(
+		names_word(&dmarc_result_names, (int)outcome.result)));
+	return failures;
+}
+
+static void
+test_discoveries(void **state)
+{
+	const json_t *list = section("policy_discovery");
+	unsigned failures = 0;
+	json_t *example;
+	size_t index;
+
+	(void)state;
+	json_array_foreach(list, index, example)
+	{
+		struct world world = open_zone(example);
+		world.order = ORDER_RANDOM;
+		world.seed = (unsigned)index;
+		failures += run_discovery(example, &world);
+		world_close(&world);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* --- alignment --- */
+
+struct alignment_run {
+	const json_t *example;
+	struct world *world;
+	struct text author;
+	struct dmarc_discovery found;
+};
+
+/* Is DOMAIN alone, passing, enough for a pass in this mode? */
+static bool
+aligns(struct alignment_run *run, struct text domain, bool is_dkim, bool strict)
+{
+	struct dmarc_record record = *run->found.record;
+	struct dmarc_discovery found = run->found;
+	struct dmarc_identifier one = {.domain = domain, .passed = true};
+	struct dmarc_input input = {.author = run->author};
+
+	record.strict_dkim = strict;
+	record.strict_spf = strict;
+	found.record = &record;
+	if (is_dkim) {
+		input.dkim = &one;
+		input.dkim_count = 1;
+	} else {
+		input.spf = one;
+	}
+	return world_check(run->world, &input, &found).result == DMARC_PASS;
+}
+
+static unsigned
+expect_dkim(struct alignment_run *run, const char *key, bool strict)
+{
+	const json_t *domains = json_object_get(run->example, "dkim");
+	const json_t *expected =
+	    json_object_get(json_object_get(run->example, "expect"), key);
+	unsigned failures = 0;
+
+	for (size_t i = 0; i < json_array_size(expected); i++) {
+		struct text domain = json_text(json_array_get(domains, i));
+		bool got = aligns(run, domain, true, strict);
+		checks++;
+		if (json_is_true(json_array_get(expected, i)) != got)
+			failures += complain(run->example, key, domain);
+	}
+	return failures;
+}
+
+/* With all its identifiers passing. */
+static unsigned
+expect_result(struct alignment_run *run)
+{
+	struct dmarc_identifier dkim[4];
+	json_t *domains = json_object_get(run->example, "dkim");
+	struct dmarc_input input = {
+	    .author = run->author,
+	    .spf = {.domain = get(run->example, "spf"), .passed = true},
+	    .dkim = dkim,
+	    .dkim_count = json_array_size(domains),
+	};
+
+	assert_true(input.dkim_count <= 4);
+	for (size_t i = 0; i < input.dkim_count; i++)
+		dkim[i] = (struct dmarc_identifier){
+		    .domain = json_text(json_array_get(domains, i)),
+		    .passed = true};
+	struct dmarc_outcome outcome =
+	    world_check(run->world, &input, &run->found);
+	return expect_text(run->example, "dmarc",
+	    text_from_cstr(
+		names_word(&dmarc_result_names, (int)outcome.result)));
+}
+
+static void
+test_alignment(void **state)
+{
+	const json_t *list = section("alignment");
+	unsigned failures = 0;
+	json_t *example;
+	size_t index;
+
+	(void)state;
+	json_array_foreach(list, index, example)
+	{
+		struct world world = open_zone(example);
+		struct alignment_run run = {
+		    .example = example, .world = &world};
+		struct text spf = get(example, "spf");
+		assert_true(dns_name_read(
+		    world.arena, get(example, "author"), &run.author));
+		run.found = world_discover(&world, run.author);
+		assert_non_null(run.found.record);
+		failures += expect_bool(
+		    example, "spf_relaxed", aligns(&run, spf, false, false));
+		failures += expect_bool(
+		    example, "spf_strict", aligns(&run, spf, false, true));
+		failures += expect_dkim(&run, "dkim_relaxed", false);
+		failures += expect_dkim(&run, "dkim_strict", true);
+		failures += expect_result(&run);
+		world_close(&world);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
+test_the_rest(void **state)
+{
+	static const char *const elsewhere[][2] = {
+	    {"version", "-"},
+	    {"sections_cited", "-"},
+	    {"zones", "-"},
+	    {"record_parsing", "here"},
+	    {"tree_walk", "here"},
+	    {"policy_discovery", "here"},
+	    {"alignment", "here"},
+	    {"disposition", "verdict"},
+	    {"external_verification", "report"},
+	    {"aggregate", "report"},
+	    {"failure", "report"},
+	    {"fo", "report"},
+	    {"spf_macros", "spf"},
+	    {"spf_appendix_a", "spf"},
+	    {"spf_include_table", "spf"},
+	    {"dkim_canonicalization", "dkim"},
+	    {"dkim_header_selection", "dkim"},
+	    {"dkim_messages", "dkim"},
+	    {"dkim_rules", "dkim"},
+	    {"authentication_results", "mail"},
+	    {"ar_forgery", "mail"},
+	    {"arc_structure", "arc"},
+	};
+	size_t known = sizeof elsewhere / sizeof *elsewhere;
+
+	(void)state;
+	(void)section("version");
+	for (size_t i = 0; i < known; i++)
+		if (elsewhere[i][1][0] != '-')
+			print_message("# %s: %zu, %s\n", elsewhere[i][0],
+			    json_array_size(
+				json_object_get(examples, elsewhere[i][0])),
+			    elsewhere[i][1]);
+	print_message("# %u values compared here\n", checks);
+	assert_int_equal(json_object_size(examples), known);
+	assert_true(checks > 200);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_records),
+	    cmocka_unit_test(test_walks),
+	    cmocka_unit_test(test_discoveries),
+	    cmocka_unit_test(test_alignment),
+	    cmocka_unit_test(test_the_rest),
+	};
+
+	return cmocka_run_group_tests(tests, load, unload);
+}
