@@ -1,0 +1,160 @@
+"""Real parts for system tests, each in a folder and on ports of its own, each
+ended by the pid it was started with, also when a test fails."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build-check"))
+SHARED = pathlib.Path(os.environ.get("SHARED", ROOT.parent / "shared"))
+DMARCD = BUILD / "apps/dmarcd"
+DMARC = BUILD / "apps/dmarc"
+DEMO_MTA = BUILD / "apps/demo-mta"
+MESSAGES = ROOT / "apps/demo/messages"
+PATIENCE = 60  # seconds until something that should happen is given up
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, process=None):
+    """Waits until CONDITION() is true; says WHAT was waited for in vain."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        if process is not None and process.poll() is not None:
+            break
+        time.sleep(0.05)
+    ended = "" if process is None else f" (process: {process.poll()})"
+    raise AssertionError(f"waited in vain for {what}{ended}")
+
+
+def answers(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def folder(name):
+    """A folder that other users can reach into, removed at the end."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix=f"dmarcd-{name}-",
+                                         dir="/var/tmp"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        if os.environ.get("KEEP"):
+            print("# kept:", path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def process(command, log, **options):
+    """A process, told to end (SIGTERM), then killed if it does not."""
+    with open(log, "ab") as out:
+        started = subprocess.Popen([str(word) for word in command],
+                                   stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=out, **options)
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            started.send_signal(signal.SIGTERM)
+            try:
+                started.wait(40)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+
+
+def unpacked(package):
+    """The tree of a Debian package, unpacked once, never installed."""
+    trees = BUILD / "unpacked"
+    run = subprocess.run([ROOT / "ci/unpack", trees, package],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert run.returncode == 0, run.stdout.decode()
+    return trees / package
+
+
+@contextlib.contextmanager
+def nsd(path, zone_text):
+    """nsd that answers for the root zone made of ZONE_TEXT; yields its port."""
+    tree, port = unpacked("nsd"), free_port()
+    path.mkdir()
+    lines = [line for line in zone_text.splitlines()
+             if line and not line.startswith("#")]
+    (path / "root").write_text("\n".join([
+        "$ORIGIN .", "$TTL 60",
+        ". SOA ns.test. root.test. 1 3600 600 86400 60", ". NS ns.test.",
+        "ns.test. A 127.0.0.1", *lines, ""]))
+    (path / "nsd.conf").write_text(f"""
+server:
+  ip-address: 127.0.0.1@{port}
+  username: ""
+  zonesdir: "{path}"
+  pidfile: "{path}/nsd.pid"
+  logfile: "{path}/nsd.log"
+  zonelistfile: "{path}/zone.list"
+  xfrdfile: "{path}/xfrd.state"
+  xfrdir: "{path}"
+  database: ""
+  server-count: 1
+remote-control:
+  control-enable: no
+zone:
+  name: "."
+  zonefile: "root"
+""")
+    with process([tree / "usr/sbin/nsd", "-d", "-c", path / "nsd.conf"],
+                 path / "out") as started:
+        wait_for("nsd", lambda: answers(port), started)
+        yield port
+
+
+@contextlib.contextmanager
+def dmarcd(path, **options):
+    """dmarcd with a configuration of OPTIONS; yields its folder and process."""
+    path.mkdir(exist_ok=True)
+    path.chmod(0o755)
+    write_config(path / "dmarcd.conf", Socket=f"unix:{path}/milter.sock",
+                 UMask="0", **options)
+    with process([DMARCD, "-c", path / "dmarcd.conf"],
+                 path / "log") as started:
+        wait_for("dmarcd's socket", (path / "milter.sock").exists, started)
+        yield started
+
+
+def write_config(file, **options):
+    file.write_text("".join(f"{name} {value}\n"
+                            for name, value in options.items()))
+
+
+def dmarc(*words, status=0):
+    """Runs the tool; its standard output."""
+    run = subprocess.run([str(DMARC), *map(str, words)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.returncode == status, \
+        f"dmarc {words}: status {run.returncode}, {run.stderr.decode()}"
+    return run.stdout.decode()
+
+
+def demo_mta(milter, client, helo, sender, file):
+    """Sends one message by the milter protocol; what the MTA would do."""
+    run = subprocess.run([str(DEMO_MTA), milter, client, helo, sender,
+                          str(file)], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, timeout=PATIENCE)
+    assert run.returncode == 0, run.stderr.decode()
+    return run.stdout.decode()

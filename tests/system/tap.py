@@ -1,0 +1,44 @@
+"""TAP for tests in Python: a case a function, a line a case."""
+import sys
+import traceback
+
+
+class Skip(Exception):
+    """The case cannot run here; the text says why."""
+
+
+class Tap:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def case(self, name, function):
+        """Runs FUNCTION; an exception is a failure and is told."""
+        self.count += 1
+        try:
+            function()
+            print(f"ok {self.count} - {name}")
+        except Skip as reason:
+            print(f"ok {self.count} - {name} # SKIP {reason}")
+        except Exception:  # whatever it is, the other cases still run
+            self.failed += 1
+            for line in traceback.format_exc().splitlines():
+                print("#", line)
+            print(f"not ok {self.count} - {name}")
+        sys.stdout.flush()
+
+    def end(self):
+        print(f"1..{self.count}")
+        sys.exit(1 if self.failed else 0)
+
+
+def skip_all(reason):
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def equal(got, wanted, what="value"):
+    assert got == wanted, f"{what}: got {got!r}, wanted {wanted!r}"
+
+
+def contains(text, part, what="text"):
+    assert part in text, f"{what}: no {part!r} in {text!r}"
