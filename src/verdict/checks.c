@@ -96,14 +96,9 @@ story(struct checks *checks, struct trace *trace)
 static struct author
 find_author(struct checks *checks)
 {
-	if (checks->header.is_too_long || checks->has_lost_field)
-		return (struct author){
-		    .status = AUTHOR_MALFORMED,
-		    .domain = TEXT(""),
-		    .reason = checks->header.is_too_long
-				  ? TEXT("the header is too long")
-				  : TEXT("a header field cannot be read"),
-		};
+	if (checks->has_lost_field && !checks->header.is_too_long)
+		return (struct author){AUTHOR_MALFORMED, TEXT(""),
+		    TEXT("a field that cannot be read")};
 	return author_find(checks->arena, &checks->header);
 }
 
