@@ -277,7 +277,7 @@ check_cases(const char *file, const char *list_name)
 
 	if (suite == NULL) {
 		print_message(
-		    "%s is absent; $VECTORS names its folder\n", file);
+		    "# %s is absent; $VECTORS names its folder\n", file);
 		skip();
 		return 0;
 	}
@@ -326,7 +326,7 @@ test_go_msgauth(void **state)
 
 	(void)state;
 	if (suite == NULL) {
-		print_message("authres/go-msgauth is absent; see "
+		print_message("# authres/go-msgauth is absent; see "
 			      "github.com/emersion/go-msgauth\n");
 		skip();
 		return;

@@ -1,0 +1,95 @@
+/* An author is one valid domain in its one written form, or nobody. */
+#include "base/build.h"
+#include "dns/name.h"
+#include "mail/address.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static void
+check_domain(struct arena *arena, struct text domain)
+{
+	struct text again;
+
+	assert(dns_name_is_ldh(domain));
+	assert(dns_name_read(arena, domain, &again));
+	assert(text_equal(again, domain));
+}
+
+/* BEFORE, VALUE and BEHIND as one value. */
+static struct author
+read_between(struct arena *arena, struct text before, struct text value,
+    struct text behind)
+{
+	struct text start = arena_join(arena, before, value);
+
+	return author_read(arena, arena_join(arena, start, behind));
+}
+
+static void
+check_author(struct arena *arena, struct text value)
+{
+	struct author author = author_read(arena, value);
+	static const struct text first = {"x@other.test,\r\n ", 16};
+
+	assert((author.status == AUTHOR_OK) == (author.domain.len > 0));
+	assert((author.status == AUTHOR_OK) == (author.reason.len == 0));
+	assert(author.status != AUTHOR_NONE);
+	if (author.status != AUTHOR_OK)
+		return;
+	check_domain(arena, author.domain);
+	assert(!text_has(value, '\0'));
+	/* Another author before or behind it never leaves it alone. */
+	struct author more = read_between(arena, first, value, TEXT(""));
+	assert(more.status != AUTHOR_OK ||
+	       text_equal(author.domain, TEXT("other.test")));
+	more = read_between(arena, TEXT(""), value, TEXT(",x@other.test"));
+	assert(more.status != AUTHOR_OK ||
+	       text_equal(author.domain, TEXT("other.test")));
+	more = read_between(arena, TEXT(""), value, TEXT(" <x@other.test>"));
+	assert(more.status != AUTHOR_OK ||
+	       text_equal(author.domain, TEXT("other.test")));
+	/* A comment changes nothing, but for the length. */
+	more = read_between(arena, TEXT("(x)\r\n "), value, TEXT(""));
+	assert(
+	    more.status != AUTHOR_OK || text_equal(more.domain, author.domain));
+	assert(more.status != AUTHOR_MULTIPLE);
+}
+
+static void
+check_path(struct arena *arena, struct text path)
+{
+	struct text local;
+	struct text domain;
+
+	if (!envelope_read(arena, path, &local, &domain))
+		return;
+	assert((local.len == 0) == (domain.len == 0));
+	if (domain.len == 0)
+		return;
+	check_domain(arena, domain);
+	/* Written again, it is read again. */
+	struct text start = arena_join(arena, local, TEXT("@"));
+	struct text again_local;
+	struct text again_domain;
+	assert(envelope_read(arena, arena_join(arena, start, domain),
+	    &again_local, &again_domain));
+	assert(text_equal(again_local, local));
+	assert(text_equal(again_domain, domain));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	struct text text = {(const char *)bytes, len};
+	struct arena *arena = arena_new(16 * 1024 * 1024);
+
+	if (arena == NULL)
+		return 0;
+	check_author(arena, text);
+	check_path(arena, text);
+	assert(!arena_failed(arena) || len > 100000);
+	arena_free(arena);
+	return 0;
+}

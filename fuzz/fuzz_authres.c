@@ -1,0 +1,85 @@
+/* No value breaks out of an Authentication-Results field. */
+#include "base/build.h"
+#include "mail/authres.h"
+#include "mail/token.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static bool
+is_value(int byte)
+{
+	return is_printable(byte) && byte != '"' && byte != ';' &&
+	       byte != '(' && byte != ')' && byte != '\\';
+}
+
+/* Takes TEXT and then one value, by rules of our own. */
+static void
+take_value(struct scan *scan, struct text before)
+{
+	assert(scan_word_nocase(scan, before));
+	if (!token_take_quoted(scan))
+		assert(scan_while(scan, is_value).len > 0);
+}
+
+static void
+check_written(struct arena *arena, struct text value)
+{
+	struct authres authres;
+	struct build build;
+
+	build_init_arena(&build, arena, 1 << 20);
+	authres_begin(&authres, &build, TEXT("mx.example"), value);
+	authres_method(&authres, "dkim", "pass", value);
+	authres_property(&authres, "header", "d", value);
+	authres_end(&authres);
+	struct text written = build_view(&build);
+	assert(!build_failed(&build));
+	assert(authres_claims(arena, written, TEXT("mx.example")));
+	struct scan scan = scan_text(written);
+	assert(scan_word_nocase(&scan, TEXT("mx.example")));
+	if (scan_peek(&scan) == '/')
+		take_value(&scan, TEXT("/"));
+	assert(scan_word_nocase(&scan, TEXT(";\r\n\tdkim=pass")));
+	if (value.len > 0)
+		take_value(&scan, TEXT(" reason="));
+	if (value.len > 0 && value.len <= AUTHRES_VALUE_MAX)
+		take_value(&scan, TEXT(" header.d="));
+	assert(scan_at_end(&scan));
+	for (size_t i = 0; i < written.len; i++) {
+		unsigned char byte = (unsigned char)written.ptr[i];
+		assert(byte == '\r' || byte == '\n' || byte == '\t' ||
+		       (byte >= 0x20 && byte < 0x7F));
+	}
+}
+
+/* Whoever's the id is, with it in front the field is his. */
+static void
+check_read(struct arena *arena, struct text value)
+{
+	struct text id;
+
+	if (!authres_read_id(arena, value, &id)) {
+		assert(authres_claims(arena, value, TEXT("mx.example")));
+		return;
+	}
+	if (text_trim(id).len == id.len)
+		assert(authres_claims(arena, value, id));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	struct text text = {(const char *)bytes, len};
+	struct arena *arena = arena_new(16 * 1024 * 1024);
+
+	if (arena == NULL || len > 100000) {
+		arena_free(arena);
+		return 0;
+	}
+	check_read(arena, text);
+	check_written(arena, text);
+	arena_free(arena);
+	return 0;
+}
