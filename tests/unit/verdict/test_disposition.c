@@ -1,0 +1,505 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "vectors.h"
+#include "verdict/disposition.h"
+
+/* --- what a message says of its way --- */
+
+enum signs {
+	NO_SIGNS,
+	LIST,           /* list fields, and the list's own good signature */
+	LIST_UNSIGNED,  /* list fields, and nothing that passes */
+	BULK,           /* List-Unsubscribe and a good signature, no list */
+	SIGNED,         /* a good signature of somebody else, no list fields */
+	AUTHOR_FOOTER,  /* the author's signature, once a footer is undone */
+	CHILD_FOOTER,   /* the same of a subdomain */
+	FOREIGN_FOOTER, /* the same of somebody else */
+	AUTHOR_BODY,    /* the author's: only the body hash is broken */
+	FOREIGN_BODY,
+	PARENT_BODY, /* of a name above the Organizational Domain */
+	NAMELESS,    /* a signature whose d= could not be read */
+};
+
+static const struct {
+	const char *field;
+	struct dkim_verdict signature;
+} signs[] = {
+    [NO_SIGNS] = {NULL, {.result = DKIM_NONE}},
+    [LIST] = {"List-Id", {.result = DKIM_PASS, .domain = {"list.example", 12}}},
+    [LIST_UNSIGNED] = {"List-Id",
+	{.result = DKIM_FAIL, .domain = {"list.example", 12}}},
+    [BULK] = {"List-Unsubscribe",
+	{.result = DKIM_PASS, .domain = {"bulk.example", 12}}},
+    [SIGNED] = {NULL, {.result = DKIM_PASS, .domain = {"x.example", 9}}},
+    [AUTHOR_FOOTER] = {NULL, {.result = DKIM_FAIL,
+				 .domain = {"example.com", 11},
+				 .body_hash_failed = true,
+				 .change = DKIM_CHANGE_FOOTER}},
+    [CHILD_FOOTER] = {NULL, {.result = DKIM_FAIL,
+				.domain = {"a.example.com", 13},
+				.body_hash_failed = true,
+				.change = DKIM_CHANGE_FOOTER}},
+    [FOREIGN_FOOTER] = {NULL, {.result = DKIM_FAIL,
+				  .domain = {"x.example", 9},
+				  .body_hash_failed = true,
+				  .change = DKIM_CHANGE_FOOTER}},
+    [AUTHOR_BODY] = {NULL, {.result = DKIM_FAIL,
+			       .domain = {"example.com", 11},
+			       .body_hash_failed = true}},
+    [FOREIGN_BODY] = {NULL, {.result = DKIM_FAIL,
+				.domain = {"x.example", 9},
+				.body_hash_failed = true}},
+    [PARENT_BODY] = {NULL,
+	{.result = DKIM_FAIL, .domain = {"com", 3}, .body_hash_failed = true}},
+    [NAMELESS] = {NULL,
+	{.result = DKIM_FAIL, .domain = {"", 0}, .body_hash_failed = true}},
+};
+
+/* --- rows: HOLD is HoldQuarantinedMessages --- */
+
+#define M  ENFORCE_MONITOR
+#define Q  ENFORCE_QUARANTINE
+#define C  ENFORCE_CONSIDERED
+#define S  ENFORCE_STRICT
+#define pN DMARC_POLICY_NONE
+#define pQ DMARC_POLICY_QUARANTINE
+#define pR DMARC_POLICY_REJECT
+#define p0 DMARC_POLICY_ABSENT
+
+static const struct row {
+	const char *name;
+	enum enforce enforce;
+	bool hold;
+	enum dmarc_result result;
+	enum dmarc_policy requested;
+	enum dmarc_policy policy; /* after t=y */
+	enum signs signs;
+	const char *expected; /* action, reason, and whether it is held */
+} rows[] = {
+    {"a pass", C, true, DMARC_PASS, pR, pR, NO_SIGNS, "none none"},
+    {"no record", C, true, DMARC_NONE, p0, p0, NO_SIGNS, "none none"},
+    {"an unusable record", S, true, DMARC_PERMERROR, p0, p0, NO_SIGNS,
+	"none none"},
+
+    {"p=none", S, true, DMARC_FAIL, pN, pN, NO_SIGNS, "none none"},
+    {"p=quarantine", S, false, DMARC_FAIL, pQ, pQ, NO_SIGNS, "quarantine none"},
+    {"p=quarantine, held", S, true, DMARC_FAIL, pQ, pQ, NO_SIGNS,
+	"quarantine none held"},
+    {"p=reject", S, true, DMARC_FAIL, pR, pR, NO_SIGNS, "reject none"},
+    {"p=reject, considered", C, true, DMARC_FAIL, pR, pR, NO_SIGNS,
+	"reject none"},
+    {"p=quarantine, considered", C, true, DMARC_FAIL, pQ, pQ, LIST,
+	"quarantine none held"},
+    {"p=reject, quarantine at most", Q, true, DMARC_FAIL, pR, pR, NO_SIGNS,
+	"quarantine local_policy held"},
+    {"p=quarantine, quarantine at most", Q, false, DMARC_FAIL, pQ, pQ, NO_SIGNS,
+	"quarantine none"},
+    {"p=reject, monitor", M, true, DMARC_FAIL, pR, pR, NO_SIGNS,
+	"none local_policy"},
+    {"p=quarantine, monitor", M, true, DMARC_FAIL, pQ, pQ, LIST,
+	"none local_policy"},
+    {"p=none, monitor", M, true, DMARC_FAIL, pN, pN, NO_SIGNS, "none none"},
+
+    {"t=y on reject", S, true, DMARC_FAIL, pR, pQ, NO_SIGNS,
+	"quarantine policy_test_mode held"},
+    {"t=y on quarantine", C, true, DMARC_FAIL, pQ, pN, NO_SIGNS,
+	"none policy_test_mode"},
+    {"t=y on none", C, true, DMARC_FAIL, pN, pN, NO_SIGNS, "none none"},
+    {"t=y, then monitor", M, true, DMARC_FAIL, pR, pQ, NO_SIGNS,
+	"none local_policy"},
+    {"t=y, and a list", C, true, DMARC_FAIL, pR, pQ, LIST,
+	"quarantine policy_test_mode held"},
+
+    {"a list", C, true, DMARC_FAIL, pR, pR, LIST,
+	"quarantine mailing_list held"},
+    {"a list, quarantine at most", Q, true, DMARC_FAIL, pR, pR, LIST,
+	"quarantine local_policy held"},
+    {"a list, strict", S, true, DMARC_FAIL, pR, pR, LIST, "reject none"},
+    {"an appended footer", C, true, DMARC_FAIL, pR, pR, AUTHOR_FOOTER,
+	"quarantine mailing_list held"},
+    {"an appended footer, signed by a subdomain", C, true, DMARC_FAIL, pR, pR,
+	CHILD_FOOTER, "quarantine mailing_list held"},
+    {"only the body hash", C, true, DMARC_FAIL, pR, pR, AUTHOR_BODY,
+	"quarantine other held"},
+
+    /* Attacks: each can be made by anybody. */
+    {"a List-Id and one's own signature, not held", C, false, DMARC_FAIL, pR,
+	pR, LIST, "reject none"},
+    {"a real mail with an attack as its footer, not held", C, false, DMARC_FAIL,
+	pR, pR, AUTHOR_FOOTER, "reject none"},
+    {"a real mail with another body, not held", C, false, DMARC_FAIL, pR, pR,
+	AUTHOR_BODY, "reject none"},
+    {"a List-Id alone", C, true, DMARC_FAIL, pR, pR, LIST_UNSIGNED,
+	"reject none"},
+    {"one's own signature alone", C, true, DMARC_FAIL, pR, pR, SIGNED,
+	"reject none"},
+    {"bulk mail is no list", C, true, DMARC_FAIL, pR, pR, BULK, "reject none"},
+    {"a footer under one's own signature", C, true, DMARC_FAIL, pR, pR,
+	FOREIGN_FOOTER, "reject none"},
+    {"one's own signature, body broken", C, true, DMARC_FAIL, pR, pR,
+	FOREIGN_BODY, "reject none"},
+    {"a signature of the top level domain", C, true, DMARC_FAIL, pR, pR,
+	PARENT_BODY, "reject none"},
+    {"a signature of nobody", C, true, DMARC_FAIL, pR, pR, NAMELESS,
+	"reject none"},
+    {"signs change nothing of a pass", C, true, DMARC_PASS, pR, pR, LIST,
+	"none none"},
+
+    {"temperror, p=reject", C, true, DMARC_TEMPERROR, pR, pR, NO_SIGNS,
+	"defer local_policy"},
+    {"temperror, p=quarantine", Q, true, DMARC_TEMPERROR, pQ, pQ, NO_SIGNS,
+	"defer local_policy"},
+    {"temperror, p=none", S, true, DMARC_TEMPERROR, pN, pN, NO_SIGNS,
+	"none none"},
+    {"temperror, t=y on quarantine", S, true, DMARC_TEMPERROR, pQ, pN, NO_SIGNS,
+	"none none"},
+    {"temperror, no policy to be had", S, true, DMARC_TEMPERROR, p0, p0,
+	NO_SIGNS, "none none"},
+    {"temperror, monitor", M, true, DMARC_TEMPERROR, pR, pR, NO_SIGNS,
+	"none local_policy"},
+};
+
+#undef M
+#undef Q
+#undef C
+#undef S
+
+/* --- running them --- */
+
+struct scene {
+	struct arena *arena;
+	struct mail_header header;
+	struct dkim_results dkim;
+	struct author author;
+	struct dmarc_discovery discovery;
+	struct dmarc_outcome dmarc;
+	struct disposition_options options;
+	struct trace trace;
+};
+
+static struct scene
+scene_open(enum signs sign)
+{
+	struct scene scene = {
+	    .arena = arena_new(1 << 20),
+	    .dkim = {1, &signs[sign].signature},
+	    .author = {AUTHOR_OK, TEXT("example.com"), TEXT("")},
+	    .discovery = {.organizational_domain = TEXT("example.com"),
+		.policy_domain = TEXT("example.com"),
+		.requested_by = "p"},
+	    .options = {.enforce = ENFORCE_CONSIDERED,
+		.hold_quarantined = true},
+	};
+
+	trace_init(&scene.trace, scene.arena);
+	if (sign == NO_SIGNS)
+		scene.dkim.count = 0;
+	if (signs[sign].field != NULL)
+		assert_true(mail_header_add(&scene.header, scene.arena,
+		    text_from_cstr(signs[sign].field), TEXT(" <l.example>"),
+		    true));
+	return scene;
+}
+
+static struct disposition
+decide(struct scene *scene)
+{
+	struct disposition_input input = {
+	    .author = &scene->author,
+	    .header = &scene->header,
+	    .dkim = &scene->dkim,
+	    .discovery = &scene->discovery,
+	    .dmarc = &scene->dmarc,
+	};
+
+	return disposition_decide(
+	    &input, &scene->options, scene->arena, &scene->trace);
+}
+
+static struct text
+describe(struct arena *arena, const struct disposition *disposition)
+{
+	return arena_format(arena, "%s %s%s",
+	    names_word(&disposition_action_names, (int)disposition->action),
+	    names_word(&override_type_names, (int)disposition->reason),
+	    disposition->hold ? " held" : "");
+}
+
+static void
+test_rows(void **state)
+{
+	unsigned failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row *row = &rows[i];
+		struct scene scene = scene_open(row->signs);
+		scene.options.enforce = row->enforce;
+		scene.options.hold_quarantined = row->hold;
+		scene.dmarc.result = row->result;
+		scene.dmarc.policy = row->policy;
+		scene.discovery.requested = row->requested;
+		struct disposition got = decide(&scene);
+		struct text words = describe(scene.arena, &got);
+		/* An override says why, for the report. */
+		bool has_comment = got.comment.len > 0;
+		if (!text_equal(words, text_from_cstr(row->expected)) ||
+		    has_comment != (got.reason != OVERRIDE_NONE) ||
+		    trace_story(&scene.trace).len == 0) {
+			print_error(
+			    "%s: " TEXT_FMT "\n", row->name, TEXT_ARG(words));
+			failures++;
+		}
+		arena_free(scene.arena);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* The operator may distrust claims, or not defer. */
+static void
+test_options(void **state)
+{
+	struct scene scene = scene_open(LIST);
+
+	(void)state;
+	scene.discovery.requested = DMARC_POLICY_REJECT;
+	scene.dmarc = (struct dmarc_outcome){
+	    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
+	scene.options.claimed_indirect = CLAIMED_REJECT;
+	assert_int_equal(decide(&scene).action, DISPOSITION_REJECT);
+	scene.dmarc.result = DMARC_TEMPERROR;
+	scene.options.on_temperror = ON_TEMPERROR_ACCEPT;
+	struct disposition accepted = decide(&scene);
+	assert_int_equal(accepted.action, DISPOSITION_NONE);
+	assert_int_equal(accepted.reason, OVERRIDE_LOCAL_POLICY);
+	arena_free(scene.arena);
+}
+
+/* While the Organizational Domain is not sure, nobody else's signature counts
+ * as the author's. */
+static void
+test_unsure_organization(void **state)
+{
+	static const enum signs cases[] = {CHILD_FOOTER, FOREIGN_BODY};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene scene = scene_open(cases[i]);
+		scene.discovery.requested = DMARC_POLICY_REJECT;
+		scene.discovery.organizational_domain = TEXT("com");
+		scene.discovery.organizational_failed = true;
+		scene.dmarc = (struct dmarc_outcome){
+		    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
+		assert_int_equal(decide(&scene).action, DISPOSITION_REJECT);
+		arena_free(scene.arena);
+	}
+}
+
+static void
+test_without_author(void **state)
+{
+	static const struct {
+		enum enforce enforce;
+		const char *expected;
+	} cases[] = {
+	    {ENFORCE_MONITOR, "none none"},
+	    {ENFORCE_QUARANTINE, "quarantine local_policy held"},
+	    {ENFORCE_CONSIDERED, "reject local_policy"},
+	    {ENFORCE_STRICT, "reject local_policy"},
+	};
+
+	static const enum author_status statuses[] = {
+	    AUTHOR_NONE, AUTHOR_MULTIPLE, AUTHOR_MALFORMED};
+
+	(void)state;
+	for (size_t i = 0; i < 12; i++) {
+		struct scene scene = scene_open(LIST);
+		scene.options.enforce = cases[i % 4].enforce;
+		scene.options.reject_string = TEXT("not %s");
+		scene.author = (struct author){
+		    statuses[i / 4], TEXT(""), TEXT("two\r\nFrom %s \xFF")};
+		scene.dmarc.result = DMARC_PERMERROR;
+		struct disposition got = decide(&scene);
+		assert_true(text_equal(describe(scene.arena, &got),
+		    text_from_cstr(cases[i % 4].expected)));
+		if (got.action == DISPOSITION_REJECT) {
+			assert_string_equal(got.smtp_code, "550");
+			assert_string_equal(got.smtp_status, "5.7.1");
+			assert_true(text_equal(got.smtp_text,
+			    TEXT("DMARC cannot be applied: two??From %s ?")));
+		}
+		arena_free(scene.arena);
+	}
+}
+
+static const struct reply_row {
+	const char *reject_string;
+	const char *expected;
+} replies[] = {
+    {"", "rejected by DMARC policy for example.com"},
+    {"rejected by DMARC policy for %s",
+	"rejected by DMARC policy for example.com"},
+    {"no DMARC", "no DMARC"},
+    {"go away", "DMARC: go away"},
+    {"dmarc of %s", "DMARC: dmarc of example.com"},
+    {"%s", "DMARC: example.com"},
+    {"%s%s %n %d DMARC %", "example.com%s %n %d DMARC %"},
+    {"DMARC\r\n250 ok \t\x7F\xC3\xA4", "DMARC??250 ok ????"},
+};
+
+static void
+test_replies(void **state)
+{
+	unsigned failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+		struct scene scene = scene_open(NO_SIGNS);
+		scene.discovery.requested = DMARC_POLICY_REJECT;
+		scene.dmarc = (struct dmarc_outcome){
+		    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
+		scene.options.reject_string =
+		    text_from_cstr(replies[i].reject_string);
+		struct disposition got = decide(&scene);
+		if (!text_equal(
+			got.smtp_text, text_from_cstr(replies[i].expected))) {
+			print_error("'%s': " TEXT_FMT "\n",
+			    replies[i].reject_string, TEXT_ARG(got.smtp_text));
+			failures++;
+		}
+		assert_string_equal(got.smtp_code, "550");
+		assert_string_equal(got.smtp_status, "5.7.1");
+		arena_free(scene.arena);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
+test_defer_reply(void **state)
+{
+	struct scene scene = scene_open(NO_SIGNS);
+
+	(void)state;
+	scene.dmarc = (struct dmarc_outcome){
+	    .result = DMARC_TEMPERROR, .policy = DMARC_POLICY_REJECT};
+	struct disposition got = decide(&scene);
+	assert_string_equal(got.smtp_code, "451");
+	assert_string_equal(got.smtp_status, "4.7.1");
+	assert_true(text_starts(got.smtp_text, TEXT("DMARC of example.com ")));
+	arena_free(scene.arena);
+}
+
+/* One line of a length that every MTA takes. */
+static void
+test_long_reply(void **state)
+{
+	struct scene scene = scene_open(NO_SIGNS);
+	struct build format;
+
+	(void)state;
+	build_init_arena(&format, scene.arena, 1 << 17);
+	for (int i = 0; i < 5000; i++)
+		build_cstr(&format, "very long ");
+	build_cstr(&format, "DMARC %s");
+	scene.discovery.requested = DMARC_POLICY_REJECT;
+	scene.dmarc = (struct dmarc_outcome){
+	    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
+	scene.options.reject_string = build_view(&format);
+	struct disposition got = decide(&scene);
+	assert_true(got.smtp_text.len > 0 && got.smtp_text.len <= 400);
+	assert_true(text_starts(got.smtp_text, TEXT("DMARC: very long")));
+	assert_false(arena_failed(scene.arena));
+	arena_free(scene.arena);
+}
+
+/* --- the examples of RFC 9990 --- */
+
+static unsigned
+run_example(const json_t *example)
+{
+	struct scene scene = scene_open(NO_SIGNS);
+	struct text policy = json_text(json_object_get(example, "policy"));
+	struct text applied = json_text(json_object_get(example, "applied"));
+	struct text reason = json_text(
+	    json_object_get(json_object_get(example, "expect"), "reason"));
+	bool is_test =
+	    text_equal(json_text(json_object_get(example, "t")), TEXT("y"));
+	int requested = names_find(&dmarc_policy_names, policy);
+	bool is_softened = !is_test && requested == DMARC_POLICY_REJECT &&
+			   text_equal(applied, TEXT("quarantine"));
+
+	scene.options.enforce =
+	    is_softened ? ENFORCE_QUARANTINE : ENFORCE_STRICT;
+	scene.discovery.requested = (enum dmarc_policy)requested;
+	scene.dmarc.policy = scene.discovery.requested;
+	if (is_test && scene.dmarc.policy > DMARC_POLICY_NONE)
+		scene.dmarc.policy--;
+	scene.dmarc.result = (enum dmarc_result)names_find(
+	    &dmarc_result_names, json_text(json_object_get(example, "dmarc")));
+	struct disposition got = decide(&scene);
+	const char *action =
+	    names_word(&disposition_action_names, (int)got.action);
+	if (text_equal(applied, TEXT("deliver")))
+		applied = TEXT("none");
+	if (reason.len == 0)
+		reason = TEXT("none");
+	bool is_right =
+	    text_equal(applied, text_from_cstr(action)) &&
+	    names_find(&override_type_names, reason) == (int)got.reason;
+	arena_free(scene.arena);
+	return is_right ? 0 : 1;
+}
+
+static void
+test_examples(void **state)
+{
+	json_t *all = vectors_json("dmarc/rfc-examples.json");
+	unsigned failures = 0;
+	json_t *example;
+	size_t index;
+
+	(void)state;
+	if (all == NULL) {
+		print_message("# no vectors/dmarc/rfc-examples.json: examples "
+			      "out of RFC 9990\n");
+		skip();
+	}
+	json_array_foreach(json_object_get(all, "disposition"), index, example)
+	{
+		const char *id =
+		    json_string_value(json_object_get(example, "id"));
+		/* No list is trusted so far that it would be delivered. */
+		if (json_object_get(example, "override") != NULL) {
+			print_message("# not run: %s\n", id);
+			continue;
+		}
+		if (run_example(example) > 0) {
+			print_error("%s\n", id);
+			failures++;
+		}
+	}
+	json_decref(all);
+	assert_int_equal(failures, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_unsure_organization),
+	    cmocka_unit_test(test_without_author),
+	    cmocka_unit_test(test_replies),
+	    cmocka_unit_test(test_defer_reply),
+	    cmocka_unit_test(test_long_reply),
+	    cmocka_unit_test(test_examples),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
