@@ -472,38 +472,48 @@ find_frame(struct milter_session *session, struct milter_frame *ret_frame,
 	return false;
 }
 
-bool
-milter_session_next(
-    struct milter_session *session, struct milter_event *ret_event)
+static bool
+find_event(struct milter_session *session, struct milter_event *event)
 {
 	struct milter_frame frame;
 	const char *reason;
 	size_t size;
 
 	while (session->state != OVER) {
-		*ret_event =
+		*event =
 		    (struct milter_event){.name = TEXT(""), .text = TEXT("")};
 		if (!find_frame(session, &frame, &size, &reason))
-			return reason != NULL &&
-			       fail(session, ret_event, reason);
+			return reason != NULL && fail(session, event, reason);
 		const struct rule *rule = find_rule(frame.command);
 		if (rule == NULL)
-			return fail(session, ret_event, "unknown command");
+			return fail(session, event, "unknown command");
 		enum step step = find_step(session, rule, frame.data);
 		if (step == BAD)
-			return fail(session, ret_event, "unexpected command");
+			return fail(session, event, "unexpected command");
 		if (step == STAY)
 			return false;
 		if (step != TAKE) {
-			if (tell_first(session, step, frame.data, ret_event))
+			if (tell_first(session, step, frame.data, event))
 				return true;
 			continue;
 		}
 		session->at += size;
-		if (take_frame(session, rule, frame.data, ret_event))
+		if (take_frame(session, rule, frame.data, event))
 			return true;
 	}
 	return false;
+}
+
+bool
+milter_session_next(
+    struct milter_session *session, struct milter_event *ret_event)
+{
+	struct milter_event event;
+
+	if (!find_event(session, &event))
+		return false;
+	*ret_event = event;
+	return true;
 }
 
 void
