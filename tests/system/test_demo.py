@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""The demo, run as `make demo` runs it, and every line of its table."""
+import pathlib
+import re
+import subprocess
+
+import parts
+from tap import Tap, contains, equal
+
+# What must be said of each message: the MTA's line, the results.
+TABLE = [
+    ("genuine", r"accept", "dmarc=pass", "spf=pass", "dkim=pass"),
+    ("forwarded", r"accept", "dmarc=pass", "spf=fail", "dkim=pass"),
+    ("mailing list", r"hold \(quarantine\).*list", "dmarc=fail",
+     "dkim=fail"),
+    ("p=reject domain", r"550 5\.7\.1 .*DMARC.*bank\.example"),
+    ("subdomain", r"hold \(quarantine\)", "dmarc=fail",
+     "header.from=billing.shop.example"),
+    ("two From", r"550 5\.7\.1 .*"),
+]
+
+
+def main():
+    tap = Tap()
+    with parts.folder("demo") as top:
+        run = subprocess.run([parts.ROOT / "apps/demo/demo", parts.BUILD,
+                              top / "out"], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=120)
+        text = run.stdout.decode()
+        blocks = re.split(r"\n\n(?=\d  |The history|The report|To look)",
+                          text)
+
+        def ends():
+            equal(run.returncode, 0, text)
+
+        def fits():
+            wide = [line for line in text.splitlines() if len(line) > 80
+                    and "/" not in line]
+            equal(wide, [], "lines over 80 columns")
+
+        tap.case("it ends well", ends)
+        tap.case("it fits 80 columns", fits)
+        for number, (name, mta, *results) in enumerate(TABLE, 1):
+            def row(number=number, mta=mta, results=results):
+                block = next(b for b in blocks if b.startswith(f"{number}  "))
+                flat = re.sub(r"\s+", " ", block)
+                assert re.search(r"MTA: " + mta, flat), block
+                for result in results:
+                    contains(flat, result, block)
+            tap.case(f"message {number}: {name}", row)
+
+        def forged():
+            contains(blocks[1], "removed: a forged Authentication-Results")
+
+        def report():
+            contains(text, "5 entries imported, 0 set aside")
+            contains(text, "<domain>bank.example</domain>")
+            contains(text, "<type>mailing_list</type>")
+            reports = list((top / "out/reports").glob("*.xml"))
+            equal(len(reports), 2, "reports")
+
+        def nothing_left():
+            running = subprocess.run(["pgrep", "-f", f"{top}/out/dmarcd.conf"],
+                                     stdout=subprocess.PIPE).stdout
+            equal(running, b"", "processes left")
+            assert not pathlib.Path(top, "out/milter.sock").exists()
+
+        tap.case("the forged results are removed", forged)
+        tap.case("the report is shown", report)
+        tap.case("nothing is left running", nothing_left)
+    tap.end()
+
+
+main()

@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""dmarcd as a service: start, stop, reload, failing parts."""
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import parts
+from tap import Tap, contains, equal
+
+BANK = ("192.0.2.10", "mail.bank.example", "<news@bank.example>")
+GENUINE = parts.MESSAGES / "1-genuine.eml"
+SPOOF = parts.MESSAGES / "4-spoof.eml"
+
+
+class Milter:
+    """A milter client, frame by frame: for what demo-mta does not do."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(parts.PATIENCE)
+        self.socket.connect(str(path))
+        self.send("O", struct.pack(">III", 6, 0x1FF, 0x1FFFFF))
+        equal(self.receive()[0], "O", "negotiation")
+
+    def send(self, command, data=b""):
+        self.socket.sendall(struct.pack(">I", len(data) + 1) +
+                            command.encode() + data)
+
+    def receive(self):
+        head = self.read(4)
+        frame = self.read(struct.unpack(">I", head)[0])
+        return chr(frame[0]), frame[1:]
+
+    def read(self, length):
+        data = b""
+        while len(data) < length:
+            piece = self.socket.recv(length - len(data))
+            if not piece:
+                raise EOFError("the filter closed the connection")
+            data += piece
+        return data
+
+    def begin(self):
+        self.send("C", b"[client]\x004\x04\x00192.0.2.10\x00")
+        self.send("H", b"mail.bank.example\x00")
+
+    def message(self, sender=b"<news@bank.example>", author=b"bank.example"):
+        self.send("M", sender + b"\x00")
+        self.send("L", b"From\x00 x@" + author + b"\x00")
+        self.send("N")
+        self.send("B", b"hello\r\n")
+        self.send("E")
+
+    def verdict(self):
+        """The final answer's letter."""
+        while True:
+            command, data = self.receive()
+            if command in "acrtyd":
+                return command, data
+
+    def close(self):
+        self.socket.close()
+
+
+@contextlib.contextmanager
+def silent_dns():
+    """A DNS server that never answers; yields its port and asked()."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+
+        def asked():
+            with contextlib.suppress(BlockingIOError):
+                server.recv(4096)
+                return True
+            return False
+
+        yield server.getsockname()[1], asked
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(
+        f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def log(top):
+    return (top / "d/log").read_text()
+
+
+def daemon(top, **options):
+    (top / "nobody").write_text("")
+    defaults = {"AuthservID": "mx.test", "Enforce": "strict", "Workers": 2,
+                "IgnoreHosts": top / "nobody"}
+    if "Nameservers" not in options:
+        defaults["ZoneFile"] = parts.MESSAGES / "zone"
+    return parts.dmarcd(top / "d", **{**defaults, **options})
+
+
+def send(top, message=SPOOF, client=BANK):
+    return parts.demo_mta(f"unix:{top}/d/milter.sock", *client, message)
+
+
+def check_fails(top, text, status, *words):
+    file = top / "bad.conf"
+    file.write_text(text)
+    run = subprocess.run([parts.DMARCD, "-n", "-c", file],
+                         stderr=subprocess.PIPE)
+    said = run.stderr.decode()
+    equal(run.returncode, status, said)
+    for word in words:
+        contains(said, word)
+
+
+def cases(tap, top):
+    def configuration():
+        check_fails(top, "Socket unix:/x\nEnfocre strict\n", 78,
+                    "bad.conf:2", "Enfocre", "did you mean Enforce?")
+        check_fails(top, "Socket unix:/x\nEnforce sometimes\n", 78,
+                    "bad.conf:2", "monitor")
+        check_fails(top, "AuthservID a\n", 78, "Socket is missing")
+        check_fails(top, "Socket unix:/x\nZoneFile /nonexistent\n", 66,
+                    "/nonexistent")
+        check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 0)
+        check_fails(top, "Socket unix:/x # and a comment\n", 0)
+
+    def live_socket():
+        with daemon(top):
+            (top / "second.conf").write_text(
+                f"Socket unix:{top}/d/milter.sock\n")
+            run = subprocess.run([parts.DMARCD, "-c", top / "second.conf"],
+                                 stderr=subprocess.PIPE, timeout=60)
+            assert run.returncode != 0, "two daemons on one socket"
+            contains(send(top, GENUINE), "mta accept")
+
+    def stale_socket():
+        (top / "d").mkdir(exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(top / "d/milter.sock"))
+        with daemon(top) as started:
+            parts.wait_for("the start", lambda: "listening" in log(top),
+                           started)
+            contains(send(top, GENUINE), "mta accept")
+
+    def reload():
+        with daemon(top) as started:
+            contains(send(top), "mta 550 5.7.1")
+            old = Milter(top / "d/milter.sock")
+            old.begin()
+            parts.write_config(
+                top / "d/dmarcd.conf", Socket=f"unix:{top}/d/milter.sock",
+                Enforce="monitor", ZoneFile=parts.MESSAGES / "zone",
+                IgnoreHosts=top / "nobody", UMask="0")
+            before = children(started.pid)
+            started.send_signal(signal.SIGHUP)
+            parts.wait_for("the reload", lambda: "reloaded" in log(top))
+            parts.wait_for("the new filter", lambda: set(
+                children(started.pid)) - set(before))
+            parts.wait_for("monitor", lambda: "accept" in send(top))
+            # The session from before is served to its end, as before.
+            old.message()
+            equal(old.verdict()[0], "y", "the old session's answer")
+            old.send("Q")
+            old.close()
+            parts.wait_for("the old filter's end", lambda: not set(
+                children(started.pid)) & set(before))
+
+    def bad_reload():
+        with daemon(top) as started:
+            (top / "d/dmarcd.conf").write_text("Nonsense 1\n")
+            started.send_signal(signal.SIGHUP)
+            parts.wait_for("the message", lambda: "stays" in log(top))
+            contains(log(top), "Nonsense")
+            contains(send(top), "mta 550 5.7.1")
+
+    def killed_filter():
+        with daemon(top) as started:
+            contains(send(top), "mta 550")
+            time.sleep(3.5)  # past the time in which a start may fail
+            before = children(started.pid)
+            os.kill(before[0], signal.SIGKILL)
+            parts.wait_for("a new filter", lambda: children(started.pid) and
+                           children(started.pid) != before)
+            contains(send(top), "mta 550")
+            contains(log(top), "signal 9")
+
+    def killed_master():
+        with daemon(top) as started:
+            contains(send(top), "mta 550")
+            orphans = children(started.pid)
+            started.kill()
+            started.wait()
+            parts.wait_for("the filter's end", lambda: not any(
+                alive(pid) for pid in orphans))
+
+    def slow_dns():
+        with silent_dns() as (port, asked), daemon(
+                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
+                MessageTimeout=3):
+            contains(send(top), "mta accept")
+            parts.wait_for("a question", asked)
+            contains(log(top), "temperror")
+
+    def stop_answers():
+        with silent_dns() as (port, asked), daemon(
+                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
+                MessageTimeout=4) as started:
+            idle = Milter(top / "d/milter.sock")
+            idle.begin()
+            busy = Milter(top / "d/milter.sock")
+            busy.begin()
+            busy.message()
+            parts.wait_for("a question", asked)
+            started.terminate()
+            equal(busy.verdict()[0], "a", "the message under way")
+            equal(started.wait(parts.PATIENCE), 0, "status")
+            idle.close()
+            busy.close()
+
+    def history():
+        with daemon(top, HistoryFile=top / "history"):
+            send(top)
+            send(top, GENUINE)
+            text = (top / "history").read_text()
+            equal(text.count("\nend "), 2, "entries")
+            contains(text, "from bank.example")
+            equal(os.stat(top / "history").st_mode & 0o777, 0o640, "mode")
+
+    def no_history():
+        (top / "d").mkdir(exist_ok=True)
+        parts.write_config(top / "d/dmarcd.conf",
+                           Socket=f"unix:{top}/d/milter.sock",
+                           HistoryFile="/nonexistent/history")
+        run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
+                             stderr=subprocess.PIPE, timeout=60)
+        assert run.returncode != 0
+        contains(run.stderr.decode(), "/nonexistent/history")
+
+    def clerk():
+        with daemon(top, HistoryFile=top / "h2", ImportInterval=1,
+                    Database=f"sqlite:{top}/clerk.db"):
+            send(top)
+            parts.wait_for("the import",
+                           lambda: "imported 1 entries" in log(top))
+            contains(parts.dmarc("report", "-c", top / "d/dmarcd.conf",
+                                 "--dry-run", "--date",
+                                 time.strftime("%Y-%m-%d", time.gmtime())),
+                     "1 reports")
+
+    def ignored():
+        (top / "ignored").write_text("192.0.2.0/28\n!192.0.2.11\n")
+        with daemon(top, IgnoreHosts=top / "ignored"):
+            contains(send(top), "mta accept")
+            other = ("192.0.2.11", *BANK[1:])
+            contains(send(top, client=other), "mta 550")
+
+    def broken_client():
+        with daemon(top):
+            for junk in (b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 64,
+                         b"\x00\x00\x00\x00", b"\x00\x00\x00\x01Z"):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(parts.PATIENCE)
+                    client.connect(str(top / "d/milter.sock"))
+                    client.sendall(junk)
+                    client.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(ConnectionError):
+                        while client.recv(4096):
+                            pass
+            contains(send(top), "mta 550")
+
+    tap.case("configuration errors say where and what", configuration)
+    tap.case("a live socket is not taken away", live_socket)
+    tap.case("a stale socket is removed", stale_socket)
+    tap.case("SIGHUP reloads and drops no session", reload)
+    tap.case("a bad new file keeps the old configuration", bad_reload)
+    tap.case("a killed filter is started again", killed_filter)
+    tap.case("when the master is killed the filter ends", killed_master)
+    tap.case("without DNS a message is judged at the deadline", slow_dns)
+    tap.case("SIGTERM answers what is under way", stop_answers)
+    tap.case("the history has an entry for each message", history)
+    tap.case("a history that cannot be written stops the start", no_history)
+    tap.case("the clerk imports by itself", clerk)
+    tap.case("IgnoreHosts and its exceptions", ignored)
+    tap.case("a client that speaks nonsense harms nobody", broken_client)
+
+
+def alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
+
+
+def main():
+    tap = Tap()
+    with parts.folder("dmarcd") as top:
+        cases(tap, top)
+    tap.end()
+
+
+main()
