@@ -20,6 +20,9 @@ enum {
 	PTR_MAX = 10,
 };
 
+/* A name and a term are as long as an attacker likes. */
+enum { REASON_PART_MAX = DNS_NAME_MAX };
+
 enum match { MATCH, NO_MATCH, MATCH_TEMPERROR, MATCH_PERMERROR };
 
 struct pass {
@@ -512,8 +515,10 @@ evaluate_answer(
 	const struct spf_record *record =
 	    dns_answer_parsed(answer, spf_record_parse, pass->arena);
 
-	if (record == NULL)
+	if (record == NULL) {
+		say(pass, domain, TEXT(""), "no memory", "4.4");
 		return SPF_TEMPERROR;
+	}
 	if (record->versions == 0) {
 		say(pass, domain, TEXT(""), "no SPF record", "4.5");
 		return SPF_NONE;
@@ -580,10 +585,11 @@ write_reason(struct pass *pass)
 {
 	struct build build;
 
-	build_init_arena(&build, pass->arena, TRACE_MAX);
-	build_clean(&build, pass->reason.domain);
+	build_init_arena(&build, pass->arena, 8 * REASON_PART_MAX);
+	build_clean(
+	    &build, text_slice(pass->reason.domain, 0, REASON_PART_MAX));
 	build_cstr(&build, ": ");
-	build_clean(&build, pass->reason.term);
+	build_clean(&build, text_slice(pass->reason.term, 0, REASON_PART_MAX));
 	build_cstr(&build, pass->reason.term.len > 0 ? " " : "");
 	build_cstr(&build, pass->reason.what);
 	return build_view(&build);

@@ -49,7 +49,7 @@ static bool
 read_letter(struct scan *scan, enum spf_macro_form form, struct piece *piece)
 {
 	int byte = scan_any(scan);
-	char lower = byte < 0 ? '\0' : to_lower((char)byte);
+	char lower = to_lower((char)byte);
 
 	if (!text_has(TEXT("slodiphv"), lower) &&
 	    !(form == SPF_MACRO_EXPLAIN && text_has(TEXT("crt"), lower)))
