@@ -1,0 +1,156 @@
+#include "clerk/compose.h"
+
+#include "report/destination.h"
+#include "report/envelope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_ARENA_MAX = 64 * 1024, FILE_MODE = 0640 };
+
+bool
+compose_sender(struct arena *arena, const struct config *config,
+    struct sender *ret_sender, struct problem *ret_problem)
+{
+	struct text email = config->report_email;
+	struct sender sender = {.contact = config->report_contact};
+
+	if (email.len > 0) {
+		/* Read as strictly as an address that we would send to. */
+		struct destination own = destination_read(
+		    arena, arena_join(arena, TEXT("mailto:"), email));
+		if (own.status != DESTINATION_OK)
+			return problem_set(ret_problem, PROBLEM_CONFIG,
+			    "ReportEmail " TEXT_FMT ": " TEXT_FMT
+			    "; set it to an address such as"
+			    " dmarc-reports@example.org",
+			    TEXT_ARG(email), TEXT_ARG(own.reason));
+		sender.email = own.address;
+		sender.receiver = own.host;
+	} else {
+		sender.receiver = config->authserv_id.len > 0
+				      ? config->authserv_id
+				      : TEXT("localhost");
+	}
+	sender.organization =
+	    config->report_org.len > 0 ? config->report_org : sender.receiver;
+	*ret_sender = sender;
+	return true;
+}
+
+static struct report_metadata
+metadata_of(const struct sender *sender, const struct store_report *report)
+{
+	return (struct report_metadata){
+	    .org_name = sender->organization,
+	    .email = sender->email,
+	    .extra_contact_info = sender->contact,
+	    .report_id = report->id,
+	    .begin = report->begin,
+	    .end = report->end,
+	    .generator = TEXT("dmarcd"),
+	};
+}
+
+/* Stops when there is no room for more: see compose_xml. */
+static bool
+add_row(void *context, const struct report_row *row)
+{
+	struct build *xml = context;
+
+	aggregate_row(xml, row);
+	return !build_failed(xml);
+}
+
+bool
+compose_xml(struct build *xml, struct store *store, const struct sender *sender,
+    const struct store_report *report, bool sealed, struct problem *ret_problem)
+{
+	struct report_metadata metadata = metadata_of(sender, report);
+
+	aggregate_begin(xml, &metadata, &report->policy);
+	if (!store_for_each_row(
+		store, report, sealed, add_row, xml, ret_problem))
+		return false;
+	aggregate_end(xml);
+	return true;
+}
+
+bool
+compose_mail(struct build *mail, const struct sender *sender,
+    const struct store_report *report, struct text xml_gzip,
+    struct text address)
+{
+	struct report_metadata metadata = metadata_of(sender, report);
+	const struct report_mail letter = {
+	    .from = sender->email,
+	    .to = address,
+	    .receiver = sender->receiver,
+	    .policy_domain = report->policy.domain,
+	    .metadata = &metadata,
+	    .gzip = xml_gzip,
+	    /* Not the clock: a repeated mail is the same mail. */
+	    .date = report->end + 1,
+	};
+
+	report_mail_write(mail, &letter);
+	return !build_failed(mail);
+}
+
+static bool
+write_all(int fd, struct text bytes)
+{
+	while (bytes.len > 0) {
+		ssize_t len = write(fd, bytes.ptr, bytes.len);
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0)
+			return false;
+		bytes = text_slice(bytes, (size_t)len, bytes.len);
+	}
+	return true;
+}
+
+static bool
+write_file(const char *folder, const char *name, struct text bytes)
+{
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return false;
+	int fd = openat(directory, name,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	bool done = fd >= 0 && write_all(fd, bytes);
+	int error = errno;
+	if (fd >= 0 && close(fd) != 0 && done) {
+		done = false;
+		error = errno;
+	}
+	(void)close(directory);
+	errno = error;
+	return done;
+}
+
+bool
+compose_file(const char *folder, const struct sender *sender,
+    const struct store_report *report, struct text xml,
+    struct problem *ret_problem)
+{
+	struct report_metadata metadata = metadata_of(sender, report);
+	struct arena *arena = arena_new(NAME_ARENA_MAX);
+
+	if (arena == NULL)
+		return problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	struct text name = report_file_name(
+	    arena, sender->receiver, report->policy.domain, &metadata);
+	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */
+	const char *cstr = arena_cstr(arena, name);
+	bool done = !arena_failed(arena) && write_file(folder, cstr, xml);
+	if (!done)
+		(void)problem_set(ret_problem, PROBLEM_CANNOT_WRITE,
+		    "%s/%s: %s", folder, cstr, strerror(errno));
+	arena_free(arena);
+	return done;
+}

@@ -1,0 +1,34 @@
+/* Compose: a stored report as XML, as a file, as a mail. */
+#ifndef CLERK_COMPOSE_H
+#define CLERK_COMPOSE_H
+
+#include "config/config.h"
+#include "store/store.h"
+
+/* Who reports: what ReportEmail and its kin say. */
+struct sender {
+	struct text email; /* "" when ReportEmail is not set */
+	struct text
+	    receiver; /* its domain: we, as file names and Subject say */
+	struct text organization;
+	struct text contact;
+};
+
+/* False: ReportEmail is set, but is no address. */
+bool compose_sender(struct arena *arena, const struct config *config,
+    struct sender *ret_sender, struct problem *ret_problem) MUST_USE;
+
+/* Adds REPORT's XML; build_failed: it is too large. False: *ret_problem. */
+bool compose_xml(struct build *xml, struct store *store,
+    const struct sender *sender, const struct store_report *report, bool sealed,
+    struct problem *ret_problem) MUST_USE;
+/* Adds the whole mail to ADDRESS. */
+bool compose_mail(struct build *mail, const struct sender *sender,
+    const struct store_report *report, struct text xml_gzip,
+    struct text address) MUST_USE;
+/* Writes XML into FOLDER under the report's name. */
+bool compose_file(const char *folder, const struct sender *sender,
+    const struct store_report *report, struct text xml,
+    struct problem *ret_problem) MUST_USE;
+
+#endif

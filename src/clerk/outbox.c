@@ -1,0 +1,462 @@
+/* Plan: read the deliveries there are · ask the policy · make a list of targets
+ * (whom the record names now, and what is to be done about each) · settle each
+ * target under a lease · close the deliveries that the record names no more. */
+#include "clerk/outbox.h"
+
+#include "clerk/target.h"
+
+#include "report/destination.h"
+#include "report/envelope.h"
+
+enum {
+	REPORT_ARENA_MAX = 8 * 1024 * 1024,
+	LINE_MAX_BYTES = 2048,
+	RETRY_FIRST = 15 * 60,
+	RETRY_MOST = 4 * 60 * 60,
+};
+
+struct errand {
+	struct outbox *outbox;
+	const struct store_report *report;
+	struct arena *arena;
+	VEC(struct store_delivery) deliveries;
+	struct targets targets;
+	struct build gzip; /* failed: too large, or no memory */
+	bool is_composed;
+};
+
+int64_t
+outbox_retry_after(unsigned try)
+{
+	int64_t seconds = RETRY_FIRST;
+
+	while (try > 1 && seconds < RETRY_MOST) {
+		seconds *= 2;
+		try--;
+	}
+	return seconds < RETRY_MOST ? seconds : RETRY_MOST;
+}
+
+void
+outbox_say(const struct outbox *outbox, const struct store_report *report,
+    const char *format, ...)
+{
+	struct build raw;
+	struct build clean;
+	va_list values;
+
+	if (outbox->job->on_report == NULL)
+		return;
+	build_init(&raw, LINE_MAX_BYTES);
+	build_init(&clean, (size_t)LINE_MAX_BYTES * 4 + 1);
+	va_start(values, format);
+	build_vformat(&raw, format, values);
+	va_end(values);
+	build_clean(&clean, build_view(&raw));
+	build_byte(&clean, '\0');
+	if (!build_failed(&clean))
+		outbox->job->on_report(outbox->job->context, report, clean.ptr);
+	build_free(&raw);
+	build_free(&clean);
+}
+
+/* --- what the store knows --- */
+
+static bool
+add_delivery(void *context, const struct store_delivery *delivery)
+{
+	struct errand *errand = context;
+	struct store_delivery *copy =
+	    vec_push(errand->arena, &errand->deliveries);
+
+	if (copy == NULL)
+		return false;
+	*copy = *delivery;
+	copy->report = arena_copy(errand->arena, delivery->report);
+	copy->destination = arena_copy(errand->arena, delivery->destination);
+	copy->words = arena_copy(errand->arena, delivery->words);
+	return !arena_failed(errand->arena);
+}
+
+static bool
+no_memory(struct errand *errand)
+{
+	return problem_set(
+	    errand->outbox->problem, PROBLEM_SYSTEM, "no memory");
+}
+
+/* False: *problem. The errand's arena is to be freed in any case. */
+static bool
+begin_errand(struct errand *errand, struct outbox *outbox,
+    const struct store_report *report)
+{
+	*errand = (struct errand){.outbox = outbox,
+	    .report = report,
+	    .arena = arena_new(REPORT_ARENA_MAX)};
+	if (errand->arena == NULL)
+		return no_memory(errand);
+	if (!store_for_each_delivery(outbox->store, report->id, add_delivery,
+		errand, outbox->problem))
+		return false;
+	return !arena_failed(errand->arena) || no_memory(errand);
+}
+
+static const struct store_delivery *
+find_delivery(const struct errand *errand, struct text address)
+{
+	for (size_t i = 0; i < errand->deliveries.count; i++)
+		if (text_equal(errand->deliveries.at[i].destination, address))
+			return &errand->deliveries.at[i];
+	return NULL;
+}
+
+static bool
+is_due(const struct errand *errand, const struct store_delivery *delivery)
+{
+	return delivery->state == DELIVERY_WAITING &&
+	       delivery->next <= errand->outbox->job->now;
+}
+
+/* A report without deliveries is new. */
+static bool
+has_work(const struct errand *errand)
+{
+	for (size_t i = 0; i < errand->deliveries.count; i++)
+		if (is_due(errand, &errand->deliveries.at[i]))
+			return true;
+	return errand->deliveries.count == 0;
+}
+
+bool
+outbox_is_due(
+    struct outbox *outbox, const struct store_report *report, bool *ret_due)
+{
+	struct errand errand;
+	bool done = begin_errand(&errand, outbox, report);
+
+	if (done)
+		*ret_due = has_work(&errand);
+	arena_free(errand.arena);
+	return done;
+}
+
+/* --- settling --- */
+
+/* Once for all destinations. False: *problem; a report that is too large is
+ * none, since it must not stop the others. */
+static bool
+compose_once(struct errand *errand)
+{
+	struct outbox *outbox = errand->outbox;
+	const char *folder = outbox->job->output;
+	struct build xml;
+
+	if (errand->is_composed)
+		return true;
+	build_init(&xml, OUTBOX_XML_MAX);
+	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
+	    errand->report, true, outbox->problem);
+	if (done && folder != NULL && !build_failed(&xml))
+		done = compose_file(folder, &outbox->sender, errand->report,
+		    build_view(&xml), outbox->problem);
+	if (build_failed(&xml) || !report_gzip(&errand->gzip, build_view(&xml)))
+		errand->gzip.failed = true;
+	build_free(&xml);
+	errand->is_composed = done;
+	return done;
+}
+
+struct lease {
+	struct errand *errand;
+	const struct target *target;
+	uint64_t fence;
+};
+
+static bool
+is_still_ours(void *context)
+{
+	struct lease *lease = context;
+	struct outbox *outbox = lease->errand->outbox;
+	bool ours = false;
+
+	return store_check_fence(outbox->store, lease->errand->report->id,
+		   lease->target->address, lease->fence, &ours,
+		   outbox->problem) &&
+	       ours;
+}
+
+/* TRIES includes this one. */
+static struct store_delivery
+retry_or_give_up(
+    struct lease *lease, unsigned tries, struct text words, int64_t now)
+{
+	struct store_delivery outcome = {.state = DELIVERY_WAITING,
+	    .next = now + outbox_retry_after(tries),
+	    .words = words};
+
+	if (tries >= OUTBOX_TRIES_MAX) {
+		outcome.state = DELIVERY_REFUSED;
+		outcome.words = arena_format(lease->errand->arena,
+		    "given up after %u tries: " TEXT_FMT, tries,
+		    TEXT_ARG(words));
+	}
+	return outcome;
+}
+
+static bool
+send_mail(
+    struct lease *lease, unsigned tries, struct store_delivery *ret_outcome)
+{
+	struct errand *errand = lease->errand;
+	struct outbox *outbox = errand->outbox;
+	enum deliver_result result = DELIVER_RETRY;
+	struct text words = TEXT("the report is too large");
+	struct build mail;
+
+	if (!compose_once(errand))
+		return false;
+	build_init(&mail, OUTBOX_XML_MAX);
+	if (!build_failed(&errand->gzip) &&
+	    compose_mail(&mail, &outbox->sender, errand->report,
+		build_view(&errand->gzip), lease->target->address))
+		result = deliver_mail(outbox->deliver, outbox->sender.email,
+		    lease->target->address, build_view(&mail), is_still_ours,
+		    lease, errand->arena, &words);
+	build_free(&mail);
+	if (result == DELIVER_RETRY)
+		*ret_outcome =
+		    retry_or_give_up(lease, tries, words, outbox->job->now);
+	else
+		*ret_outcome = (struct store_delivery){
+		    .state = result == DELIVER_ACCEPTED ? DELIVERY_ACCEPTED
+							: DELIVERY_REFUSED,
+		    .words = words};
+	return outbox->problem->kind == PROBLEM_NONE;
+}
+
+static void
+count_and_say(const struct errand *errand, const struct store_delivery *outcome)
+{
+	static const char *const said[] = {
+	    [DELIVERY_WAITING] = "later",
+	    [DELIVERY_ACCEPTED] = "sent",
+	    [DELIVERY_REFUSED] = "refused",
+	    [DELIVERY_UNAUTHORIZED] = "not sent",
+	    [DELIVERY_UNWANTED] = "not sent",
+	    [DELIVERY_SUPPRESSED] = "not sent",
+	};
+	struct clerk_reported *reported = errand->outbox->reported;
+
+	reported->sent += outcome->state == DELIVERY_ACCEPTED;
+	reported->waiting += outcome->state == DELIVERY_WAITING;
+	reported->failed += outcome->state == DELIVERY_REFUSED;
+	outbox_say(errand->outbox, errand->report,
+	    "%s%s" TEXT_FMT ": " TEXT_FMT, said[outcome->state],
+	    outcome->destination.len > 0 ? " to " : "",
+	    TEXT_ARG(outcome->destination), TEXT_ARG(outcome->words));
+}
+
+static bool
+act(struct lease *lease, unsigned tries, struct store_delivery *ret_outcome)
+{
+	const struct target *target = lease->target;
+
+	switch (target->action) {
+	case TARGET_SEND: return send_mail(lease, tries, ret_outcome);
+	case TARGET_RETRY:
+		*ret_outcome = retry_or_give_up(lease, tries, target->words,
+		    lease->errand->outbox->job->now);
+		return true;
+	case TARGET_CLOSE: break;
+	}
+	*ret_outcome = (struct store_delivery){
+	    .state = target->state, .words = target->words};
+	return true;
+}
+
+/* All destinations are noted before any is served: one that is not would be
+ * forgotten if we died in between, as the others then are final. */
+static bool
+note_targets(struct errand *errand)
+{
+	for (size_t i = 0; i < errand->targets.list.count; i++) {
+		const struct store_delivery fresh = {
+		    .report = errand->report->id,
+		    .destination = errand->targets.list.at[i].address,
+		    .state = DELIVERY_WAITING};
+		if (find_delivery(errand, fresh.destination) == NULL &&
+		    !store_add_delivery(
+			errand->outbox->store, &fresh, errand->outbox->problem))
+			return false;
+	}
+	return true;
+}
+
+/* Under a lease, which a second clerk does not get. */
+static bool
+settle(struct errand *errand, const struct target *target)
+{
+	struct outbox *outbox = errand->outbox;
+	const struct store_delivery *known =
+	    find_delivery(errand, target->address);
+	unsigned tries = (known == NULL ? 0 : known->tries) + 1;
+	struct lease lease = {.errand = errand, .target = target};
+	struct store_delivery outcome;
+
+	if (known != NULL && !is_due(errand, known)) {
+		outbox->reported->waiting += known->state == DELIVERY_WAITING;
+		return true;
+	}
+	if (!store_lease_delivery(outbox->store, errand->report->id,
+		target->address, OUTBOX_LEASE_SECONDS, &lease.fence,
+		outbox->problem))
+		return false;
+	if (lease.fence == 0)
+		return true;
+	if (!act(&lease, tries, &outcome))
+		return false;
+	outcome.report = errand->report->id;
+	outcome.destination = target->address;
+	outcome.tries = tries;
+	if (arena_failed(errand->arena))
+		return no_memory(errand);
+	count_and_say(errand, &outcome);
+	return store_finish_delivery(
+	    outbox->store, lease.fence, &outcome, outbox->problem);
+}
+
+/* A delivery that waits for somebody whom the record names no more. */
+static bool
+close_unwanted(struct errand *errand)
+{
+	for (size_t i = 0; i < errand->deliveries.count; i++) {
+		const struct store_delivery *delivery =
+		    &errand->deliveries.at[i];
+		const struct target target = {.address = delivery->destination,
+		    .action = TARGET_CLOSE,
+		    .state = DELIVERY_UNWANTED,
+		    .words = delivery->destination.len > 0
+				 ? TEXT("not in the record any more")
+				 : TEXT("DNS answered later")};
+		if (delivery->state == DELIVERY_WAITING &&
+		    !targets_have(&errand->targets, delivery->destination) &&
+		    !settle(errand, &target))
+			return false;
+	}
+	return true;
+}
+
+static bool
+settle_all(struct errand *errand)
+{
+	if (!note_targets(errand))
+		return false;
+	for (size_t i = 0; i < errand->targets.list.count; i++)
+		if (!settle(errand, &errand->targets.list.at[i]))
+			return false;
+	return !errand->targets.policy_is_known || close_unwanted(errand);
+}
+
+bool
+outbox_send(struct outbox *outbox, const struct store_report *report)
+{
+	struct errand errand;
+	bool done = begin_errand(&errand, outbox, report);
+
+	build_init(&errand.gzip, OUTBOX_XML_MAX);
+	if (done && has_work(&errand)) {
+		outbox->reported->reports++;
+		targets_find(outbox, report, errand.arena, &errand.targets);
+		done = !arena_failed(errand.arena) ? settle_all(&errand)
+						   : no_memory(&errand);
+	}
+	build_free(&errand.gzip);
+	arena_free(errand.arena);
+	return done;
+}
+
+/* --- a dry run --- */
+
+static void
+show_deliveries(const struct errand *errand)
+{
+	for (size_t i = 0; i < errand->deliveries.count; i++) {
+		const struct store_delivery *delivery =
+		    &errand->deliveries.at[i];
+		struct text to = delivery->destination;
+		outbox_say(errand->outbox, errand->report,
+		    "%s" TEXT_FMT "%s%s " TEXT_FMT, to.len > 0 ? "to " : "",
+		    TEXT_ARG(to), to.len > 0 ? ": " : "",
+		    names_word(&delivery_state_names, delivery->state),
+		    TEXT_ARG(delivery->words));
+	}
+}
+
+/* Nobody is asked: neither whether the record still says so, nor whether the
+ * destination agrees. */
+static void
+show_uris(const struct errand *errand)
+{
+	const struct outbox *outbox = errand->outbox;
+	const struct store_report *report = errand->report;
+
+	if (report->rua.count == 0)
+		outbox_say(outbox, report, "not sent: no rua");
+	for (size_t i = 0; i < report->rua.count; i++) {
+		struct text uri = report->rua.at[i];
+		struct destination destination =
+		    destination_read(errand->arena, uri);
+		if (destination.status != DESTINATION_OK)
+			outbox_say(outbox, report,
+			    "not sent to " TEXT_FMT ": " TEXT_FMT,
+			    TEXT_ARG(uri), TEXT_ARG(destination.reason));
+		else if (target_is_ourselves(
+			     errand->outbox, destination.address))
+			outbox_say(outbox, report,
+			    "not sent to " TEXT_FMT ": our own ReportEmail",
+			    TEXT_ARG(uri));
+		else
+			outbox_say(outbox, report,
+			    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),
+			    outbox->sender.email.len > 0
+				? ""
+				: ", if ReportEmail were set");
+	}
+}
+
+static bool
+show_file(const struct errand *errand, bool sealed)
+{
+	const struct outbox *outbox = errand->outbox;
+	struct build xml;
+
+	if (outbox->job->output == NULL)
+		return true;
+	build_init(&xml, OUTBOX_XML_MAX);
+	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
+	    errand->report, sealed, outbox->problem);
+	if (done && build_failed(&xml))
+		outbox_say(outbox, errand->report, "the report is too large");
+	else if (done)
+		done = compose_file(outbox->job->output, &outbox->sender,
+		    errand->report, build_view(&xml), outbox->problem);
+	build_free(&xml);
+	return done;
+}
+
+bool
+outbox_show(
+    struct outbox *outbox, const struct store_report *report, bool sealed)
+{
+	struct errand errand;
+	bool done = begin_errand(&errand, outbox, report);
+
+	outbox->reported->reports++;
+	done = done && show_file(&errand, sealed);
+	if (done && errand.deliveries.count > 0)
+		show_deliveries(&errand);
+	else if (done)
+		show_uris(&errand);
+	arena_free(errand.arena);
+	return done;
+}

@@ -1,0 +1,53 @@
+/* Outbox: one sealed report on its way to whom the domain names now.
+ *
+ * The policy record is asked again before each attempt, so that neither a
+ * forged history line nor a stale one chooses an address. Each destination
+ * has one delivery in the store, which remembers what came of it; the
+ * destination "" stands for the report as a whole when there is nobody to
+ * send it to, or when DNS does not say. */
+#ifndef CLERK_OUTBOX_H
+#define CLERK_OUTBOX_H
+
+#include "clerk/clerk.h"
+#include "clerk/compose.h"
+#include "deliver/deliver.h"
+
+struct outbox {
+	const struct clerk_report *job;
+	struct store *store;
+	struct resolver *resolver;
+	struct deliver *deliver;
+	const struct dmarc_options *dmarc;
+	struct sender sender;
+	struct clerk_reported *reported;
+	struct problem *problem;
+};
+
+enum {
+	OUTBOX_DESTINATIONS_MAX = 10, /* of one report; RFC 9990 3.5 */
+	OUTBOX_XML_MAX = 256 * 1024 * 1024,
+	OUTBOX_SMTP_SECONDS = 120,
+	OUTBOX_LEASE_SECONDS = 300, /* longer than any SMTP dialogue */
+	OUTBOX_TRIES_MAX = 22,      /* about three days */
+};
+
+/* When to try again after TRY (1 is the first): 15 minutes, doubled up to four
+ * hours. */
+int64_t outbox_retry_after(unsigned try);
+
+/* Tells job->on_report a line, cleaned of what a terminal would obey. */
+void outbox_say(const struct outbox *outbox, const struct store_report *report,
+    const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Sends REPORT to everybody who is due. False: *outbox->problem, stop. */
+bool outbox_send(
+    struct outbox *outbox, const struct store_report *report) MUST_USE;
+/* Is there anybody to send REPORT to now? */
+bool outbox_is_due(struct outbox *outbox, const struct store_report *report,
+    bool *ret_due) MUST_USE;
+/* What a dry run says of REPORT: what came of its deliveries, or of the rua
+ * last seen. */
+bool outbox_show(struct outbox *outbox, const struct store_report *report,
+    bool sealed) MUST_USE;
+
+#endif

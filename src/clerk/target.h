@@ -1,0 +1,32 @@
+/* Target: whom the domain's record names today, and what is to be done about
+ * each of them. */
+#ifndef CLERK_TARGET_H
+#define CLERK_TARGET_H
+
+#include "clerk/outbox.h"
+
+enum target_action { TARGET_SEND, TARGET_RETRY, TARGET_CLOSE };
+
+struct target {
+	struct text address; /* "": the report as a whole */
+	enum target_action action;
+	enum delivery_state state; /* with TARGET_CLOSE */
+	struct text words;         /* why not TARGET_SEND */
+};
+
+struct targets {
+	VEC(struct target) list;
+	/* Whoever is not in the list is not wanted any more. */
+	bool policy_is_known;
+};
+
+/* Asks DNS for the policy record and for the consent of its destinations (RFC
+ * 9990 4). Says what cannot be used. Look at arena_failed after it. */
+void targets_find(const struct outbox *outbox,
+    const struct store_report *report, struct arena *arena,
+    struct targets *ret_targets);
+bool targets_have(const struct targets *targets, struct text address);
+/* Reports about reports help nobody. */
+bool target_is_ourselves(const struct outbox *outbox, struct text address);
+
+#endif
