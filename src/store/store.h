@@ -34,10 +34,15 @@ struct store_batch {
 /* Where reading CLAIM goes on: 0, or the last stored byte + 1. */
 bool store_next_byte(struct store *store, struct text claim, uint64_t *ret_byte,
     struct problem *ret_problem) MUST_USE;
+/* The batches of CLAIM, in order. EACH may not use the store. */
+typedef bool store_batch_fn(void *context, const struct store_batch *batch);
+bool store_for_each_batch(struct store *store, struct text claim,
+    store_batch_fn *each, void *context, struct problem *ret_problem) MUST_USE;
 /* Stores the batch and its entries in one transaction. A batch that is there
  * already (claim, first_byte) changes nothing and is true: an unknown outcome
  * may simply be tried again. Entries without a policy domain are counted in
- * the batch only, since nobody can be sent a report about them. */
+ * the batch only, since nobody can be sent a report about them. A failure that
+ * PROBLEM_TEMPORARY stands for was tried again already. */
 bool store_add_batch(struct store *store, const struct store_batch *batch,
     const struct history_entry *entries, size_t count,
     struct problem *ret_problem) MUST_USE;
@@ -55,15 +60,16 @@ struct store_report {
 	VEC(struct text) rua; /* as last seen; asked again at sending */
 };
 
-/* Seals every period of INTERVAL seconds (UTC-aligned) that ended DELAY or more
- * before NOW: a new report for each domain and policy with batches that are in
- * no report yet. *ret_reports: how many were made. */
+/* Seals every period of INTERVAL seconds (UTC-aligned, whole hours) that ended
+ * DELAY or more before NOW: a new report for each domain and policy with
+ * batches that are in no report yet. *ret_reports: how many were made. */
 bool store_seal(struct store *store, int64_t now, unsigned interval,
     unsigned delay, uint64_t *ret_reports,
     struct problem *ret_problem) MUST_USE;
 
-/* Calls EACH for every sealed report between (begin) FROM and TO, in order of
- * domain; "" DOMAIN: all. Texts live during the call. EACH false: stop. */
+/* Calls EACH for every sealed report that begins at FROM or later and at TO or
+ * before, in order of domain; "" DOMAIN: all. Texts live during the call, which
+ * may use the store. EACH false: stop. */
 typedef bool store_report_fn(void *context, const struct store_report *report);
 bool store_for_each_report(struct store *store, struct text domain,
     int64_t from, int64_t to, store_report_fn *each, void *context,
@@ -73,7 +79,7 @@ bool store_for_each_report(struct store *store, struct text domain,
 bool store_preview_reports(struct store *store, struct text domain,
     int64_t begin, int64_t end, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
-/* Its rows, summed, in canonical order. */
+/* Its rows, summed, always in the same order. EACH may not use the store. */
 typedef bool store_row_fn(void *context, const struct report_row *row);
 bool store_for_each_row(struct store *store, const struct store_report *report,
     bool sealed, store_row_fn *each, void *context,
@@ -125,8 +131,8 @@ bool store_for_each_delivery(struct store *store, struct text report,
 
 /* --- expiry and figures --- */
 
-/* Deletes what is older than BEFORE and belongs to reports that are all final,
- * in bounded transactions. */
+/* Deletes reports whose period ended before BEFORE and of which no delivery
+ * waits, with their rows, in bounded transactions. What is not sealed stays. */
 bool store_expire_before(struct store *store, int64_t before,
     uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
 

@@ -1,0 +1,121 @@
+/* Db: a database engine as a table of a few functions. SQL is written once, in
+ * the subset that SQLite, MariaDB and PostgreSQL share; what differs is here.
+ *
+ * Texts are plain ASCII: who stores others writes them with
+ * history_value_write. Functions that can fail set *ret_problem and the error
+ * class. One connection, one thread. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/problem.h"
+#include "base/text.h"
+
+enum db_error {
+	DB_OK,
+	DB_RETRY,  /* another one was at work: the transaction again */
+	DB_UNIQUE, /* the key is there already */
+	DB_FATAL,
+};
+
+enum db_type { DB_NUMBER, DB_TEXT };
+
+struct db_value {
+	enum db_type type;
+	int64_t number;
+	struct text text;
+};
+
+struct db_value db_number(int64_t number);
+struct db_value db_text(struct text text);
+
+/* A statement with its values: DB_SQL("… x = ? AND y = ?", db_number(1),
+ * db_text(y)); it lives as long as the block it stands in. */
+struct db_sql {
+	const char *text;
+	size_t count;
+	const struct db_value *values;
+};
+
+#define DB_VALUES(...) ((const struct db_value[]){__VA_ARGS__})
+#define DB_SQL(sql, ...)                                                       \
+ (&(const struct db_sql){(sql),                                                \
+     sizeof DB_VALUES(__VA_ARGS__) / sizeof(struct db_value),                  \
+     DB_VALUES(__VA_ARGS__)})
+#define DB_SQL_PLAIN(sql) (&(const struct db_sql){(sql), 0, NULL})
+
+/* One column of many rows, for append. */
+struct db_column {
+	const char *name;
+	enum db_type type;
+	const int64_t *numbers; /* or */
+	const struct text *texts;
+};
+
+struct db;
+struct db_row;
+
+/* One row of an answer; texts live during the call. False: stop, no error. */
+typedef bool db_row_fn(void *context, const struct db_row *row);
+
+struct db_driver {
+	const char *scheme;    /* "sqlite" */
+	const char *clock;     /* the engine's seconds since 1970 */
+	const char *table_end; /* behind the ")" of CREATE TABLE */
+	/* WHERE is what stands after "scheme:". */
+	struct db *(*open)(
+	    const char *where, bool create, struct problem *ret_problem);
+	void (*close)(struct db *db);
+	/* *ret_changed (or NULL): the rows that were inserted, … */
+	bool (*exec)(struct db *db, const struct db_sql *sql,
+	    uint64_t *ret_changed, struct problem *ret_problem);
+	bool (*query)(struct db *db, const struct db_sql *sql, db_row_fn *each,
+	    void *context, struct problem *ret_problem);
+	bool (*begin)(struct db *db, struct problem *ret_problem);
+	bool (*commit)(struct db *db, struct problem *ret_problem);
+	void (*rollback)(struct db *db);
+	bool (*append)(struct db *db, const char *table,
+	    const struct db_column *columns, size_t column_count,
+	    size_t row_count, struct problem *ret_problem);
+	enum db_error (*last_error)(const struct db *db);
+	int64_t (*row_number)(const struct db_row *row, int column);
+	struct text (*row_text)(const struct db_row *row, int column);
+};
+
+/* What every engine's own struct begins with. */
+struct db {
+	const struct db_driver *driver;
+};
+
+struct db_row {
+	const struct db_driver *driver;
+};
+
+extern const struct db_driver db_sqlite;
+
+/* "sqlite:/path": finds the driver by what stands before the colon. */
+struct db *db_open(
+    const char *database, bool create, struct problem *ret_problem) MUST_USE;
+void db_close(struct db *db);
+bool db_exec(struct db *db, const struct db_sql *sql, uint64_t *ret_changed,
+    struct problem *ret_problem) MUST_USE;
+bool db_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
+    void *context, struct problem *ret_problem) MUST_USE;
+bool db_append(struct db *db, const char *table,
+    const struct db_column *columns, size_t column_count, size_t row_count,
+    struct problem *ret_problem) MUST_USE;
+int64_t db_row_number(const struct db_row *row, int column);
+struct text db_row_text(const struct db_row *row, int column);
+
+/* The first number of the first row; *ret_number stays without a row. */
+bool db_query_number(struct db *db, const struct db_sql *sql,
+    int64_t *ret_number, struct problem *ret_problem) MUST_USE;
+
+/* Runs WORK in a transaction, and again in a new one, some times, when another
+ * connection came between (DB_RETRY) or did the same first (DB_UNIQUE). WORK
+ * false with no problem set: undone, and that is no error. */
+typedef bool db_work_fn(
+    struct db *db, void *context, struct problem *ret_problem);
+bool db_transaction(struct db *db, db_work_fn *work, void *context,
+    struct problem *ret_problem) MUST_USE;
+
+#endif

@@ -1,0 +1,386 @@
+#include "store/row.h"
+
+#include "crypto/crypto.h"
+#include "history/codec.h"
+
+#include <stdlib.h>
+
+/* --- values --- */
+
+struct text
+row_write(struct arena *arena, struct text value)
+{
+	struct build written;
+	size_t i = 0;
+
+	/* Nearly all values stand for themselves. */
+	while (i < value.len && value.ptr[i] != '%' &&
+	       is_printable((unsigned char)value.ptr[i]))
+		i++;
+	if (i == value.len && i > 1 && i <= HISTORY_VALUE_MAX)
+		return value;
+	build_init_arena(&written, arena, HISTORY_VALUE_MAX);
+	history_value_write(&written, value);
+	return build_view(&written);
+}
+
+struct text
+row_read(struct arena *arena, struct text written)
+{
+	struct text value;
+
+	if (!history_value_read(arena, written, &value))
+		return TEXT("");
+	return arena_copy(arena, value);
+}
+
+static bool
+is_one_of(struct text word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (text_equal(word, text_from_cstr(words[i])))
+			return true;
+	}
+	return false;
+}
+
+#define ONE_OF(word, words)                                                    \
+ is_one_of((word), (words), sizeof(words) / sizeof *(words))
+
+static const char *const policy_words[] = {"none", "quarantine", "reject"};
+static const char *const mode_words[] = {"r", "s"};
+static const char *const testing_words[] = {"y", "n"};
+static const char *const discovery_words[] = {"treewalk", "psl"};
+static const char *const result_words[] = {"none", "pass", "fail", "softfail",
+    "policy", "neutral", "temperror", "permerror"};
+static const char *const reason_words[] = {"local_policy", "mailing_list",
+    "other", "policy_test_mode", "trusted_forwarder"};
+
+static struct text
+choose(bool is_good, struct text word, struct text otherwise)
+{
+	return is_good ? word : otherwise;
+}
+
+/* --- domains --- */
+
+/* A policy domain is part of a key, and one a report can be sent about: a
+ * plain DNS name. Old files hold anything. */
+static bool
+is_plain_domain(struct text domain)
+{
+	if (domain.len == 0 || domain.len > 253)
+		return false;
+	for (size_t i = 0; i < domain.len; i++) {
+		char byte = domain.ptr[i];
+		if (!is_alnum((unsigned char)byte) && byte != '-' &&
+		    byte != '.' && byte != '_')
+			return false;
+	}
+	return true;
+}
+
+static struct text
+lower(struct arena *arena, struct text domain)
+{
+	for (size_t i = 0; i < domain.len; i++) {
+		if (to_lower(domain.ptr[i]) != domain.ptr[i])
+			return arena_lower(arena, domain);
+	}
+	return domain;
+}
+
+static bool
+is_at_or_below(struct text domain, struct text above)
+{
+	if (!text_ends_nocase(domain, above))
+		return false;
+	return domain.len == above.len ||
+	       domain.ptr[domain.len - above.len - 1] == '.';
+}
+
+/* --- signatures --- */
+
+/* RFC 9990 3.1.3: strictly aligned passes first, then relaxed, then others. */
+static unsigned
+rank_of(const struct history_dkim *dkim, struct text from)
+{
+	if (!text_equal(dkim->result, TEXT("pass")))
+		return 3;
+	if (text_equal_nocase(dkim->domain, from))
+		return 0;
+	return is_at_or_below(from, dkim->domain) ||
+		       is_at_or_below(dkim->domain, from)
+		   ? 1
+		   : 2;
+}
+
+struct signature {
+	unsigned rank;
+	struct history_dkim dkim;
+};
+
+static int
+compare_signatures(const void *a, const void *b)
+{
+	const struct signature *x = a;
+	const struct signature *y = b;
+	int order = (x->rank > y->rank) - (x->rank < y->rank);
+
+	if (order == 0)
+		order = text_compare(x->dkim.domain, y->dkim.domain);
+	if (order == 0)
+		order = text_compare(x->dkim.selector, y->dkim.selector);
+	return order == 0 ? text_compare(x->dkim.result, y->dkim.result)
+			  : order;
+}
+
+static struct text
+dkim_of(struct arena *arena, const struct history_entry *entry)
+{
+	size_t count = entry->dkim.count;
+	struct signature *all = arena_array(arena, count, sizeof *all);
+	struct build list;
+
+	if (all == NULL || count == 0)
+		return TEXT("");
+	for (size_t i = 0; i < count; i++) {
+		all[i].dkim = entry->dkim.at[i];
+		all[i].rank = rank_of(&all[i].dkim, entry->from);
+	}
+	qsort(all, count, sizeof *all, compare_signatures);
+	build_init_arena(&list, arena, SIZE_MAX);
+	for (size_t i = 0; i < count && i < ROW_DKIM_MAX; i++) {
+		struct text result = all[i].dkim.result;
+		if (i > 0)
+			build_byte(&list, ' ');
+		history_value_write(&list, lower(arena, all[i].dkim.domain));
+		build_byte(&list, ' ');
+		history_value_write(&list, all[i].dkim.selector);
+		build_byte(&list, ' ');
+		build_text(&list, choose(ONE_OF(result, result_words), result,
+				      TEXT("neutral")));
+	}
+	return build_view(&list);
+}
+
+/* --- disposition --- */
+
+static bool
+is_pass(const struct history_entry *entry)
+{
+	return text_equal(entry->result, TEXT("pass"));
+}
+
+static struct text
+requested_of(const struct history_entry *entry)
+{
+	return choose(ONE_OF(entry->requested, policy_words), entry->requested,
+	    TEXT("none"));
+}
+
+/* RFC 9990 3.1.1.9: "pass" is a pass under an enforcing policy. */
+static struct text
+disposition_of(const struct history_entry *entry)
+{
+	static const char *const words[] = {
+	    [HISTORY_REJECT] = "reject",
+	    [HISTORY_DISCARD] = "reject",
+	    [HISTORY_ACCEPT] = "none",
+	    [HISTORY_TEMPFAIL] = "none",
+	    [HISTORY_QUARANTINE] = "quarantine",
+	};
+
+	if (!is_pass(entry))
+		return text_from_cstr(words[entry->action]);
+	return text_equal(requested_of(entry), TEXT("none")) ? TEXT("none")
+							     : TEXT("pass");
+}
+
+static void
+set_reason(
+    struct arena *arena, const struct history_entry *entry, struct row *row)
+{
+	row->comment = TEXT("");
+	row->reason = choose(
+	    ONE_OF(entry->reason, reason_words), entry->reason, TEXT(""));
+	if (row->reason.len > 0 && entry->comment.len > 0)
+		row->comment = row_write(arena, entry->comment);
+	if (row->reason.len > 0 || is_pass(entry))
+		return;
+	if (text_equal(entry->result, TEXT("temperror"))) {
+		row->reason = TEXT("other");
+		row->comment = TEXT("temperror");
+	} else if (!text_equal(row->disposition, requested_of(entry))) {
+		/* A failing message that was treated otherwise must have a
+		 * reason (RFC 9990 3.1.1.9). */
+		row->reason = TEXT("local_policy");
+	}
+}
+
+/* --- policy --- */
+
+struct text
+row_policy(struct arena *arena, const struct report_policy *policy)
+{
+	const struct text values[] = {policy->p, policy->sp, policy->np,
+	    policy->adkim, policy->aspf, policy->fo, policy->testing,
+	    policy->discovery_method};
+	struct build text;
+
+	build_init_arena(&text, arena, SIZE_MAX);
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		if (i > 0)
+			build_byte(&text, ' ');
+		history_value_write(&text, values[i]);
+	}
+	return build_view(&text);
+}
+
+static struct text
+policy_of(struct arena *arena, const struct history_entry *entry)
+{
+	const struct report_policy policy = {
+	    .p = choose(ONE_OF(entry->p, policy_words), entry->p, TEXT("none")),
+	    .sp = choose(ONE_OF(entry->sp, policy_words), entry->sp, TEXT("")),
+	    .np = choose(ONE_OF(entry->np, policy_words), entry->np, TEXT("")),
+	    .adkim = choose(
+		ONE_OF(entry->adkim, mode_words), entry->adkim, TEXT("")),
+	    .aspf =
+		choose(ONE_OF(entry->aspf, mode_words), entry->aspf, TEXT("")),
+	    .fo = entry->fo,
+	    .testing = choose(ONE_OF(entry->testing, testing_words),
+		entry->testing, TEXT("")),
+	    .discovery_method =
+		choose(ONE_OF(entry->discovery, discovery_words),
+		    entry->discovery, TEXT("")),
+	};
+
+	return row_policy(arena, &policy);
+}
+
+bool
+row_policy_id(struct arena *arena, struct text policy, struct text *ret_id)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct sha256 digest;
+	char hex[32];
+
+	if (!crypto_sha256(policy, &digest))
+		return false;
+	for (size_t i = 0; i < sizeof hex; i++)
+		hex[i] =
+		    digits[digest.byte[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	*ret_id = arena_copy(arena, (struct text){hex, sizeof hex});
+	return ret_id->len == sizeof hex;
+}
+
+/* --- the row --- */
+
+static bool
+is_reportable(const struct history_entry *entry)
+{
+	static const char *const results[] = {"pass", "fail", "temperror"};
+
+	return is_plain_domain(entry->policy_domain) &&
+	       ONE_OF(entry->result, results);
+}
+
+static bool
+set_source(
+    struct arena *arena, const struct history_entry *entry, struct row *row)
+{
+	struct ip ip;
+	struct build text;
+
+	if (!ip_read(entry->client, &ip))
+		return false;
+	ip = ip_unmapped(ip);
+	build_init_arena(&text, arena, IP_TEXT_MAX);
+	ip_write(&text, &ip);
+	row->source_ip = build_view(&text);
+	return true;
+}
+
+static void
+set_spf(struct arena *arena, const struct history_entry *entry, struct row *row)
+{
+	struct text domain =
+	    entry->spf_domain.len > 0 ? entry->spf_domain : entry->mail_from;
+
+	row->spf_domain = row->spf_result = TEXT("");
+	if (entry->spf.len == 0 || domain.len == 0)
+		return;
+	row->spf_domain = row_write(arena, lower(arena, domain));
+	row->spf_result =
+	    choose(ONE_OF(entry->spf, result_words), entry->spf, TEXT("none"));
+}
+
+static struct text
+rua_of(struct arena *arena, const struct history_entry *entry)
+{
+	struct build list;
+
+	if (entry->rua.count == 1)
+		return row_write(arena, entry->rua.at[0]);
+	build_init_arena(&list, arena, SIZE_MAX);
+	for (size_t i = 0; i < entry->rua.count; i++) {
+		if (i > 0)
+			build_byte(&list, ' ');
+		history_value_write(&list, entry->rua.at[i]);
+	}
+	return build_view(&list);
+}
+
+bool
+row_of_entry(
+    struct arena *arena, const struct history_entry *entry, struct row *ret_row)
+{
+	struct row row = {.messages = 1, .received = entry->received};
+
+	if (!is_reportable(entry) || !set_source(arena, entry, &row))
+		return false;
+	row.policy_domain = lower(arena, entry->policy_domain);
+	row.policy = policy_of(arena, entry);
+	row.hour = entry->received - entry->received % ROW_HOUR;
+	row.header_from = row_write(arena, lower(arena, entry->from));
+	row.envelope_from = row_write(arena, lower(arena, entry->mail_from));
+	row.disposition = disposition_of(entry);
+	row.dkim_aligned = entry->dkim_aligned;
+	row.spf_aligned = entry->spf_aligned;
+	set_reason(arena, entry, &row);
+	row.dkim = dkim_of(arena, entry);
+	set_spf(arena, entry, &row);
+	row.rua = rua_of(arena, entry);
+	*ret_row = row;
+	return true;
+}
+
+static int
+compare_numbers(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int
+row_compare(const struct row *a, const struct row *b)
+{
+	const struct text x[] = {a->source_ip, a->header_from, a->envelope_from,
+	    a->disposition, a->reason, a->comment, a->dkim, a->spf_domain,
+	    a->spf_result};
+	const struct text y[] = {b->source_ip, b->header_from, b->envelope_from,
+	    b->disposition, b->reason, b->comment, b->dkim, b->spf_domain,
+	    b->spf_result};
+	int order = text_compare(a->policy_domain, b->policy_domain);
+
+	if (order == 0)
+		order = text_compare(a->policy, b->policy);
+	if (order == 0)
+		order = compare_numbers(a->hour, b->hour);
+	for (size_t i = 0; order == 0 && i < sizeof x / sizeof *x; i++)
+		order = text_compare(x[i], y[i]);
+	if (order == 0)
+		order = compare_numbers(a->dkim_aligned, b->dkim_aligned);
+	return order == 0 ? compare_numbers(a->spf_aligned, b->spf_aligned)
+			  : order;
+}

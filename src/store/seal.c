@@ -1,0 +1,197 @@
+/* Sealing: what of a finished period is in no report yet becomes one, for each
+ * domain and policy, each in its own transaction. Two sealers meet at the keys
+ * of dmarc_report (domain, period, policy, seq) and dmarc_report_batch; one of
+ * them finds nothing left to do. */
+#include "store/internal.h"
+#include "store/row.h"
+
+#include "base/date.h"
+
+#include <sys/random.h>
+
+/* One period of one domain and policy. */
+struct part {
+	struct text domain;
+	struct text policy;
+	int64_t begin;
+	int64_t end; /* inclusive */
+	bool is_made;
+};
+
+enum { PARTS_A_PAGE = 500 };
+
+/* The DB_SQL values that choose what is unsealed in a part. */
+#define PART_VALUES(part)                                                      \
+ db_text((part)->domain), db_text((part)->policy), db_number((part)->begin),   \
+     db_number((part)->end)
+#define PART_WHERE                                                             \
+ " WHERE policy_domain = ? AND policy = ? AND hour >= ? AND hour <= ?"
+
+static bool
+random_id(char hex[32], struct problem *ret_problem)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char byte[16];
+
+	if (getrandom(byte, sizeof byte, 0) != (ssize_t)sizeof byte)
+		return problem_set(
+		    ret_problem, PROBLEM_SYSTEM, "no random bytes to be had");
+	for (size_t i = 0; i < 32; i++)
+		hex[i] = digits[byte[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	return true;
+}
+
+static bool
+take_rua(void *context, const struct db_row *row)
+{
+	build_text(context, db_row_text(row, 0));
+	return false;
+}
+
+static bool
+insert_report(struct db *db, const struct part *part, struct text id,
+    struct problem *ret_problem)
+{
+	struct build rua;
+	int64_t seq = 0;
+
+	build_init(&rua, SIZE_MAX);
+	bool good =
+	    db_query_number(db,
+		DB_SQL("SELECT COALESCE(MAX(seq) + 1, 0) FROM dmarc_report"
+		       " WHERE policy_domain = ? AND period_begin = ?"
+		       " AND policy = ?",
+		    db_text(part->domain), db_number(part->begin),
+		    db_text(part->policy)),
+		&seq, ret_problem) &&
+	    db_query(db,
+		DB_SQL("SELECT rua FROM dmarc_unsealed" PART_WHERE
+		       " ORDER BY hour DESC, batch DESC",
+		    PART_VALUES(part)),
+		take_rua, &rua, ret_problem) &&
+	    db_exec(db,
+		DB_SQL("INSERT INTO dmarc_report (id, policy_domain, policy,"
+		       " period_begin, period_end, seq, rua)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?)",
+		    db_text(id), PART_VALUES(part), db_number(seq),
+		    db_text(build_view(&rua))),
+		NULL, ret_problem);
+	build_free(&rua);
+	return good;
+}
+
+static bool
+seal_part(struct db *db, void *context, struct problem *ret_problem)
+{
+	struct part *part = context;
+	uint64_t batches;
+	char hex[32];
+
+	part->is_made = false;
+	if (!random_id(hex, ret_problem))
+		return false;
+	struct text id = {hex, sizeof hex};
+	if (!insert_report(db, part, id, ret_problem) ||
+	    !db_exec(db,
+		DB_SQL("INSERT INTO dmarc_report_batch (policy_domain, policy,"
+		       " hour, batch, report) SELECT policy_domain, policy,"
+		       " hour, batch, ? FROM dmarc_unsealed" PART_WHERE,
+		    db_text(id), PART_VALUES(part)),
+		&batches, ret_problem))
+		return false;
+	if (batches == 0)
+		return false; /* another sealer was first: undone */
+	/* Only what is in the report: a batch may have come since. */
+	part->is_made = db_exec(db,
+	    DB_SQL("DELETE FROM dmarc_unsealed" PART_WHERE
+		   " AND EXISTS (SELECT 1 FROM dmarc_report_batch b"
+		   " WHERE b.policy_domain = dmarc_unsealed.policy_domain"
+		   " AND b.policy = dmarc_unsealed.policy"
+		   " AND b.hour = dmarc_unsealed.hour"
+		   " AND b.batch = dmarc_unsealed.batch)",
+		PART_VALUES(part)),
+	    NULL, ret_problem);
+	return part->is_made;
+}
+
+/* --- the parts --- */
+
+struct page {
+	struct arena *arena;
+	unsigned interval;
+	VEC(struct part) parts;
+};
+
+static bool
+take_part(void *context, const struct db_row *row)
+{
+	struct page *page = context;
+	struct part *part = vec_push(page->arena, &page->parts);
+
+	if (part == NULL)
+		return false;
+	part->domain = arena_copy(page->arena, db_row_text(row, 0));
+	part->policy = arena_copy(page->arena, db_row_text(row, 1));
+	part->begin = db_row_number(row, 2);
+	part->end = part->begin + page->interval - 1;
+	return true;
+}
+
+static bool
+find_parts(struct store *store, struct page *page, int64_t limit,
+    struct problem *ret_problem)
+{
+	if (!db_query(store->db,
+		DB_SQL("SELECT policy_domain, policy, hour - hour % ?"
+		       " FROM dmarc_unsealed WHERE hour < ?"
+		       " GROUP BY policy_domain, policy, hour - hour % ?"
+		       " ORDER BY policy_domain, policy LIMIT ?",
+		    db_number(page->interval), db_number(limit),
+		    db_number(page->interval), db_number(PARTS_A_PAGE)),
+		take_part, page, ret_problem))
+		return false;
+	return !arena_failed(page->arena) || store_no_memory(ret_problem);
+}
+
+static bool
+seal_page(struct store *store, struct page *page, uint64_t *reports,
+    struct problem *ret_problem)
+{
+	for (size_t i = 0; i < page->parts.count; i++) {
+		struct part *part = &page->parts.at[i];
+		if (!db_transaction(store->db, seal_part, part, ret_problem))
+			return false;
+		*reports += part->is_made ? 1 : 0;
+	}
+	return true;
+}
+
+bool
+store_seal(struct store *store, int64_t now, unsigned interval, unsigned delay,
+    uint64_t *ret_reports, struct problem *ret_problem)
+{
+	int64_t limit = now - (int64_t)delay;
+	uint64_t reports = 0;
+	bool good = true;
+	size_t found = 1;
+
+	if (interval == 0 || interval % ROW_HOUR != 0 || DAY % interval != 0)
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "ReportInterval: %u seconds is not a whole number of hours "
+		    "that divides a day",
+		    interval);
+	limit -= limit % (int64_t)interval;
+	while (good && found > 0) {
+		struct page page = {.interval = interval};
+		page.arena = arena_new(STORE_ARENA_MAX);
+		if (page.arena == NULL)
+			return store_no_memory(ret_problem);
+		good = find_parts(store, &page, limit, ret_problem) &&
+		       seal_page(store, &page, &reports, ret_problem);
+		found = page.parts.count;
+		arena_free(page.arena);
+	}
+	if (good)
+		*ret_reports = reports;
+	return good;
+}
