@@ -22,6 +22,7 @@ enum {
 	LINGER = 5000,         /* milliseconds for the last bytes */
 	ACCEPT_REST = 100,     /* milliseconds without descriptors to give */
 	ACCEPT_AT_ONCE = 64,   /* then the other sockets get their turn */
+	DISCARD_AT_MOST = 16,  /* reads */
 	UNSENT_MAX = 64 << 20, /* more than any owner should let it become */
 };
 
@@ -33,6 +34,7 @@ struct loop_stream {
 	struct loop *loop;
 	struct loop_stream_events events;
 	struct build unsent;
+	size_t sent; /* of unsent; dropped now and then */
 	bool is_reading;
 	bool is_paused;
 	bool is_broken; /* a write failed: the end is still to be told */
@@ -99,6 +101,18 @@ on_stream_closed(uv_handle_t *handle)
 	free(stream);
 }
 
+/* Closing a socket with bytes unread resets the connection, and the peer may
+ * lose what was sent last. */
+static void
+discard_unread(struct loop_stream *stream)
+{
+	struct loop *loop = stream->loop;
+
+	for (unsigned n = 0; n < DISCARD_AT_MOST; n++)
+		if (recv(stream->fd, loop->bytes, sizeof loop->bytes, 0) <= 0)
+			return;
+}
+
 /* The end of its life: nothing is left to send, or no more time for it. */
 static void
 let_go(struct loop_stream *stream)
@@ -106,6 +120,7 @@ let_go(struct loop_stream *stream)
 	if (stream->is_gone)
 		return;
 	stream->is_gone = true;
+	discard_unread(stream);
 	uv_close((uv_handle_t *)&stream->poll, on_stream_closed);
 	uv_close((uv_handle_t *)&stream->linger, on_stream_closed);
 	/* libuv's poll handle has let go of it in uv_close. */
@@ -113,10 +128,17 @@ let_go(struct loop_stream *stream)
 }
 
 static void
+forget_unsent(struct loop_stream *stream)
+{
+	build_free(&stream->unsent);
+	stream->sent = 0;
+}
+
+static void
 break_stream(struct loop_stream *stream)
 {
 	stream->is_broken = true;
-	build_free(&stream->unsent);
+	forget_unsent(stream);
 }
 
 /* Sends what the socket takes of BYTES now; how much that was. */
@@ -142,15 +164,19 @@ send_now(struct loop_stream *stream, struct text bytes)
 static void
 send_unsent(struct loop_stream *stream)
 {
-	struct text bytes = build_view(&stream->unsent);
+	struct build *unsent = &stream->unsent;
 
-	if (bytes.len == 0)
+	size_t sent = send_now(
+	    stream, text_slice(build_view(unsent), stream->sent, unsent->len));
+	if (stream->is_broken)
 		return;
-	size_t sent = send_now(stream, bytes);
-	if (!stream->is_broken)
-		build_drop(&stream->unsent, sent);
-	if (stream->unsent.len == 0)
-		build_free(&stream->unsent);
+	stream->sent += sent;
+	if (stream->sent == unsent->len) {
+		forget_unsent(stream);
+	} else if (stream->sent > unsent->len / 2) {
+		build_drop(unsent, stream->sent);
+		stream->sent = 0;
+	}
 }
 
 static void
@@ -260,7 +286,7 @@ loop_stream_write(struct loop_stream *stream, struct text bytes)
 size_t
 loop_stream_unsent(const struct loop_stream *stream)
 {
-	return stream->unsent.len;
+	return stream->unsent.len - stream->sent;
 }
 
 static void
