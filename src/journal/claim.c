@@ -79,6 +79,11 @@ open_lock(const char *lock_path, const char *path, struct problem *ret_problem)
 
 	/* A mistyped name leaves no lock behind. */
 	bool exists = lstat(path, &like) == 0;
+	if (!exists && lstat(lock_path, &status) != 0) {
+		(void)problem_set(ret_problem, PROBLEM_NO_INPUT,
+		    "%s: there is no such history file", path);
+		return -1;
+	}
 	int fd = journal_open_file(
 	    lock_path, O_RDONLY | (exists ? O_CREAT : 0), &status, ret_problem);
 	if (fd >= 0 && exists)

@@ -187,7 +187,7 @@ disposition_of(const struct history_entry *entry)
 	    [HISTORY_REJECT] = "reject",
 	    [HISTORY_DISCARD] = "reject",
 	    [HISTORY_ACCEPT] = "none",
-	    [HISTORY_TEMPFAIL] = "none",
+	    [HISTORY_TEMPFAIL] = "none", /* not reportable */
 	    [HISTORY_QUARANTINE] = "quarantine",
 	};
 
@@ -282,7 +282,9 @@ is_reportable(const struct history_entry *entry)
 {
 	static const char *const results[] = {"pass", "fail", "temperror"};
 
-	return is_plain_domain(entry->policy_domain) &&
+	/* A deferred message comes again and is counted then. */
+	return entry->action != HISTORY_TEMPFAIL &&
+	       is_plain_domain(entry->policy_domain) &&
 	       ONE_OF(entry->result, results);
 }
 

@@ -29,8 +29,9 @@ struct row {
 
 enum { ROW_HOUR = 3600, ROW_DKIM_MAX = 100 /* RFC 9990 3.1.3 */ };
 
-/* False: nobody can be told about this message: it has no policy domain, no
- * DMARC result, or no source address. Texts live in ARENA or are ENTRY's. */
+/* False: nobody is told about this message: it has no policy domain, no DMARC
+ * result, no source address, or was only deferred. Texts live in ARENA or are
+ * ENTRY's. */
 bool row_of_entry(struct arena *arena, const struct history_entry *entry,
     struct row *ret_row) MUST_USE;
 

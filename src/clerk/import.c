@@ -1,0 +1,402 @@
+/* Import: claims the history file, and reads its claims into the store.
+ *
+ * A claim is read from where the store says that it was read to, one window of
+ * bytes after another; what is whole in a window, up to some thousand entries,
+ * is a batch and a transaction. So whatever is killed or lost in between, the
+ * next run goes on at the right byte. Nothing is remembered elsewhere. */
+#include "clerk/clerk.h"
+
+#include "history/codec.h"
+#include "journal/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	BATCH_ENTRIES = 10000,
+	WINDOW = 4 * 1024 * 1024,
+	ARENA_MAX = 256 * 1024 * 1024,
+};
+
+static_assert((int)WINDOW >= (int)HISTORY_WINDOW, "an entry must fit");
+
+struct importing {
+	const struct clerk_import *import;
+	struct store *store;
+	struct journal_lock *lock;
+	char *window;
+	struct clerk_imported done;
+	uint64_t bytes;
+	uint64_t of_bytes;
+};
+
+/* The claim that is being read. */
+struct claim {
+	struct importing *importing;
+	const char *path;
+	struct text id;
+	int fd;
+	uint64_t size;
+};
+
+static bool
+no_memory(struct problem *problem)
+{
+	return problem_set(problem, PROBLEM_SYSTEM, "no memory");
+}
+
+/* --- a window of bytes --- */
+
+static bool
+read_window(const struct claim *claim, uint64_t at, uint64_t end,
+    struct text *ret_bytes, struct problem *ret_problem)
+{
+	char *window = claim->importing->window;
+	size_t want = end - at < WINDOW ? (size_t)(end - at) : WINDOW;
+	size_t have = 0;
+
+	while (have < want) {
+		ssize_t got = pread(
+		    claim->fd, window + have, want - have, (off_t)(at + have));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return problem_set(ret_problem, PROBLEM_SYSTEM,
+			    "%s: %s", claim->path, strerror(errno));
+		if (got == 0)
+			return problem_set(ret_problem, PROBLEM_DATA,
+			    "%s: has become shorter while it was read",
+			    claim->path);
+		have += (size_t)got;
+	}
+	*ret_bytes = (struct text){window, have};
+	return true;
+}
+
+/* --- a batch --- */
+
+struct batch {
+	struct arena *arena;
+	VEC(struct history_entry) entries;
+	size_t used;
+	uint64_t rejected;
+};
+
+/* What is whole in BYTES. */
+static bool
+read_entries(struct batch *batch, struct text bytes, bool last)
+{
+	const char *why;
+
+	while (batch->entries.count < BATCH_ENTRIES) {
+		struct history_entry entry;
+		size_t used;
+		enum history_status status = history_read(batch->arena,
+		    text_slice(bytes, batch->used, bytes.len), last, &entry,
+		    &used, &why);
+		if (arena_failed(batch->arena))
+			return false;
+		if (status == HISTORY_NEED_MORE)
+			break;
+		batch->used += used;
+		if (status == HISTORY_BAD) {
+			batch->rejected++;
+			continue;
+		}
+		struct history_entry *slot =
+		    vec_push(batch->arena, &batch->entries);
+		if (slot == NULL)
+			return false;
+		*slot = entry;
+	}
+	return true;
+}
+
+static bool
+store_batch(const struct claim *claim, const struct batch *batch, uint64_t at,
+    struct problem *ret_problem)
+{
+	struct importing *importing = claim->importing;
+	const struct store_batch described = {
+	    .claim = claim->id,
+	    .first_byte = at,
+	    .last_byte = at + batch->used - 1,
+	    .rejected = batch->rejected,
+	    .now = importing->import->now,
+	};
+
+	if (!store_add_batch(importing->store, &described, batch->entries.at,
+		batch->entries.count, ret_problem))
+		return false;
+	importing->done.entries += batch->entries.count;
+	importing->done.rejected += batch->rejected;
+	importing->bytes += batch->used;
+	if (importing->import->on_progress != NULL)
+		importing->import->on_progress(importing->import->context,
+		    importing->bytes, importing->of_bytes);
+	return true;
+}
+
+/* One batch from byte *AT on; moves *AT behind it. */
+static bool
+import_batch(
+    const struct claim *claim, uint64_t *at, struct problem *ret_problem)
+{
+	struct text bytes;
+	struct batch batch = {0};
+
+	if (!read_window(claim, *at, claim->size, &bytes, ret_problem))
+		return false;
+	batch.arena = arena_new(ARENA_MAX);
+	if (batch.arena == NULL)
+		return no_memory(ret_problem);
+	bool good =
+	    read_entries(&batch, bytes, *at + bytes.len == claim->size) ||
+	    no_memory(ret_problem);
+	good = good && store_batch(claim, &batch, *at, ret_problem);
+	*at += batch.used;
+	arena_free(batch.arena);
+	return good;
+}
+
+/* --- bad entries --- */
+
+struct rejects {
+	struct arena *arena;
+	VEC(struct store_batch) batches;
+};
+
+static bool
+take_rejects(void *context, const struct store_batch *batch)
+{
+	struct rejects *rejects = context;
+
+	if (batch->rejected == 0)
+		return true;
+	struct store_batch *copy = vec_push(rejects->arena, &rejects->batches);
+	if (copy != NULL)
+		*copy = *batch;
+	return copy != NULL;
+}
+
+/* The bad entries of a batch, found as they were found the first time. */
+static bool
+copy_rejects(const struct claim *claim, const struct store_batch *batch,
+    FILE *to, struct problem *ret_problem)
+{
+	struct text bytes;
+	struct arena *arena = arena_new(ARENA_MAX);
+	bool good = (arena != NULL || no_memory(ret_problem)) &&
+		    read_window(claim, batch->first_byte, batch->last_byte + 1,
+			&bytes, ret_problem);
+
+	while (good && bytes.len > 0) {
+		struct history_entry ignored;
+		const char *why;
+		size_t used;
+		enum history_status status =
+		    history_read(arena, bytes, true, &ignored, &used, &why);
+		if (arena_failed(arena))
+			good = no_memory(ret_problem);
+		else if (status == HISTORY_BAD)
+			(void)fwrite(bytes.ptr, 1, used, to);
+		bytes = text_slice(bytes, used, bytes.len);
+	}
+	arena_free(arena);
+	return good;
+}
+
+static bool
+cannot_write(struct problem *problem, const char *path)
+{
+	return problem_set(problem,
+	    errno == EACCES || errno == EPERM ? PROBLEM_PERMISSION
+					      : PROBLEM_CANNOT_WRITE,
+	    "%s: %s", path, strerror(errno));
+}
+
+static FILE *
+create(const char *path)
+{
+	(void)unlink(path); /* of a killed import; we hold the lock */
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+
+	if (file == NULL && fd >= 0)
+		(void)close(fd);
+	return file;
+}
+
+static bool
+fill_rejected(const struct claim *claim, const struct rejects *rejects,
+    const char *path, struct problem *ret_problem)
+{
+	FILE *file = create(path);
+	bool good = true;
+
+	if (file == NULL)
+		return cannot_write(ret_problem, path);
+	for (size_t i = 0; good && i < rejects->batches.count; i++)
+		good = copy_rejects(
+		    claim, &rejects->batches.at[i], file, ret_problem);
+	if (good && (fflush(file) != 0 || ferror(file) != 0 ||
+			fsync(fileno(file)) != 0))
+		good = cannot_write(ret_problem, path);
+	if (fclose(file) != 0 && good)
+		good = cannot_write(ret_problem, path);
+	return good;
+}
+
+/* Writes all bad entries of the claim to PATH, anew, from what the batches say
+ * where they are. NEWS: this run found some. */
+static bool
+write_rejected(const struct claim *claim, const char *path, bool news,
+    const struct rejects *rejects, struct problem *ret_problem)
+{
+	struct clerk_imported *done = &claim->importing->done;
+	struct stat status;
+
+	if (rejects->batches.count == 0 || (!news && lstat(path, &status) == 0))
+		return true;
+	const char *new_path = arena_cstr(
+	    rejects->arena, arena_format(rejects->arena, "%s.new", path));
+	if (new_path == NULL || arena_failed(rejects->arena))
+		return no_memory(ret_problem);
+	if (!fill_rejected(claim, rejects, new_path, ret_problem))
+		return false;
+	if (rename(new_path, path) != 0)
+		return cannot_write(ret_problem, path);
+	(void)snprintf(
+	    done->rejected_file, sizeof done->rejected_file, "%s", path);
+	return true;
+}
+
+static bool
+set_rejects_aside(
+    const struct claim *claim, bool news, struct problem *ret_problem)
+{
+	struct rejects rejects = {.arena = arena_new(ARENA_MAX)};
+
+	if (rejects.arena == NULL)
+		return no_memory(ret_problem);
+	const char *path = arena_cstr(rejects.arena,
+	    arena_format(rejects.arena, "%s.rejected", claim->path));
+	bool good = store_for_each_batch(claim->importing->store, claim->id,
+	    take_rejects, &rejects, ret_problem);
+	if (good && (path == NULL || arena_failed(rejects.arena)))
+		good = no_memory(ret_problem);
+	good = good && write_rejected(claim, path, news, &rejects, ret_problem);
+	arena_free(rejects.arena);
+	return good;
+}
+
+/* --- a claim --- */
+
+static bool
+read_claim(const struct claim *claim, struct problem *ret_problem)
+{
+	struct importing *importing = claim->importing;
+	uint64_t rejected = importing->done.rejected;
+	uint64_t first;
+
+	if (!store_next_byte(importing->store, claim->id, &first, ret_problem))
+		return false;
+	uint64_t at = first;
+	while (at < claim->size) {
+		if (!import_batch(claim, &at, ret_problem))
+			return false;
+	}
+	if (at > first) {
+		importing->done.claims++;
+		/* ClaimKeep counts from now. Who may not do this has it counted
+		 * from the last byte. */
+		(void)futimens(claim->fd, NULL);
+	}
+	return set_rejects_aside(
+	    claim, importing->done.rejected > rejected, ret_problem);
+}
+
+static bool
+import_claim(
+    struct importing *importing, const char *path, struct problem *ret_problem)
+{
+	static const char infix[] = ".claim-";
+	int64_t keep = (int64_t)importing->import->config->claim_keep;
+	struct claim claim = {.importing = importing, .path = path};
+	struct text name = text_from_cstr(path);
+
+	claim.fd = journal_open_claim(path, &claim.size, ret_problem);
+	if (claim.fd < 0)
+		return false;
+	/* The last one: the folder's name may hold another. */
+	for (size_t i = 0; i < name.len; i++) {
+		struct text rest = text_slice(name, i, name.len);
+		if (text_starts(rest, text_from_cstr(infix)))
+			claim.id = text_slice(rest, sizeof infix - 1, rest.len);
+	}
+	bool good = read_claim(&claim, ret_problem);
+	(void)close(claim.fd);
+	return good && journal_remove_claim(importing->lock, path, claim.size,
+			   importing->import->now - keep, ret_problem);
+}
+
+static void
+add_sizes(struct importing *importing, const struct journal_claims *claims)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < claims->count; i++) {
+		if (stat(claims->path[i], &status) == 0)
+			importing->of_bytes += (uint64_t)status.st_size;
+	}
+}
+
+static bool
+import_locked(struct importing *importing, struct problem *ret_problem)
+{
+	struct journal_claims claims;
+	struct problem claiming = {0};
+	bool claimed = journal_claim(importing->lock, &claiming);
+	bool good = true;
+
+	/* Without the file there may still be claims of it. */
+	if ((!claimed && claiming.kind != PROBLEM_NO_INPUT) ||
+	    !journal_claims(importing->lock, &claims, &claiming))
+		return problem_set(
+		    ret_problem, claiming.kind, "%s", claiming.text);
+	if (!claimed && claims.count == 0)
+		return problem_set(
+		    ret_problem, claiming.kind, "%s", claiming.text);
+	add_sizes(importing, &claims);
+	for (size_t i = 0; good && i < claims.count; i++)
+		good = import_claim(importing, claims.path[i], ret_problem);
+	journal_claims_free(&claims);
+	return good;
+}
+
+bool
+clerk_import(const struct clerk_import *import, struct store *store,
+    const char *path, struct clerk_imported *ret_imported,
+    struct problem *ret_problem)
+{
+	struct importing importing = {.import = import, .store = store};
+
+	importing.lock = journal_lock(path, ret_problem);
+	if (importing.lock == NULL)
+		return false;
+	importing.window = malloc(WINDOW);
+	bool good = (importing.window != NULL || no_memory(ret_problem)) &&
+		    import_locked(&importing, ret_problem);
+	free(importing.window);
+	journal_unlock(importing.lock);
+	/* What was stored before a failure is stored. */
+	*ret_imported = importing.done;
+	return good;
+}
