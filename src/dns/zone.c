@@ -25,7 +25,7 @@ slot_of(const struct dns_zone *zone, struct text name)
 struct zone_node *
 zone_find_node(const struct dns_zone *zone, struct text name)
 {
-	struct zone_node *node = zone->slots[slot_of(zone, name)];
+	struct zone_node *node = zone->slots[slot_of(zone, name)].first;
 
 	while (node != NULL && !text_equal(node->name, name))
 		node = node->next;
@@ -35,22 +35,21 @@ zone_find_node(const struct dns_zone *zone, struct text name)
 static bool
 enlarge(struct dns_zone *zone, size_t room)
 {
-	struct zone_node **old = zone->slots;
+	struct zone_slot *old = zone->slots;
 	size_t old_room = zone->room;
-	struct zone_node **slots =
-	    arena_array(zone->arena, room, sizeof *slots);
+	struct zone_slot *slots = arena_array(zone->arena, room, sizeof *slots);
 
 	if (slots == NULL)
 		return false;
 	zone->slots = slots;
 	zone->room = room;
 	for (size_t i = 0; i < old_room; i++) {
-		for (struct zone_node *node = old[i]; node != NULL;) {
+		for (struct zone_node *node = old[i].first; node != NULL;) {
 			struct zone_node *next = node->next;
-			struct zone_node **slot =
+			struct zone_slot *slot =
 			    &slots[slot_of(zone, node->name)];
-			node->next = *slot;
-			*slot = node;
+			node->next = slot->first;
+			slot->first = node;
 			node = next;
 		}
 	}
@@ -69,9 +68,9 @@ zone_make_node(struct dns_zone *zone, struct text name)
 	node = arena_alloc(zone->arena, sizeof *node);
 	if (node == NULL)
 		return NULL;
-	struct zone_node **slot = &zone->slots[slot_of(zone, name)];
-	*node = (struct zone_node){.name = name, .next = *slot};
-	*slot = node;
+	struct zone_slot *slot = &zone->slots[slot_of(zone, name)];
+	*node = (struct zone_node){.name = name, .next = slot->first};
+	slot->first = node;
 	zone->nodes++;
 	return node;
 }

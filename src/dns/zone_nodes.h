@@ -34,9 +34,13 @@ struct zone_node {
 	struct zone_entry *entries;
 };
 
+struct zone_slot {
+	struct zone_node *first;
+};
+
 struct dns_zone {
 	struct arena *arena;
-	struct zone_node **slots;
+	struct zone_slot *slots;
 	size_t room; /* slots; a power of two */
 	size_t nodes;
 };

@@ -26,7 +26,7 @@ struct line {
 
 struct token {
 	struct text text;
-	bool star;        /* its first byte is a * that was not escaped */
+	int first; /* its first byte as it was written: \\ for an escape */
 	bool escaped_dot; /* cannot be written in our names */
 	bool unicode;     /* a byte outside ASCII that was not escaped */
 };
@@ -34,15 +34,17 @@ struct token {
 static bool
 refuse(const struct line *line, const char *what)
 {
-	return problem_set(line->problem, PROBLEM_DATA, "%s:%u: %s", line->file,
+	(void)problem_set(line->problem, PROBLEM_DATA, "%s:%u: %s", line->file,
 	    line->number, what);
+	return false;
 }
 
 static bool
 no_memory(const struct line *line)
 {
-	return problem_set(line->problem, PROBLEM_SYSTEM,
+	(void)problem_set(line->problem, PROBLEM_SYSTEM,
 	    "%s:%u: no memory for the zone", line->file, line->number);
+	return false;
 }
 
 /* Skips blanks, and a comment if one begins here. Is there a token? */
@@ -103,7 +105,7 @@ read_token(struct line *line, struct token *ret_token)
 	struct scan *scan = &line->scan;
 	size_t from = line->written;
 	bool quoted = scan_byte(scan, '"');
-	struct token token = {.star = scan_peek(scan) == '*'};
+	struct token token = {.first = scan_peek(scan)};
 
 	while (!scan_at_end(scan)) {
 		int byte = scan_peek(scan);
@@ -132,7 +134,7 @@ take_name(struct line *line, const struct token *token, struct text *ret_name)
 	struct arena *arena = line->zone->arena;
 	struct text name = token->text;
 
-	if (text_equal(name, TEXT("@")))
+	if (name.len == 1 && token->first == '@')
 		return refuse(line, "there is no origin: write the whole name");
 	if (token->escaped_dot)
 		return refuse(line, "a label may not hold a dot");
@@ -388,8 +390,8 @@ read_owner(struct line *line, struct zone_node **ret_node)
 	struct zone_node *node = zone_make_node(line->zone, name);
 	if (node == NULL)
 		return no_memory(line);
-	if (token.star &&
-	    text_equal(text_slice(name, 0, text_find(name, '.')), TEXT("*")))
+	struct text label = text_slice(name, 0, text_find(name, '.'));
+	if (token.first == '*' && label.len == 1)
 		node->wildcard = true;
 	*ret_node = node;
 	return true;

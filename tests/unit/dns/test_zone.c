@@ -100,6 +100,9 @@ static const char zone_text[] =
     "_ssh._tcp.host1.wild.example SRV 0 0 22 host1.wild.example\n"
     "*.alias.example CNAME c9.example\n"
     "\\042.star.example A 192.0.2.9\n"
+    "\\@ A 192.0.2.11\n"
+    "\\# A 192.0.2.12\n"
+    "\\$ A 192.0.2.13\n"
     "last.example A 192.0.2.10";
 
 static const struct {
@@ -167,6 +170,9 @@ static const struct {
     {"x.alias.example", DNS_TXT, "x.alias.example TXT \"end\"\n"},
     {"x.star.example", DNS_A, "x.star.example NXDOMAIN A\n"},
     {"*.star.example", DNS_A, "\\042.star.example A 192.0.2.9\n"},
+    {"@", DNS_A, "\\064 A 192.0.2.11\n"},
+    {"#", DNS_A, "\\035 A 192.0.2.12\n"},
+    {"$", DNS_A, "\\036 A 192.0.2.13\n"},
     {"last.example", DNS_A, "last.example A 192.0.2.10\n"},
 };
 
