@@ -1,6 +1,5 @@
 /* The job: seal what is finished, then send what is sealed and due; or, as a
- * dry run, show both. Reports are listed first and handled after, so that the
- * store is not read and written at once. */
+ * dry run, show both. */
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
 
@@ -9,83 +8,13 @@
 
 #include <unistd.h>
 
-enum {
-	LIST_ARENA_MAX = 512 * 1024 * 1024,
-	SENDER_ARENA_MAX = 64 * 1024,
-	HOST_NAME_MAX_BYTES = 256,
-};
-
-/* Reports, copied out of the store. */
-struct list {
-	struct arena *arena;
-	VEC(struct store_report) reports;
-};
-
-/* --- listing --- */
-
-static void
-copy_policy(struct arena *arena, struct report_policy *policy)
-{
-	struct text *texts[] = {&policy->domain, &policy->p, &policy->sp,
-	    &policy->np, &policy->adkim, &policy->aspf, &policy->fo,
-	    &policy->testing, &policy->discovery_method};
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		*texts[i] = arena_copy(arena, *texts[i]);
-}
-
-static bool
-add_report(void *context, const struct store_report *report)
-{
-	struct list *list = context;
-	struct store_report *copy = vec_push(list->arena, &list->reports);
-
-	if (copy == NULL)
-		return false;
-	*copy = *report;
-	copy->id = arena_copy(list->arena, report->id);
-	copy_policy(list->arena, &copy->policy);
-	copy->rua.at = NULL;
-	copy->rua.count = copy->rua.room = 0;
-	for (size_t i = 0; i < report->rua.count; i++) {
-		struct text *uri = vec_push(list->arena, &copy->rua);
-		if (uri != NULL)
-			*uri = arena_copy(list->arena, report->rua.at[i]);
-	}
-	return !arena_failed(list->arena);
-}
+enum { SENDER_ARENA_MAX = 64 * 1024, HOST_NAME_BYTES = 256 };
 
 /* A period, both ends included. */
 struct period {
 	int64_t begin;
 	int64_t end;
 };
-
-/* The reports that begin in PERIOD: SEALED, or as they stand. To be freed by
- * arena_free in any case. */
-static bool
-list_reports(const struct outbox *outbox, struct period period, bool sealed,
-    struct list *ret_list)
-{
-	struct text domain = outbox->job->domain;
-	bool done = false;
-
-	*ret_list = (struct list){.arena = arena_new(LIST_ARENA_MAX)};
-	if (ret_list->arena != NULL && sealed)
-		done =
-		    store_for_each_report(outbox->store, domain, period.begin,
-			period.end, add_report, ret_list, outbox->problem);
-	else if (ret_list->arena != NULL)
-		done =
-		    store_preview_reports(outbox->store, domain, period.begin,
-			period.end, add_report, ret_list, outbox->problem);
-	if (ret_list->arena == NULL || arena_failed(ret_list->arena))
-		return problem_set(
-		    outbox->problem, PROBLEM_SYSTEM, "no memory");
-	return done;
-}
-
-/* --- periods --- */
 
 static struct period
 period_of(const struct config *config, int64_t time)
@@ -107,28 +36,50 @@ asked_period(const struct clerk_report *job)
 
 /* --- a dry run --- */
 
-static bool
-show_list(struct outbox *outbox, struct period period, bool sealed)
-{
-	struct list list;
-	bool done = list_reports(outbox, period, sealed, &list);
+/* What is done with each report of a list. The store lets who is called use it
+ * meanwhile. */
+struct visit {
+	struct outbox *outbox;
+	bool done; /* false: *outbox->problem */
+};
 
-	for (size_t i = 0; done && i < list.reports.count; i++) {
-		bool is_shown = true;
-		/* Without a date only what a real run would touch. */
-		if (sealed && outbox->job->date < 0)
-			done = outbox_is_due(
-			    outbox, &list.reports.at[i], &is_shown);
-		if (done && is_shown)
-			done = outbox_show(outbox, &list.reports.at[i], sealed);
-	}
-	arena_free(list.arena);
-	return done;
+static bool
+show_sealed(void *context, const struct store_report *report)
+{
+	struct visit *visit = context;
+	bool is_shown = true;
+
+	/* Without a date only what a real run would touch. */
+	if (visit->outbox->job->date < 0)
+		visit->done = outbox_is_due(visit->outbox, report, &is_shown);
+	if (visit->done && is_shown)
+		visit->done = outbox_show(visit->outbox, report, true);
+	return visit->done;
+}
+
+static bool
+show_unsealed(void *context, const struct store_report *report)
+{
+	struct visit *visit = context;
+
+	visit->done = outbox_show(visit->outbox, report, false);
+	return visit->done;
+}
+
+static bool
+preview(struct outbox *outbox, struct period period)
+{
+	struct visit visit = {outbox, true};
+
+	return store_preview_reports(outbox->store, outbox->job->domain,
+		   period.begin, period.end, show_unsealed, &visit,
+		   outbox->problem) &&
+	       visit.done;
 }
 
 /* Every period from the oldest message to the last one that is finished. */
 static bool
-show_finished(struct outbox *outbox)
+preview_finished(struct outbox *outbox)
 {
 	const struct config *config = outbox->job->config;
 	struct store_figures figures;
@@ -139,7 +90,7 @@ show_finished(struct outbox *outbox)
 		return true;
 	struct period period = period_of(config, figures.oldest);
 	while (period.end + config->report_delay < outbox->job->now) {
-		if (!show_list(outbox, period, false))
+		if (!preview(outbox, period))
 			return false;
 		period = period_of(config, period.end + 1);
 	}
@@ -147,40 +98,53 @@ show_finished(struct outbox *outbox)
 }
 
 static bool
-show_all(struct outbox *outbox)
+visit_sealed(struct outbox *outbox, store_report_fn *each)
 {
 	struct period asked = asked_period(outbox->job);
+	struct visit visit = {outbox, true};
 
-	if (!show_list(outbox, asked, true))
+	return store_for_each_report(outbox->store, outbox->job->domain,
+		   asked.begin, asked.end, each, &visit, outbox->problem) &&
+	       visit.done;
+}
+
+static bool
+show_all(struct outbox *outbox)
+{
+	if (!visit_sealed(outbox, show_sealed))
 		return false;
-	return outbox->job->date >= 0 ? show_list(outbox, asked, false)
-				      : show_finished(outbox);
+	return outbox->job->date < 0
+		   ? preview_finished(outbox)
+		   : preview(outbox, asked_period(outbox->job));
 }
 
 /* --- the real thing --- */
+
+static bool
+send_sealed(void *context, const struct store_report *report)
+{
+	struct visit *visit = context;
+
+	visit->done = outbox_send(visit->outbox, report);
+	return visit->done;
+}
 
 static bool
 send_all(struct outbox *outbox)
 {
 	const struct clerk_report *job = outbox->job;
 	uint64_t sealed;
-	struct list list;
 
-	if (!store_seal(outbox->store, job->now, job->config->report_interval,
-		job->config->report_delay, &sealed, outbox->problem))
-		return false;
-	bool done = list_reports(outbox, asked_period(job), true, &list);
-	for (size_t i = 0; done && i < list.reports.count; i++)
-		done = outbox_send(outbox, &list.reports.at[i]);
-	arena_free(list.arena);
-	return done;
+	return store_seal(outbox->store, job->now, job->config->report_interval,
+		   job->config->report_delay, &sealed, outbox->problem) &&
+	       visit_sealed(outbox, send_sealed);
 }
 
 static bool
 open_relay(struct outbox *outbox, struct arena *arena)
 {
 	const struct config *config = outbox->job->config;
-	char host[HOST_NAME_MAX_BYTES] = "";
+	char host[HOST_NAME_BYTES] = "";
 	struct deliver_options options = {
 	    .relay = arena_cstr(arena, config->report_relay),
 	    .helo = host,
