@@ -1,0 +1,739 @@
+/* The network is a small DNS server of our own on the same loop: UDP and TCP
+ * on one port of 127.0.0.1, answering from a zone, with the faults a row of
+ * its table asks for. Waits end with what is waited for; the limit is reached
+ * only when something is broken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "dns/message.h"
+#include "loop/address.h"
+#include "resolve/resolver.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	LIMIT = 60000,
+	PATIENT = 30000, /* no try of a question runs out of time */
+	STEP = 100,
+	PACKET_MAX = 64 * 1024,
+};
+
+/* What the server does to its answers. */
+enum fault {
+	NONE,
+	SILENT,      /* says nothing */
+	SILENT_ONCE, /* the first packet is lost */
+	WRONG_ID,    /* first another id with a forged text, then the answer */
+	WRONG_QUESTION, /* the same with another name */
+	TRUNCATED,      /* by UDP only the head with TC */
+	GARBAGE,        /* the question, then bytes that are no records */
+	NO_EDNS,        /* FORMERR to queries with an OPT record */
+};
+
+struct server {
+	struct loop *loop;
+	const struct dns_zone *zone;
+	enum fault fault;
+	int udp;
+	int tcp;
+	char address[40];
+	struct loop_watch *watch;
+	struct loop_listener *listener;
+	struct loop_stream *stream; /* the latest TCP connection */
+	unsigned by_udp;
+	unsigned by_tcp;
+	uint16_t ids[16];
+	struct build out;
+};
+
+/* --- the server --- */
+
+/* The question of a query; its name into NAME. */
+static bool
+read_question(
+    struct text packet, char name[256], struct dns_question *ret_question)
+{
+	size_t at = 12;
+	size_t len = 0;
+
+	while (at < packet.len && packet.ptr[at] != 0) {
+		size_t label = (unsigned char)packet.ptr[at++];
+		if (label > 63 || len + label + 1 > 255 ||
+		    at + label > packet.len)
+			return false;
+		if (len > 0)
+			name[len++] = '.';
+		memcpy(name + len, packet.ptr + at, label);
+		len += label;
+		at += label;
+	}
+	if (at + 5 > packet.len)
+		return false;
+	ret_question->name = (struct text){name, len};
+	ret_question->type = (enum dns_type)(unsigned char)packet.ptr[at + 2];
+	return true;
+}
+
+static void
+set_bits(struct build *build, size_t at, unsigned bits)
+{
+	build->ptr[at] = (char)((unsigned char)build->ptr[at] | bits);
+}
+
+/* The true answer, damaged, in server->out. */
+static void
+make_answer(struct server *server, struct text query, bool is_udp)
+{
+	char name[256];
+	struct dns_question question;
+	bool has_edns = query.ptr[11] != 0;
+	uint16_t id = (uint16_t)((unsigned char)query.ptr[0] << 8 |
+				 (unsigned char)query.ptr[1]);
+
+	assert_true(read_question(query, name, &question));
+	struct dns_answer *answer = dns_zone_answer(server->zone, &question);
+	assert_non_null(answer);
+	build_cut(&server->out, 0);
+	assert_true(
+	    dns_message_write_answer(&server->out, id, &question, answer));
+	size_t question_end = 12 + question.name.len + 2 + 4;
+	if (server->fault == TRUNCATED && is_udp) {
+		set_bits(&server->out, 2, 2);
+		build_cut(&server->out, question_end);
+		memset(server->out.ptr + 6, 0, 6);
+	}
+	if (server->fault == GARBAGE)
+		for (size_t i = question_end; i < server->out.len; i++)
+			server->out.ptr[i] = (char)0xFF;
+	if (server->fault == NO_EDNS && has_edns) {
+		set_bits(&server->out, 3, 1);
+		build_cut(&server->out, question_end);
+		memset(server->out.ptr + 6, 0, 6);
+	}
+	dns_answer_unref(answer);
+}
+
+static void
+send_packet(
+    struct server *server, struct text packet, const struct sockaddr_in *to)
+{
+	ssize_t len = sendto(server->udp, packet.ptr, packet.len, 0,
+	    (const struct sockaddr *)to, sizeof *to);
+
+	assert_int_equal(len, packet.len);
+}
+
+/* An answer as an attacker would send it, ahead of the true one. */
+static void
+send_forged(
+    struct server *server, struct text query, const struct sockaddr_in *to)
+{
+	char name[256];
+	struct dns_question question;
+	struct dns_record record = {.text = TEXT("forged")};
+	struct dns_answer *answer = dns_answer_new(DNS_FOUND, 300);
+	uint16_t id = (uint16_t)((unsigned char)query.ptr[0] << 8 |
+				 (unsigned char)query.ptr[1]);
+	struct build build;
+
+	assert_non_null(answer);
+	assert_true(dns_answer_add(answer, &record));
+	assert_true(read_question(query, name, &question));
+	if (server->fault == WRONG_ID)
+		id ^= 1;
+	else
+		question.name = TEXT("other.example");
+	build_init(&build, PACKET_MAX);
+	assert_true(dns_message_write_answer(&build, id, &question, answer));
+	send_packet(server, build_view(&build), to);
+	build_free(&build);
+	dns_answer_unref(answer);
+}
+
+static void
+on_udp(void *context, int events)
+{
+	struct server *server = context;
+	struct sockaddr_in from;
+	socklen_t size = sizeof from;
+	char bytes[1500];
+	ssize_t len = recvfrom(server->udp, bytes, sizeof bytes, 0,
+	    (struct sockaddr *)&from, &size);
+
+	(void)events;
+	if (len < 12)
+		return;
+	struct text query = {bytes, (size_t)len};
+	if (server->by_udp < 16)
+		server->ids[server->by_udp] =
+		    (uint16_t)((unsigned char)bytes[0] << 8 |
+			       (unsigned char)bytes[1]);
+	server->by_udp++;
+	if (server->fault == SILENT ||
+	    (server->fault == SILENT_ONCE && server->by_udp == 1))
+		return;
+	if (server->fault == WRONG_ID || server->fault == WRONG_QUESTION)
+		send_forged(server, query, &from);
+	make_answer(server, query, true);
+	send_packet(server, build_view(&server->out), &from);
+}
+
+/* Queries come whole here, since nobody sends them in pieces. */
+static void
+on_tcp_bytes(void *context, struct text bytes)
+{
+	struct server *server = context;
+
+	assert_true(bytes.len > 14);
+	server->by_tcp++;
+	make_answer(server, text_slice(bytes, 2, bytes.len), false);
+	char length[2] = {
+	    (char)(server->out.len >> 8), (char)(server->out.len & 0xFF)};
+	loop_stream_write(server->stream, (struct text){length, 2});
+	loop_stream_write(server->stream, build_view(&server->out));
+}
+
+static void
+on_tcp_end(void *context)
+{
+	struct server *server = context;
+
+	loop_stream_close(server->stream);
+	server->stream = NULL;
+}
+
+static void
+on_tcp(void *context, struct loop_stream *stream)
+{
+	struct server *server = context;
+	struct loop_stream_events events = {on_tcp_bytes, on_tcp_end, server};
+
+	loop_stream_close(server->stream);
+	server->stream = stream;
+	loop_stream_read(stream, &events);
+}
+
+static bool
+bind_ports(struct server *server)
+{
+	struct sockaddr_in name = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof name;
+	char tcp[40];
+
+	server->udp = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_true(server->udp >= 0);
+	assert_int_equal(
+	    bind(server->udp, (struct sockaddr *)&name, sizeof name), 0);
+	assert_int_equal(
+	    getsockname(server->udp, (struct sockaddr *)&name, &size), 0);
+	unsigned port = ntohs(name.sin_port);
+	(void)snprintf(tcp, sizeof tcp, "inet:%u@127.0.0.1", port);
+	(void)snprintf(
+	    server->address, sizeof server->address, "127.0.0.1#%u", port);
+	server->tcp = address_listen(text_from_cstr(tcp), 0, NULL);
+	if (server->tcp < 0)
+		(void)close(server->udp);
+	return server->tcp >= 0;
+}
+
+static void
+start_server(
+    struct server *server, struct loop *loop, const struct dns_zone *zone)
+{
+	*server = (struct server){.loop = loop, .zone = zone};
+	build_init(&server->out, PACKET_MAX);
+	/* The TCP port of that number may be somebody's. */
+	for (unsigned i = 0; !bind_ports(server); i++)
+		assert_true(i < 100);
+	server->watch =
+	    loop_watch_start(loop, server->udp, LOOP_READABLE, on_udp, server);
+	server->listener =
+	    loop_listener_start(loop, server->tcp, on_tcp, server, NULL);
+	assert_non_null(server->watch);
+	assert_non_null(server->listener);
+}
+
+static void
+stop_server(struct server *server)
+{
+	loop_stream_close(server->stream);
+	loop_watch_stop(server->watch);
+	loop_listener_stop(server->listener);
+	(void)close(server->udp);
+	(void)close(server->tcp);
+	build_free(&server->out);
+}
+
+/* --- the world of a test --- */
+
+static const char zone_text[] = "a.example 60 TXT \"one\"\n"
+				"b.example 60 TXT \"two\"\n"
+				"short.example 0 TXT \"not kept\"\n"
+				"here.example EXISTS\n"
+				"broken.example SERVFAIL\n"
+				"alias.example CNAME a.example\n";
+
+struct world {
+	struct loop *loop;
+	struct dns_zone *zone;
+	struct server server;
+	struct resolver *resolver;
+};
+
+static void
+open_world(struct world *world, const char *text, unsigned timeout)
+{
+	struct problem problem = {0};
+
+	world->loop = loop_new(&problem);
+	assert_non_null(world->loop);
+	world->zone = dns_zone_read(text_from_cstr(text), "zone", &problem);
+	assert_non_null(world->zone);
+	start_server(&world->server, world->loop, world->zone);
+	struct resolver_options options = {.servers = world->server.address,
+	    .timeout = timeout,
+	    .cache_bytes = 100000};
+	world->resolver = resolver_new_network(world->loop, &options, &problem);
+	if (world->resolver == NULL)
+		print_error("%s\n", problem.text);
+	assert_non_null(world->resolver);
+}
+
+static void
+close_world(struct world *world)
+{
+	resolver_free(world->resolver);
+	stop_server(&world->server);
+	loop_free(world->loop);
+	dns_zone_free(world->zone);
+}
+
+/* One message: its facts and how often it was told. */
+struct message {
+	struct arena *arena;
+	struct dns_facts *facts;
+	struct fetch *fetch;
+	unsigned told;
+};
+
+static void
+count_told(void *context)
+{
+	++*(unsigned *)context;
+}
+
+static void
+open_message(struct message *message, struct resolver *resolver)
+{
+	message->told = 0;
+	message->arena = arena_new(1 << 20);
+	assert_non_null(message->arena);
+	message->facts = dns_facts_new(message->arena);
+	assert_non_null(message->facts);
+	message->fetch =
+	    fetch_new(resolver, message->facts, count_told, &message->told);
+	assert_non_null(message->fetch);
+	dns_facts_begin_pass(message->facts, DNS_SHARE_SPF);
+}
+
+static void
+close_message(struct message *message)
+{
+	fetch_free(message->fetch);
+	arena_free(message->arena);
+}
+
+static const struct dns_answer *
+ask(struct message *message, const char *name)
+{
+	return dns_ask(message->facts, text_from_cstr(name), DNS_TXT);
+}
+
+static void
+run_until_told(struct world *world, struct message *message)
+{
+	int64_t end = loop_now(world->loop) + LIMIT;
+
+	while (dns_facts_waiting(message->facts) && loop_now(world->loop) < end)
+		loop_step(world->loop, STEP);
+	assert_false(dns_facts_waiting(message->facts));
+	for (unsigned i = 0; i < 5 && message->told == 0; i++)
+		loop_step(world->loop, 1);
+	assert_true(message->told > 0);
+}
+
+/* Asks NAME for a message of its own; true: it was answered at once. */
+static bool
+asks_now(struct world *world, const char *name, enum dns_status expected,
+    const char *text)
+{
+	struct message message;
+
+	open_message(&message, world->resolver);
+	assert_int_equal(ask(&message, name)->status, DNS_UNKNOWN);
+	bool at_once = fetch_wanted(message.fetch);
+	assert_int_equal(message.told, 0);
+	if (!at_once)
+		run_until_told(world, &message);
+	const struct dns_answer *answer = ask(&message, name);
+	assert_int_equal(answer->status, expected);
+	if (text != NULL)
+		assert_true(
+		    text_equal(answer->records[0].text, text_from_cstr(text)));
+	close_message(&message);
+	return at_once;
+}
+
+/* --- the network --- */
+
+static void
+asks_the_network_once(void **state)
+{
+	struct world world;
+	struct resolver_figures figures;
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	assert_false(asks_now(&world, "a.example", DNS_FOUND, "one"));
+	assert_true(asks_now(&world, "A.Example.", DNS_FOUND, "one"));
+	assert_false(asks_now(&world, "alias.example", DNS_FOUND, "one"));
+	assert_false(asks_now(&world, "here.example", DNS_NODATA, NULL));
+	assert_true(asks_now(&world, "here.example", DNS_NODATA, NULL));
+	assert_false(asks_now(&world, "no.example", DNS_NXDOMAIN, NULL));
+	assert_true(asks_now(&world, "no.example", DNS_NXDOMAIN, NULL));
+	assert_false(asks_now(&world, "broken.example", DNS_FAILED, NULL));
+	assert_true(asks_now(&world, "broken.example", DNS_FAILED, NULL));
+	/* TTL 0 is for those who wait, not for later. */
+	assert_false(asks_now(&world, "short.example", DNS_FOUND, "not kept"));
+	assert_false(asks_now(&world, "short.example", DNS_FOUND, "not kept"));
+	assert_int_equal(world.server.by_udp, 7);
+	assert_int_equal(world.server.by_tcp, 0);
+	resolver_figures(world.resolver, &figures);
+	assert_int_equal(figures.asked, 11);
+	assert_int_equal(figures.from_cache, 4);
+	assert_int_equal(figures.sent, 7);
+	assert_int_equal(figures.failed, 1);
+	assert_int_equal(figures.cache_entries, 5);
+	assert_true(figures.cache_bytes > 0);
+	close_world(&world);
+}
+
+static void
+shares_open_questions(void **state)
+{
+	struct world world;
+	struct message messages[3];
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	for (size_t i = 0; i < 3; i++) {
+		open_message(&messages[i], world.resolver);
+		(void)ask(&messages[i], "a.example");
+		(void)ask(&messages[i], "b.example");
+		assert_false(fetch_wanted(messages[i].fetch));
+	}
+	/* One goes before its answers come; nobody calls it any more. */
+	fetch_free(messages[1].fetch);
+	messages[1].fetch = NULL;
+	run_until_told(&world, &messages[0]);
+	run_until_told(&world, &messages[2]);
+	assert_int_equal(world.server.by_udp, 2);
+	assert_int_equal(messages[1].told, 0);
+	assert_true(dns_facts_waiting(messages[1].facts));
+	assert_int_equal(ask(&messages[2], "b.example")->status, DNS_FOUND);
+	for (size_t i = 0; i < 3; i++)
+		close_message(&messages[i]);
+	close_world(&world);
+}
+
+static void
+draws_ids(void **state)
+{
+	struct world world;
+	struct message message;
+	char name[20];
+	bool are_in_order = true;
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	open_message(&message, world.resolver);
+	for (unsigned i = 0; i < 16; i++) {
+		(void)snprintf(name, sizeof name, "n%u.example", i);
+		(void)ask(&message, name);
+	}
+	assert_false(fetch_wanted(message.fetch));
+	run_until_told(&world, &message);
+	assert_int_equal(world.server.by_udp, 16);
+	for (size_t i = 0; i < 16; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(
+			    world.server.ids[i], world.server.ids[j]);
+	for (size_t i = 1; i < 16; i++)
+		if (world.server.ids[i] < world.server.ids[i - 1])
+			are_in_order = false;
+	assert_false(are_in_order);
+	close_message(&message);
+	close_world(&world);
+}
+
+static void
+bears_faults(void **state)
+{
+	static const struct {
+		const char *name;
+		enum fault fault;
+		unsigned timeout;
+		enum dns_status expected;
+		unsigned by_udp;
+		unsigned by_tcp;
+	} rows[] = {
+	    {"another id first", WRONG_ID, PATIENT, DNS_FOUND, 1, 0},
+	    {"another question first", WRONG_QUESTION, PATIENT, DNS_FOUND, 1,
+		0},
+	    {"truncated", TRUNCATED, PATIENT, DNS_FOUND, 1, 1},
+	    {"garbage", GARBAGE, PATIENT, DNS_FAILED, 1, 0},
+	    {"one packet lost", SILENT_ONCE, 3000, DNS_FOUND, 2, 0},
+	    {"no answer", SILENT, 300, DNS_FAILED, 2, 0},
+	    {"a server that does not know EDNS", NO_EDNS, PATIENT, DNS_FOUND, 2,
+		0},
+	};
+
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world world;
+		struct message message;
+		open_world(&world, zone_text, rows[i].timeout);
+		world.server.fault = rows[i].fault;
+		open_message(&message, world.resolver);
+		(void)ask(&message, "a.example");
+		assert_false(fetch_wanted(message.fetch));
+		run_until_told(&world, &message);
+		/* The server has not read the last packet, perhaps. */
+		for (unsigned n = 0; n < 3; n++)
+			loop_step(world.loop, 1);
+		const struct dns_answer *answer = ask(&message, "a.example");
+		if (answer->status != rows[i].expected ||
+		    world.server.by_udp != rows[i].by_udp ||
+		    world.server.by_tcp != rows[i].by_tcp ||
+		    (answer->status == DNS_FOUND &&
+			!text_equal(answer->records[0].text, TEXT("one")))) {
+			print_error("%s: %d, %u by UDP, %u by TCP\n",
+			    rows[i].name, (int)answer->status,
+			    world.server.by_udp, world.server.by_tcp);
+			failures++;
+		}
+		close_message(&message);
+		close_world(&world);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* Up to the size in our query UDP does, above it the server cuts. */
+static void
+takes_large_packets(void **state)
+{
+	static char text[4096];
+	struct world world;
+	int len = snprintf(text, sizeof text, "a.example 60 TXT ");
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		len += snprintf(
+		    text + len, sizeof text - (size_t)len, "\"%0200u\" ", i);
+	open_world(&world, text, PATIENT);
+	assert_false(asks_now(&world, "a.example", DNS_FOUND, NULL));
+	assert_int_equal(world.server.by_udp, 1);
+	assert_int_equal(world.server.by_tcp, 0);
+	close_world(&world);
+}
+
+/* Nothing listens there. What exactly the kernel says, and when, differs. */
+static void
+bears_a_refused_port(void **state)
+{
+	struct world world;
+	struct message message;
+	char other[100];
+	struct resolver_options options = {
+	    .servers = other, .timeout = 300, .cache_bytes = 1000};
+
+	(void)state;
+	open_world(&world, zone_text, 300);
+	resolver_free(world.resolver);
+	loop_watch_stop(world.server.watch);
+	world.server.watch = NULL;
+	(void)close(world.server.udp);
+	world.server.udp = -1;
+	(void)snprintf(other, sizeof other, "%s", world.server.address);
+	world.resolver = resolver_new_network(world.loop, &options, NULL);
+	assert_non_null(world.resolver);
+	open_message(&message, world.resolver);
+	(void)ask(&message, "a.example");
+	if (!fetch_wanted(message.fetch))
+		run_until_told(&world, &message);
+	assert_int_equal(ask(&message, "a.example")->status, DNS_FAILED);
+	close_message(&message);
+	close_world(&world);
+}
+
+static void
+answers_for_tools(void **state)
+{
+	struct world world;
+	struct message message;
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	open_message(&message, world.resolver);
+	(void)ask(&message, "a.example");
+	(void)ask(&message, "b.example");
+	assert_true(resolver_answer_wanted(
+	    world.resolver, message.facts, loop_now(world.loop) + LIMIT));
+	assert_int_equal(ask(&message, "b.example")->status, DNS_FOUND);
+	assert_true(resolver_answer_wanted(world.resolver, message.facts, 0));
+	close_message(&message);
+
+	/* The deadline: closed, and failed for good. */
+	world.server.fault = SILENT;
+	open_message(&message, world.resolver);
+	(void)ask(&message, "c.example");
+	assert_false(resolver_answer_wanted(
+	    world.resolver, message.facts, loop_now(world.loop) + 1));
+	assert_int_equal(ask(&message, "c.example")->status, DNS_FAILED);
+	close_message(&message);
+	close_world(&world);
+}
+
+/* Freed with questions open: no answer reaches anybody. */
+static void
+ends_with_open_questions(void **state)
+{
+	struct world world;
+	struct message message;
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	world.server.fault = SILENT;
+	open_message(&message, world.resolver);
+	(void)ask(&message, "a.example");
+	assert_false(fetch_wanted(message.fetch));
+	loop_step(world.loop, 1);
+	close_message(&message);
+	close_world(&world);
+	assert_int_equal(message.told, 0);
+}
+
+/* --- options --- */
+
+static void
+reads_servers(void **state)
+{
+	static const struct {
+		const char *servers;
+		const char *problem; /* part of it; NULL: good */
+	} rows[] = {
+	    {"127.0.0.1", NULL},
+	    {"127.0.0.1#5353, ::1, [::1]:53", NULL},
+	    {"127.0.0.1:5353,[2001:db8::1]#53,[::1]", NULL},
+	    {"2001:db8::1#53", NULL},
+	    {"", "no name server"},
+	    {",", "\"\" is not a name server"},
+	    {"127.0.0.1,,::1", "\"\" is not a name server"},
+	    {"127.0.0.1, ns.example", "\"ns.example\" is not"},
+	    {"127.0.0.1#0", "\"127.0.0.1#0\" is not"},
+	    {"127.0.0.1#65536", "\"127.0.0.1#65536\" is not"},
+	    {"127.0.0.1#", "\"127.0.0.1#\" is not"},
+	    {"127.0.0.1#x", "\"127.0.0.1#x\" is not"},
+	    {"127.0.0.1 #53", "is not a name server"},
+	    {"[::1", "\"[::1\" is not"},
+	    {"[::1]53", "\"[::1]53\" is not"},
+	    {"127.0.0.256", "\"127.0.0.256\" is not"},
+	};
+	struct loop *loop = loop_new(NULL);
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {0};
+		struct resolver_options options = {
+		    .servers = rows[i].servers, .timeout = 1000};
+		struct resolver *resolver =
+		    resolver_new_network(loop, &options, &problem);
+		if ((resolver != NULL) != (rows[i].problem == NULL) ||
+		    (rows[i].problem != NULL &&
+			(problem.kind != PROBLEM_CONFIG ||
+			    strstr(problem.text, rows[i].problem) == NULL))) {
+			print_error(
+			    "\"%s\": %s\n", rows[i].servers, problem.text);
+			failures++;
+		}
+		resolver_free(resolver);
+	}
+	loop_free(loop);
+	assert_int_equal(failures, 0);
+}
+
+/* --- the zone --- */
+
+static void
+answers_from_a_zone(void **state)
+{
+	struct problem problem = {0};
+	struct loop *loop = loop_new(&problem);
+	struct dns_zone *zone =
+	    dns_zone_read(text_from_cstr(zone_text), "zone", &problem);
+	struct resolver *resolver = resolver_new_zone(loop, zone);
+	struct message message;
+
+	(void)state;
+	open_message(&message, resolver);
+	assert_false(fetch_wanted(message.fetch));
+	assert_int_equal(ask(&message, "alias.example")->status, DNS_UNKNOWN);
+	assert_int_equal(ask(&message, "no.example")->status, DNS_UNKNOWN);
+	assert_true(fetch_wanted(message.fetch));
+	assert_int_equal(ask(&message, "alias.example")->status, DNS_FOUND);
+	assert_int_equal(ask(&message, "no.example")->status, DNS_NXDOMAIN);
+	assert_false(fetch_wanted(message.fetch));
+	(void)ask(&message, "broken.example");
+	assert_true(resolver_answer_wanted(resolver, message.facts, 0));
+	assert_int_equal(ask(&message, "broken.example")->status, DNS_FAILED);
+	/* Nothing calls back. */
+	loop_step(loop, 1);
+	assert_int_equal(message.told, 0);
+	close_message(&message);
+	resolver_free(resolver);
+	dns_zone_free(zone);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(asks_the_network_once),
+	    cmocka_unit_test(shares_open_questions),
+	    cmocka_unit_test(draws_ids),
+	    cmocka_unit_test(bears_faults),
+	    cmocka_unit_test(takes_large_packets),
+	    cmocka_unit_test(bears_a_refused_port),
+	    cmocka_unit_test(answers_for_tools),
+	    cmocka_unit_test(ends_with_open_questions),
+	    cmocka_unit_test(reads_servers),
+	    cmocka_unit_test(answers_from_a_zone),
+	};
+
+	return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
+}
