@@ -7,26 +7,27 @@
  * are at most ten. */
 #include "spf/check.h"
 
+#include "spf/client.h"
 #include "spf/macro.h"
 #include "spf/record.h"
 
 #include "dns/name.h"
 
-/* RFC 7208 4.6.4 */
-enum {
-	TERMS_MAX = 10,
-	VOIDS_MAX = 2,
-	MX_MAX = 10,
-	PTR_MAX = 10,
-};
+enum { TERMS_MAX = 10, VOIDS_MAX = 2, MX_MAX = 10 }; /* RFC 7208 4.6.4 */
 
 /* A name and a term are as long as an attacker likes. */
 enum { REASON_PART_MAX = DNS_NAME_MAX };
 
 enum match { MATCH, NO_MATCH, MATCH_TEMPERROR, MATCH_PERMERROR };
 
+/* Why the result is what it is. */
+struct reason {
+	struct text domain;
+	struct text term;
+	const char *what;
+};
+
 struct pass {
-	const struct spf_input *input;
 	struct dns_facts *facts;
 	struct arena *arena;
 	struct trace *trace;
@@ -37,13 +38,7 @@ struct pass {
 	/* The directive that matched last: its record's exp= (6.2). */
 	struct text explanation;
 	struct text explained_domain;
-
-	/* Why the result is what it is. */
-	struct {
-		struct text domain;
-		struct text term;
-		const char *what;
-	} reason;
+	struct reason reason;
 };
 
 static const char *const result_words[] = {
@@ -63,13 +58,20 @@ static void
 say(struct pass *pass, struct text domain, struct text term, const char *what,
     const char *section)
 {
-	pass->reason.domain = domain;
-	pass->reason.term = term;
-	pass->reason.what = what;
+	pass->reason = (struct reason){domain, term, what};
 	trace_say(pass->trace,
 	    "spf: " TEXT_FMT ": " TEXT_FMT "%s%s (RFC 7208 %s)",
 	    TEXT_ARG(domain), TEXT_ARG(term), term.len > 0 ? " " : "", what,
 	    section);
+}
+
+/* The same of a whole domain; returns RESULT. */
+static enum spf_result
+conclude(struct pass *pass, struct text domain, enum spf_result result,
+    const char *what, const char *section)
+{
+	say(pass, domain, TEXT(""), what, section);
+	return result;
 }
 
 /* --- DNS --- */
@@ -101,77 +103,24 @@ count_void(struct pass *pass, struct text name)
 static enum dns_type
 address_type(const struct pass *pass)
 {
-	return pass->values.client.version == 4 ? DNS_A : DNS_AAAA;
+	return spf_client_address_type(&pass->values.client);
 }
 
-/* ASCII as well as of the right lengths: a U-label that came in through a
- * macro is no name (RFC 8616 4). */
+static bool
+is_ascii(struct text text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if ((unsigned char)text.ptr[i] > 0x7F)
+			return false;
+	}
+	return true;
+}
+
+/* A U-label that came in through a macro is no name (RFC 8616 4). */
 static bool
 is_name(struct text name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		if ((unsigned char)name.ptr[i] > 0x7E)
-			return false;
-	}
-	return dns_name_is_valid(name);
-}
-
-/* --- the client's names (RFC 7208 5.5) --- */
-
-static const struct dns_answer *
-ask_reverse(struct pass *pass)
-{
-	struct text name = spf_macro_expand_name(
-	    pass->arena, TEXT("%{ir}.%{v}.arpa"), &pass->values);
-
-	return dns_ask(pass->facts, name, DNS_PTR);
-}
-
-static size_t
-at_most(size_t count, size_t max)
-{
-	return count < max ? count : max;
-}
-
-/* Does NAME lead back to the client? A name that fails is skipped. */
-static bool
-is_validated(struct pass *pass, struct text name)
-{
-	const struct dns_answer *answer =
-	    dns_ask(pass->facts, name, address_type(pass));
-
-	for (size_t i = 0; i < answer->count; i++) {
-		if (ip_equal(&answer->records[i].ip, &pass->values.client))
-			return true;
-	}
-	return false;
-}
-
-/* How well NAME serves as %{p}: 0 best (RFC 7208 7.3). */
-static int
-rank(struct text name, struct text domain)
-{
-	if (dns_name_equal(name, domain))
-		return 0;
-	return dns_name_is_at_or_below(name, domain) ? 1 : 2;
-}
-
-/* %{p} */
-static struct text
-validated_name(struct pass *pass, struct text domain)
-{
-	const struct dns_answer *names = ask_reverse(pass);
-	size_t count = at_most(names->count, PTR_MAX);
-
-	for (int wanted = 0; wanted <= 2; wanted++) {
-		for (size_t i = 0; i < count; i++) {
-			struct text name = names->records[i].text;
-			if (rank(name, domain) == wanted &&
-			    is_validated(pass, name))
-				return name;
-		}
-	}
-	return TEXT("unknown");
+	return is_ascii(name) && dns_name_is_valid(name);
 }
 
 /* --- target names (RFC 7208 4.8) --- */
@@ -181,7 +130,8 @@ set_values(struct pass *pass, struct text domain, struct text macros)
 {
 	pass->values.domain = domain;
 	if (spf_macro_uses(macros, "p"))
-		pass->values.validated = validated_name(pass, domain);
+		pass->values.validated = spf_client_best_name(
+		    pass->facts, pass->arena, &pass->values.client, domain);
 }
 
 static struct text
@@ -306,22 +256,24 @@ match_exists(struct pass *pass, struct text target, const struct spf_term *term)
 	return answer->count > 0 ? MATCH : count_void(pass, target);
 }
 
-/* Of the first ten names only those that could match are looked up. */
+/* Only names that could match are looked up. A failed PTR lookup matches
+ * nothing (RFC 7208 5.5). */
 static enum match
 match_ptr(struct pass *pass, struct text target, const struct spf_term *term)
 {
-	const struct dns_answer *names = ask_reverse(pass);
-	size_t count = at_most(names->count, PTR_MAX);
+	const struct ip *client = &pass->values.client;
+	const struct dns_answer *names =
+	    spf_client_ask_names(pass->facts, pass->arena, client);
 
 	(void)term;
 	if (is_failed(names))
 		return NO_MATCH;
-	if (count == 0)
+	if (names->count == 0)
 		return count_void(pass, target);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < names->count && i < SPF_PTR_MAX; i++) {
 		struct text name = names->records[i].text;
 		if (dns_name_is_at_or_below(name, target) &&
-		    is_validated(pass, name))
+		    spf_client_has_name(pass->facts, client, name))
 			return MATCH;
 	}
 	return NO_MATCH;
@@ -350,16 +302,17 @@ static const struct {
 	const char *section;
 	enum match (*match)(
 	    struct pass *pass, struct text target, const struct spf_term *term);
-	bool asks; /* counts as a term that asks the DNS */
+	bool asks;          /* counts as a term that asks the DNS */
+	enum dns_type hint; /* what is prefetched; A: or AAAA */
 } mechanisms[] = {
-    [SPF_ALL] = {"5.1", match_all, false},
-    [SPF_INCLUDE] = {"5.2", match_include, true},
-    [SPF_A] = {"5.3", match_a, true},
-    [SPF_MX] = {"5.4", match_mx, true},
-    [SPF_PTR] = {"5.5", match_ptr, true},
-    [SPF_IP4] = {"5.6", match_ip, false},
-    [SPF_IP6] = {"5.6", match_ip, false},
-    [SPF_EXISTS] = {"5.7", match_exists, true},
+    [SPF_ALL] = {"5.1", match_all, false, 0},
+    [SPF_INCLUDE] = {"5.2", match_include, true, DNS_TXT},
+    [SPF_A] = {"5.3", match_a, true, DNS_A},
+    [SPF_MX] = {"5.4", match_mx, true, DNS_MX},
+    [SPF_PTR] = {"5.5", match_ptr, true, 0},
+    [SPF_IP4] = {"5.6", match_ip, false, 0},
+    [SPF_IP6] = {"5.6", match_ip, false, 0},
+    [SPF_EXISTS] = {"5.7", match_exists, true, 0},
 };
 
 /* --- a record --- */
@@ -410,27 +363,15 @@ matched(struct pass *pass, struct text domain, const struct spf_record *record,
 	return term->qualifier;
 }
 
-/* What TERM is going to ask first, as far as that can be known. */
+/* Not where it would tell the owner about a message for nothing. */
 static void
-hint_term(struct pass *pass, struct text domain, const struct spf_term *term)
+hint_target(struct pass *pass, struct text domain, struct text domain_spec,
+    enum dns_type type)
 {
-	enum dns_type type;
-
-	switch (term->mechanism) {
-	case SPF_INCLUDE: type = DNS_TXT; break;
-	case SPF_A: type = address_type(pass); break;
-	case SPF_MX: type = DNS_MX; break;
-	case SPF_ALL:
-	case SPF_IP4:
-	case SPF_IP6:
-	/* Rarely reached, and asking tells the owner about the message. */
-	case SPF_PTR:
-	case SPF_EXISTS:
-	default: return;
-	}
-	if (spf_macro_uses(term->domain, "slohp"))
+	if (spf_macro_uses(domain_spec, "slohp"))
 		return;
-	dns_hint(pass->facts, target_name(pass, domain, term->domain), type);
+	dns_hint(pass->facts, target_name(pass, domain, domain_spec),
+	    type == DNS_A ? address_type(pass) : type);
 }
 
 /* The pass is lost: prefetch for the terms from FROM on, up to the one that
@@ -446,15 +387,15 @@ hint_rest(struct pass *pass, struct text domain,
 		if (mechanisms[term->mechanism].asks) {
 			if (++terms > TERMS_MAX)
 				return;
-			hint_term(pass, domain, term);
+			if (mechanisms[term->mechanism].hint != 0)
+				hint_target(pass, domain, term->domain,
+				    mechanisms[term->mechanism].hint);
 		} else if (match_term(pass, domain, term) == MATCH) {
 			return;
 		}
 	}
-	if (record->redirect.len > 0 && terms < TERMS_MAX &&
-	    !spf_macro_uses(record->redirect, "slohp"))
-		dns_hint(pass->facts,
-		    target_name(pass, domain, record->redirect), DNS_TXT);
+	if (record->redirect.len > 0 && terms < TERMS_MAX)
+		hint_target(pass, domain, record->redirect, DNS_TXT);
 }
 
 /* RFC 7208 6.1. An "all" always matches, so nobody comes here past one. */
@@ -462,11 +403,9 @@ static enum spf_result
 follow_redirect(
     struct pass *pass, struct text domain, const struct spf_record *record)
 {
-	if (record->redirect.len == 0) {
-		say(pass, domain, TEXT(""), "no term matches, result neutral",
-		    "4.7");
-		return SPF_NEUTRAL;
-	}
+	if (record->redirect.len == 0)
+		return conclude(pass, domain, SPF_NEUTRAL,
+		    "no term matches, result neutral", "4.7");
 	if (!may_ask(pass, domain, TEXT("redirect")))
 		return SPF_PERMERROR;
 	struct text target = is_unmatchable(pass, record->redirect)
@@ -515,18 +454,14 @@ evaluate_answer(
 	const struct spf_record *record =
 	    dns_answer_parsed(answer, spf_record_parse, pass->arena);
 
-	if (record == NULL) {
-		say(pass, domain, TEXT(""), "no memory", "4.4");
-		return SPF_TEMPERROR;
-	}
-	if (record->versions == 0) {
-		say(pass, domain, TEXT(""), "no SPF record", "4.5");
-		return SPF_NONE;
-	}
-	if (record->versions > 1) {
-		say(pass, domain, TEXT(""), "more than one SPF record", "4.5");
-		return SPF_PERMERROR;
-	}
+	if (record == NULL)
+		return conclude(
+		    pass, domain, SPF_TEMPERROR, "no memory", "4.4");
+	if (record->versions == 0)
+		return conclude(pass, domain, SPF_NONE, "no SPF record", "4.5");
+	if (record->versions > 1)
+		return conclude(pass, domain, SPF_PERMERROR,
+		    "more than one SPF record", "4.5");
 	if (record->error != NULL) {
 		say(pass, domain, record->text, record->error, "4.6");
 		return SPF_PERMERROR;
@@ -542,19 +477,17 @@ check_host(struct pass *pass, struct text domain)
 {
 	/* RFC 7208 4.3; "[192.0.2.1]" would look like four labels. */
 	if (!is_name(domain) || dns_name_labels(domain) < 2 ||
-	    domain.ptr[0] == '[') {
-		say(pass, domain, TEXT(""), "is no domain name", "4.3");
-		return SPF_NONE;
-	}
+	    domain.ptr[0] == '[')
+		return conclude(
+		    pass, domain, SPF_NONE, "is no domain name", "4.3");
 	const struct dns_answer *answer = dns_ask(pass->facts, domain, DNS_TXT);
 	if (is_failed(answer)) {
 		say(pass, domain, TEXT("TXT"), "lookup failed", "4.4");
 		return SPF_TEMPERROR;
 	}
-	if (answer->status == DNS_NXDOMAIN) {
-		say(pass, domain, TEXT(""), "does not exist", "4.3");
-		return SPF_NONE;
-	}
+	if (answer->status == DNS_NXDOMAIN)
+		return conclude(
+		    pass, domain, SPF_NONE, "does not exist", "4.3");
 	return evaluate_answer(pass, domain, answer);
 }
 
@@ -595,22 +528,6 @@ write_reason(struct pass *pass)
 	return build_view(&build);
 }
 
-static bool
-is_ascii(struct text text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.ptr[i] > 0x7F)
-			return false;
-	}
-	return true;
-}
-
-static struct text
-or_default(struct text text, struct text if_empty)
-{
-	return text.len > 0 ? text : if_empty;
-}
-
 /* U-labels become A-labels (RFC 8616 4), and a name is lower case; what is no
  * name stays as it is, and check_host sees to it. */
 static struct text
@@ -623,20 +540,21 @@ read_domain(struct arena *arena, struct text domain)
 }
 
 static void
-begin(struct pass *pass)
+begin(struct pass *pass, const struct spf_input *input)
 {
-	const struct spf_input *input = pass->input;
 	struct text domain = read_domain(pass->arena, input->domain);
+	struct text local = input->local;
+	struct text receiver = input->receiver;
 
-	pass->local_is_ascii = is_ascii(input->local);
+	pass->local_is_ascii = is_ascii(local);
 	pass->values = (struct spf_macro_values){
-	    .local = or_default(input->local, TEXT("postmaster")),
+	    .local = local.len > 0 ? local : TEXT("postmaster"),
 	    .sender = domain,
 	    .domain = domain,
 	    .helo = is_ascii(input->helo)
 			? input->helo
 			: read_domain(pass->arena, input->helo),
-	    .receiver = or_default(input->receiver, TEXT("unknown")),
+	    .receiver = receiver.len > 0 ? receiver : TEXT("unknown"),
 	    .client = ip_unmapped(input->client),
 	    .now = input->now,
 	};
@@ -647,11 +565,9 @@ run(struct pass *pass)
 {
 	char client[IP_TEXT_MAX];
 
-	if (pass->values.client.version == 0) {
-		say(pass, pass->values.sender, TEXT(""),
+	if (pass->values.client.version == 0)
+		return conclude(pass, pass->values.sender, SPF_NONE,
 		    "the client has no IP address", "4.1");
-		return SPF_NONE;
-	}
 	trace_say(pass->trace,
 	    "spf: client %s, sender " TEXT_FMT "@" TEXT_FMT ", HELO " TEXT_FMT,
 	    ip_cstr(&pass->values.client, client), TEXT_ARG(pass->values.local),
@@ -663,13 +579,12 @@ bool
 spf_check(const struct spf_input *input, struct dns_facts *facts,
     struct arena *arena, struct trace *trace, struct spf_outcome *ret_outcome)
 {
-	struct pass pass = {
-	    .input = input, .facts = facts, .arena = arena, .trace = trace};
+	struct pass pass = {.facts = facts, .arena = arena, .trace = trace};
 	struct spf_outcome outcome = {.explanation = TEXT("")};
 
 	trace_reset(trace);
 	dns_facts_begin_pass(facts, input->share);
-	begin(&pass);
+	begin(&pass, input);
 	outcome.domain = pass.values.sender;
 	outcome.result = run(&pass);
 	if (outcome.result == SPF_FAIL && !dns_facts_missed(facts))
