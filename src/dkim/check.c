@@ -96,7 +96,7 @@ copy_tags(struct dkim_verdict *verdict, const struct dkim_signature *signature)
 static bool
 is_expired(const struct dkim_signature *signature, int64_t now)
 {
-	return signature->has_expiration &&
+	return signature->has_expiration && now > CLOCK_SKEW &&
 	       signature->expiration < now - CLOCK_SKEW;
 }
 

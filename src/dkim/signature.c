@@ -73,21 +73,31 @@ read_selector(struct reader *reader, struct text value)
 	return read_name(reader->arena, value, &reader->signature->selector);
 }
 
-/* dkim-quoted-printable (2.11): =XX is a byte, white space is nothing. */
-static bool
-read_quoted_printable(
-    struct arena *arena, struct text value, struct text *ret_text)
+static struct text
+without_space(struct arena *arena, struct text value)
 {
-	struct scan scan = scan_text(value);
 	char *bytes = arena_alloc(arena, value.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; bytes != NULL && i < value.len; i++) {
+		if (!is_space(value.ptr[i]))
+			bytes[len++] = value.ptr[i];
+	}
+	return bytes == NULL ? TEXT("") : (struct text){bytes, len};
+}
+
+/* dkim-quoted-printable (2.11): =XX is a byte. */
+static bool
+decode(struct arena *arena, struct text text, struct text *ret_text)
+{
+	struct scan scan = scan_text(text);
+	char *bytes = arena_alloc(arena, text.len + 1);
 	size_t len = 0;
 
 	if (bytes == NULL)
 		return false;
 	while (!scan_at_end(&scan)) {
 		int byte = scan_any(&scan);
-		if (is_space(byte))
-			continue;
 		if (byte == '=') {
 			int high = hex_value(scan_any(&scan));
 			int low = hex_value(scan_any(&scan));
@@ -103,19 +113,21 @@ read_quoted_printable(
 
 /* sig-i-tag = %x69 [FWS] "=" [FWS] [ Local-part ] "@" domain-name
  *
- * A local part can be quoted and hold an "@"; a domain cannot. */
+ * A local part can be quoted and hold an "@"; a domain cannot. For the report
+ * it stays encoded, so that no odd byte comes out of it. */
 static bool
 read_identity(struct reader *reader, struct text value)
 {
-	struct text identity;
+	struct text identity = without_space(reader->arena, value);
+	struct text decoded;
 	struct text domain;
 
-	if (!read_quoted_printable(reader->arena, value, &identity))
+	if (!decode(reader->arena, identity, &decoded))
 		return false;
-	size_t at = text_find_last(identity, '@');
-	if (at == identity.len ||
-	    !read_name(reader->arena,
-		text_slice(identity, at + 1, identity.len), &domain))
+	size_t at = text_find_last(decoded, '@');
+	if (at == decoded.len ||
+	    !read_name(reader->arena, text_slice(decoded, at + 1, decoded.len),
+		&domain))
 		return false;
 	reader->signature->identity = identity;
 	reader->signature->identity_domain = domain;

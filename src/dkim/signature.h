@@ -14,22 +14,22 @@ struct dkim_signature {
 	struct text identity; /* i= without white space, "@" d= when absent */
 	struct text identity_domain; /* its domain, A-labels, lower case */
 	struct text algorithm;       /* a= as written: "rsa-sha256" */
-	enum crypto_algorithm crypto;
-	enum dkim_canonicalization header;
-	enum dkim_canonicalization body;
-	struct sha256 body_hash;  /* bh= */
-	struct text signature;    /* b= decoded */
-	struct text b;            /* first 8 letters of b= (RFC 6008) */
-	struct text signed_names; /* h= as written, colon-separated */
-	bool has_length;
-	uint64_t length; /* l=; UINT64_MAX when it does not fit */
-	bool has_timestamp;
-	int64_t timestamp; /* t=; INT64_MAX over 12 digits */
-	bool has_expiration;
-	int64_t expiration; /* x=, likewise */
+	struct sha256 body_hash;     /* bh= */
+	struct text signature;       /* b= decoded */
+	struct text b;               /* first 8 letters of b= (RFC 6008) */
+	struct text signed_names;    /* h= as written, colon-separated */
 	/* Where b='s value stands in field->value, to be hashed as empty. */
 	size_t b_at;
 	size_t b_len;
+	uint64_t length;    /* l=; UINT64_MAX when it does not fit */
+	int64_t timestamp;  /* t=; INT64_MAX over 12 digits */
+	int64_t expiration; /* x=, likewise */
+	enum crypto_algorithm crypto;
+	enum dkim_canonicalization header;
+	enum dkim_canonicalization body;
+	bool has_length;
+	bool has_timestamp;
+	bool has_expiration;
 };
 
 enum {
