@@ -92,7 +92,7 @@ may_take(struct arena *arena, size_t size)
 static void *
 take(struct arena *arena, size_t size)
 {
-	if (size > SIZE_MAX - ALIGNMENT) {
+	if (size > SIZE_MAX - ALIGNMENT - sizeof(struct chunk)) {
 		arena->failed = true;
 		return NULL;
 	}

@@ -88,9 +88,9 @@ base64_write(struct build *build, struct text bytes, size_t line)
 		}
 		char four[4];
 		for (size_t k = 0; k < 4; k++)
-			four[k] = i + k > bytes.len
-				      ? '='
-				      : letters[bits >> (18 - 6 * k) & 63];
+			four[k] = letters[bits >> (18 - 6 * k) & 63];
+		for (size_t k = bytes.len - i + 1; k < 4; k++)
+			four[k] = '=';
 		build_text(build, (struct text){four, 4});
 		column += 4;
 		if (line > 0 && (column >= line || i + 3 >= bytes.len)) {

@@ -37,6 +37,7 @@ resize(struct build *build, size_t room)
 	return bytes;
 }
 
+/* Room for LEN bytes, and for one more, the NUL that vsnprintf writes. */
 static bool
 ensure(struct build *build, size_t len)
 {
@@ -44,11 +45,11 @@ ensure(struct build *build, size_t len)
 		build->failed = true;
 		return false;
 	}
-	if (len <= build->room - build->len)
+	if (len < build->room - build->len)
 		return true;
 	size_t room = build->room == 0 ? ROOM_FIRST : build->room * 2;
-	if (room < build->len + len)
-		room = build->len + len;
+	if (room <= build->len + len)
+		room = build->len + len + 1;
 	char *bytes = resize(build, room);
 	if (bytes == NULL) {
 		build->failed = true;
@@ -79,10 +80,10 @@ build_cut(struct build *build, size_t len)
 void
 build_drop(struct build *build, size_t len)
 {
-	if (len == 0)
-		return;
 	if (len > build->len)
 		len = build->len;
+	if (len == 0)
+		return;
 	build->len -= len;
 	memmove(build->ptr, build->ptr + len, build->len);
 }
@@ -132,14 +133,12 @@ build_vformat(struct build *build, const char *format, va_list values)
 	va_copy(again, values);
 	int len = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	/* vsnprintf ends with a NUL, which is given back. */
-	char *room = len < 0 ? NULL : build_room(build, (size_t)len + 1);
+	char *room = len < 0 ? NULL : build_room(build, (size_t)len);
 	if (room == NULL) {
 		build->failed = true;
 		return;
 	}
 	vsnprintf(room, (size_t)len + 1, format, values);
-	build->len--;
 }
 
 void

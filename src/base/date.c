@@ -1,5 +1,5 @@
-/* The calendar by Howard Hinnant's days-from-civil arithmetic: years begin in
- * March, so that the leap day is the last one. */
+/* Plan: days are counted in cycles of 400 years that begin in March, so that
+ * the leap day is the last one of its year. */
 #include "base/date.h"
 
 struct civil {

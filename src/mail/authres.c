@@ -49,8 +49,9 @@ write_quoted(struct build *build, struct text value)
 		char byte = value.ptr[i];
 		if (byte == '"' || byte == '\\')
 			build_byte(build, '\\');
-		bool is_clean = is_printable(byte) || byte == ' ';
-		build_byte(build, is_clean ? byte : '?');
+		if (!is_printable(byte) && byte != ' ')
+			byte = '?';
+		build_byte(build, byte);
 	}
 	build_byte(build, '"');
 }

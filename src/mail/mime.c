@@ -13,10 +13,10 @@ write_clean(struct build *build, struct text text, struct text not_allowed)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char byte = text.ptr[i];
-		bool is_clean = is_printable(byte) || byte == ' ';
-		if (text_has(not_allowed, byte))
-			is_clean = false;
-		build_byte(build, is_clean ? byte : '?');
+		if ((!is_printable(byte) && byte != ' ') ||
+		    text_has(not_allowed, byte))
+			byte = '?';
+		build_byte(build, byte);
 	}
 }
 
