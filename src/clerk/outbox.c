@@ -237,22 +237,26 @@ send_mail(
 static void
 count_and_say(const struct errand *errand, const struct store_delivery *outcome)
 {
-	static const char *const said[] = {
-	    [DELIVERY_WAITING] = "later",
-	    [DELIVERY_ACCEPTED] = "sent",
-	    [DELIVERY_REFUSED] = "refused",
-	    [DELIVERY_UNAUTHORIZED] = "not sent",
-	    [DELIVERY_UNWANTED] = "not sent",
-	    [DELIVERY_SUPPRESSED] = "not sent",
+	static const struct {
+		const char *what, *preposition;
+	} said[] = {
+	    [DELIVERY_WAITING] = {"later", " to "},
+	    [DELIVERY_ACCEPTED] = {"sent", " to "},
+	    [DELIVERY_REFUSED] = {"refused", " by "},
+	    [DELIVERY_UNAUTHORIZED] = {"not sent", " to "},
+	    [DELIVERY_UNWANTED] = {"not sent", " to "},
+	    [DELIVERY_SUPPRESSED] = {"not sent", " to "},
 	};
+
+	bool is_for_all = outcome->destination.len == 0;
 	struct clerk_reported *reported = errand->outbox->reported;
 
 	reported->sent += outcome->state == DELIVERY_ACCEPTED;
 	reported->waiting += outcome->state == DELIVERY_WAITING;
 	reported->failed += outcome->state == DELIVERY_REFUSED;
 	outbox_say(errand->outbox, errand->report,
-	    "%s%s" TEXT_FMT ": " TEXT_FMT, said[outcome->state],
-	    outcome->destination.len > 0 ? " to " : "",
+	    "%s%s" TEXT_FMT ": " TEXT_FMT, said[outcome->state].what,
+	    is_for_all ? "" : said[outcome->state].preposition,
 	    TEXT_ARG(outcome->destination), TEXT_ARG(outcome->words));
 }
 

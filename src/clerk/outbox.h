@@ -28,7 +28,7 @@ enum {
 	OUTBOX_XML_MAX = 256 * 1024 * 1024,
 	OUTBOX_SMTP_SECONDS = 120,
 	OUTBOX_LEASE_SECONDS = 300, /* longer than any SMTP dialogue */
-	OUTBOX_TRIES_MAX = 22,      /* about three days */
+	OUTBOX_TRIES_MAX = 23,      /* about three days */
 };
 
 /* When to try again after TRY (1 is the first): 15 minutes, doubled up to four

@@ -150,7 +150,7 @@ set_url(
 	    host.len > URL_MAX / 2 || text_has(host, '/') ||
 	    text_has(host, '@'))
 		return problem_set(problem, PROBLEM_CONFIG,
-		    "ReportRelay %s: give it as smtp://HOST:PORT or"
+		    "ReportTransport %s: give it as smtp://HOST:PORT or"
 		    " smtps://HOST:PORT",
 		    options->relay);
 	if (!is_host(helo) || helo.len > URL_MAX / 4)

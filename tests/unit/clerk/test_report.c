@@ -1,0 +1,735 @@
+/* Reports from stored entries to an SMTP server, end to end: a temporary
+ * SQLite store, a zone text as DNS, a sink for the mails. Time is an argument
+ * of the job. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base64.h"
+#include "base/date.h"
+#include "clerk/clerk.h"
+#include "clerk/outbox.h"
+#include "sink.h"
+#include "vectors.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum {
+	ARENA_MAX = 16 * 1024 * 1024,
+	LINES_MAX = 64 * 1024,
+	HOUR = 3600,
+	MINUTE = 60,
+};
+
+#define DAY_0  ((int64_t)20000 * DAY) /* 2024-10-04 */
+#define SENDER "ReportEmail dmarc@receiver.example\nReportOrg Receiver\n"
+
+/* --- the scene --- */
+
+struct scene {
+	struct arena *arena;
+	char folder[64];
+	struct sink *sink;
+	struct config *config;
+	struct store *store;
+	struct loop *loop;
+	struct dns_zone *zone;
+	struct resolver *resolver;
+	int64_t now;
+	unsigned batches;
+	struct build lines; /* of on_report */
+	struct clerk_reported reported;
+	struct problem problem;
+};
+
+static const char *
+path_of(struct scene *scene, const char *name)
+{
+	return arena_cstr(scene->arena,
+	    arena_format(scene->arena, "%s/%s", scene->folder, name));
+}
+
+static struct config *
+make_config(struct scene *scene, const char *options)
+{
+	const char *path = path_of(scene, "dmarcd.conf");
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	(void)fprintf(file, "%sReportTransport smtp://127.0.0.1:%u\n", options,
+	    sink_port(scene->sink));
+	(void)fclose(file);
+	struct config *config = config_load(path, &scene->problem);
+	if (config == NULL)
+		fail_msg("%s", scene->problem.text);
+	return config;
+}
+
+static void
+set_zone(struct scene *scene, const char *text)
+{
+	if (scene->resolver != NULL)
+		resolver_free(scene->resolver);
+	if (scene->zone != NULL)
+		dns_zone_free(scene->zone);
+	scene->zone =
+	    dns_zone_read(text_from_cstr(text), "zone", &scene->problem);
+	if (scene->zone == NULL)
+		fail_msg("%s", scene->problem.text);
+	scene->resolver = resolver_new_zone(scene->loop, scene->zone);
+	assert_non_null(scene->resolver);
+}
+
+static struct scene *
+scene_open(const char *options)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct scene *scene = arena_alloc(arena, sizeof *scene);
+
+	assert_non_null(scene);
+	scene->arena = arena;
+	(void)snprintf(scene->folder, sizeof scene->folder, "%s",
+	    "/tmp/test_report.XXXXXX");
+	assert_non_null(mkdtemp(scene->folder));
+	scene->sink = sink_open();
+	scene->config = make_config(scene, options);
+	scene->store =
+	    store_open(arena_cstr(arena,
+			   arena_format(arena, "sqlite:%s/db", scene->folder)),
+		true, &scene->problem);
+	if (scene->store == NULL)
+		fail_msg("%s", scene->problem.text);
+	scene->loop = loop_new(&scene->problem);
+	assert_non_null(scene->loop);
+	scene->now = DAY_0 + DAY + HOUR + 1;
+	build_init(&scene->lines, LINES_MAX);
+	return scene;
+}
+
+static void
+scene_close(struct scene *scene)
+{
+	struct arena *arena = scene->arena;
+	DIR *folder = opendir(scene->folder);
+
+	resolver_free(scene->resolver);
+	dns_zone_free(scene->zone);
+	loop_free(scene->loop);
+	store_close(scene->store);
+	config_free(scene->config);
+	sink_close(scene->sink);
+	build_free(&scene->lines);
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+		if (entry->d_name[0] != '.')
+			(void)unlink(path_of(scene, entry->d_name));
+	(void)closedir(folder);
+	assert_int_equal(rmdir(scene->folder), 0);
+	arena_free(arena);
+}
+
+/* A message about DOMAIN, received at TIME, in a batch of its own. */
+static void
+add_message(struct scene *scene, const char *domain, int64_t time)
+{
+	struct text uri = TEXT("mailto:stale@example.com");
+	struct history_dkim dkim = {
+	    TEXT("example.com"), TEXT("s1"), TEXT("fail")};
+	struct history_entry entry = {
+	    .job = TEXT("4Xy"),
+	    .reporter = TEXT("mail.receiver.example"),
+	    .received = time,
+	    .client = TEXT("192.0.2.1"),
+	    .from = text_from_cstr(domain),
+	    .mail_from = TEXT("bounce.example.net"),
+	    .spf = TEXT("pass"),
+	    .spf_domain = TEXT("bounce.example.net"),
+	    .dkim = {&dkim, 1, 1},
+	    .policy_domain = text_from_cstr(domain),
+	    .result = TEXT("fail"),
+	    .p = TEXT("reject"),
+	    .adkim = TEXT("r"),
+	    .aspf = TEXT("r"),
+	    .fo = TEXT("0"),
+	    .testing = TEXT("n"),
+	    .discovery = TEXT("treewalk"),
+	    .pct = 100,
+	    .rua = {&uri, 1, 1},
+	    .action = HISTORY_REJECT,
+	};
+	char claim[32];
+
+	(void)snprintf(claim, sizeof claim, "claim%u", scene->batches++);
+	struct store_batch batch = {
+	    .claim = text_from_cstr(claim), .last_byte = 100, .now = time};
+	if (!store_add_batch(scene->store, &batch, &entry, 1, &scene->problem))
+		fail_msg("%s", scene->problem.text);
+}
+
+static void
+note_line(void *context, const struct store_report *report, const char *what)
+{
+	struct scene *scene = context;
+
+	build_text(&scene->lines, report->policy.domain);
+	build_format(&scene->lines, ": %s\n", what);
+}
+
+static bool
+run_job(struct scene *scene, struct clerk_report job)
+{
+	build_cut(&scene->lines, 0);
+	job.config = scene->config;
+	job.now = scene->now;
+	job.on_report = note_line;
+	job.context = scene;
+	return clerk_report(&job, scene->store,
+	    job.dry_run ? NULL : scene->resolver, &scene->reported,
+	    &scene->problem);
+}
+
+/* The usual job must go well. */
+static void
+run(struct scene *scene)
+{
+	if (!run_job(scene, (struct clerk_report){.date = -1}))
+		fail_msg("%s", scene->problem.text);
+}
+
+static void
+assert_reported(const struct scene *scene, uint64_t reports, uint64_t sent,
+    uint64_t waiting, uint64_t failed)
+{
+	assert_int_equal(scene->reported.reports, reports);
+	assert_int_equal(scene->reported.sent, sent);
+	assert_int_equal(scene->reported.waiting, waiting);
+	assert_int_equal(scene->reported.failed, failed);
+}
+
+static bool
+has_line(const struct scene *scene, const char *line)
+{
+	struct text lines = build_view(&scene->lines);
+
+	return text_find_part(lines, text_from_cstr(line)) < lines.len;
+}
+
+static size_t
+times_heard(struct scene *scene, const char *part)
+{
+	struct text rest = sink_heard(scene->sink);
+	struct text needle = text_from_cstr(part);
+	size_t count = 0;
+
+	for (;; count++) {
+		size_t at = text_find_part(rest, needle);
+		if (at == rest.len)
+			return count;
+		rest = text_slice(rest, at + needle.len, rest.len);
+	}
+}
+
+/* --- outcomes of one report --- */
+
+#define RECORD(rua) "_dmarc.example.com TXT \"v=DMARC1; p=reject; " rua "\"\n"
+#define OWN         RECORD("rua=mailto:reports@example.com")
+
+static const struct {
+	const char *name;
+	const char *zone;
+	enum sink_stage stage;
+	const char *reply;
+	unsigned sent, waiting, failed;
+	const char *lines;
+} outcome_rows[] = {
+    {"sent to who is named today", OWN, SINK_HELLO, NULL, 1, 0, 0,
+	"example.com: sent to reports@example.com: 250 2.0.0 queued as 42\n"},
+    {"refused", OWN, SINK_RCPT, "550 5.1.1 nobody\r\n", 0, 0, 1,
+	"example.com: refused by reports@example.com: 550 5.1.1 nobody\n"},
+    {"later", OWN, SINK_END, "451 4.3.0 busy\r\n", 0, 1, 0,
+	"example.com: later to reports@example.com: 451 4.3.0 busy\n"},
+    {"no rua", RECORD(""), SINK_HELLO, NULL, 0, 0, 0,
+	"example.com: not sent: no rua\n"},
+    {"record gone", "", SINK_HELLO, NULL, 0, 0, 0,
+	"example.com: not sent: no DMARC record any more\n"},
+    {"record above only",
+	"_dmarc.com TXT \"v=DMARC1; p=none; rua=mailto:a@com.com\"\n",
+	SINK_HELLO, NULL, 0, 0, 0,
+	"example.com: not sent: no DMARC record any more\n"},
+    {"acts as p=none",
+	"_dmarc.example.com TXT \"v=DMARC1; p=x; rua=mailto:a@example.com\"\n",
+	SINK_HELLO, NULL, 1, 0, 0,
+	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
+    {"hostile URIs",
+	RECORD("rua=https://a.example,mailto:a%0D%0ADATA@b.example"),
+	SINK_HELLO, NULL, 0, 0, 0,
+	"example.com: not sent to https://a.example: not a mailto: URI\n"
+	"example.com: not sent to mailto:a%0D%0ADATA@b.example: a space, a "
+	"control or a byte above 126\n"
+	"example.com: not sent: no rua that can be used\n"},
+    {"our own address",
+	RECORD(
+	    "rua=mailto:DMARC@receiver.example") "example.com._report._dmarc.receiver.example TXT \"v=DMARC1\"\n",
+	SINK_HELLO, NULL, 0, 0, 0,
+	"example.com: not sent to DMARC@receiver.example: our own"
+	" ReportEmail\n"},
+    {"no consent", RECORD("rua=mailto:a@victim.example"), SINK_HELLO, NULL, 0,
+	0, 0,
+	"example.com: not sent to a@victim.example: its host has no v=DMARC1"
+	" record for this domain\n"},
+    {"consent and override",
+	RECORD(
+	    "rua=mailto:a@reader.example") "example.com._report._dmarc.reader.example TXT \"v=DMARC1;"
+					   " rua=mailto:new@reader.example\"\n",
+	SINK_HELLO, NULL, 1, 0, 0,
+	"example.com: sent to new@reader.example: 250 2.0.0 queued as 42\n"},
+    {"twice the same",
+	RECORD("rua=mailto:a@example.com,mailto:a@Example.com!1m"), SINK_HELLO,
+	NULL, 1, 0, 0,
+	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
+    {"DNS fails", "_dmarc.example.com TIMEOUT TXT\n", SINK_HELLO, NULL, 0, 1, 0,
+	"example.com: later: DNS does not say where to\n"},
+    {"DNS fails for consent",
+	RECORD(
+	    "rua=mailto:a@slow.example") "example.com._report._dmarc.slow.example TIMEOUT TXT\n",
+	SINK_HELLO, NULL, 0, 1, 0,
+	"example.com: later to a@slow.example: DNS failed for its host's"
+	" consent\n"},
+};
+
+static bool
+run_outcome(size_t row)
+{
+	struct scene *scene = scene_open(SENDER);
+	const char *name = outcome_rows[row].name;
+	struct text lines = text_from_cstr(outcome_rows[row].lines);
+
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	set_zone(scene, outcome_rows[row].zone);
+	sink_reply(
+	    scene->sink, outcome_rows[row].stage, outcome_rows[row].reply);
+	run(scene);
+	bool passed = text_equal(build_view(&scene->lines), lines) &&
+		      scene->reported.reports == 1 &&
+		      scene->reported.sent == outcome_rows[row].sent &&
+		      scene->reported.waiting == outcome_rows[row].waiting &&
+		      scene->reported.failed == outcome_rows[row].failed;
+	if (!passed)
+		print_error(
+		    "%s: " TEXT_FMT, name, TEXT_ARG(build_view(&scene->lines)));
+	/* What is final stays so; what waits does until its time. */
+	run(scene);
+	if (scene->reported.reports != 0 || scene->lines.len != 0) {
+		print_error("%s: looked at again\n", name);
+		passed = false;
+	}
+	scene_close(scene);
+	return passed;
+}
+
+static void
+test_outcomes(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t row = 0; row < sizeof outcome_rows / sizeof *outcome_rows;
+	     row++)
+		failures += !run_outcome(row);
+	assert_int_equal(failures, 0);
+}
+
+/* --- the mail --- */
+
+/* The report inside the mail number N, unpacked. */
+static struct text
+unpack(struct scene *scene, size_t n)
+{
+	struct text rest = sink_heard(scene->sink);
+	struct text end = TEXT("\r\n--=_");
+	struct text gzip;
+	z_stream stream = {0};
+
+	for (size_t i = 0; i <= n; i++) {
+		struct text mark = TEXT("filename=");
+		rest = text_slice(
+		    rest, text_find_part(rest, mark) + mark.len, rest.len);
+	}
+	rest =
+	    text_slice(rest, text_find_part(rest, TEXT("\r\n\r\n")), rest.len);
+	rest = text_slice(rest, 0, text_find_part(rest, end));
+	assert_true(base64_read(scene->arena, rest, &gzip));
+	char *bytes = arena_alloc(scene->arena, gzip.len);
+	char *room = arena_alloc(scene->arena, LINES_MAX);
+	assert_non_null(room);
+	memcpy(bytes, gzip.ptr, gzip.len);
+	assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+	stream.next_in = (Bytef *)bytes;
+	stream.avail_in = (uInt)gzip.len;
+	stream.next_out = (Bytef *)room;
+	stream.avail_out = LINES_MAX;
+	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+	(void)inflateEnd(&stream);
+	return (struct text){room, stream.total_out};
+}
+
+static struct text
+find_xml(struct scene *scene)
+{
+	DIR *folder = opendir(scene->folder);
+	struct text xml = {"", 0};
+
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+		if (text_ends_nocase(
+			text_from_cstr(entry->d_name), TEXT(".xml")))
+			xml = vectors_read(
+			    scene->arena, path_of(scene, entry->d_name));
+	(void)closedir(folder);
+	return xml;
+}
+
+/* The mail holds the report; looking at it afterwards shows the same. */
+static void
+test_mail(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	add_message(scene, "example.com", DAY_0 + 5 * HOUR);
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	assert_true(
+	    sink_has_heard(scene->sink, "MAIL FROM:<dmarc@receiver.example>"));
+	assert_true(sink_has_heard(scene->sink,
+	    "\r\nSubject: Report Domain: example.com"
+	    " Submitter: receiver.example Report-ID:\r\n <"));
+	struct text xml = unpack(scene, 0);
+	assert_true(text_find_part(xml, TEXT("<count>2</count>")) < xml.len);
+	assert_true(text_find_part(xml, TEXT("<org_name>Receiver</org_name>")) <
+		    xml.len);
+	assert_true(
+	    run_job(scene, (struct clerk_report){.date = DAY_0 + 7 * HOUR,
+			       .dry_run = true,
+			       .output = scene->folder}));
+	assert_true(has_line(
+	    scene, "example.com: to reports@example.com: accepted 250 2.0.0"));
+	assert_true(text_equal(find_xml(scene), xml));
+	scene_close(scene);
+}
+
+/* --- again and again --- */
+
+static void
+test_retry(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_END, "451 4.3.0 busy\r\n");
+	run(scene);
+	assert_reported(scene, 1, 0, 1, 0);
+	scene->now += 15 * MINUTE - 1;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene->now += 1;
+	sink_reply(scene->sink, SINK_END, NULL);
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	/* The same mail, byte for byte. */
+	struct text heard = sink_heard(scene->sink);
+	struct text data = TEXT("DATA\r\n");
+	struct text end = TEXT("\r\n.\r\n");
+	size_t first = text_find_part(heard, data);
+	size_t first_end = text_find_part(heard, end);
+	struct text rest = text_slice(heard, first_end + end.len, heard.len);
+	size_t second = text_find_part(rest, data);
+	assert_true(second < rest.len);
+	assert_true(text_equal(text_slice(heard, first, first_end),
+	    text_slice(rest, second, text_find_part(rest, end))));
+	scene_close(scene);
+}
+
+static void
+test_given_up(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+	int64_t begin = scene->now;
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	for (unsigned try = 1; try < OUTBOX_TRIES_MAX; try++) {
+		run(scene);
+		assert_reported(scene, 1, 0, 1, 0);
+		scene->now += outbox_retry_after(try);
+	}
+	assert_in_range(scene->now - begin, 3 * DAY, 3 * DAY + 12 * HOUR);
+	run(scene);
+	assert_reported(scene, 1, 0, 0, 1);
+	assert_true(has_line(scene,
+	    "refused by reports@example.com: given up after 23 tries: 450"));
+	scene->now += 30 * DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+/* The record changes while a delivery waits. */
+static void
+test_withdrawn(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, RECORD("rua=mailto:old@example.com"));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	run(scene);
+	assert_reported(scene, 1, 0, 1, 0);
+	set_zone(scene, RECORD("rua=mailto:new@example.com"));
+	sink_reply(scene->sink, SINK_RCPT, NULL);
+	scene->now += HOUR;
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	assert_true(has_line(scene, "sent to new@example.com"));
+	assert_true(has_line(
+	    scene, "not sent to old@example.com: not in the record any more"));
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+static void
+test_dns_recovers(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, "_dmarc.example.com SERVFAIL TXT\n");
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, 0, 1, 0);
+	set_zone(scene, OWN);
+	scene->now += HOUR;
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+/* Each destination has its own fate. */
+static void
+test_two_destinations(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, RECORD("rua=mailto:a@example.com,mailto:b@example.com,"
+			       "mailto:c@elsewhere.example"));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, 2, 0, 0);
+	assert_int_equal(times_heard(scene, "\r\nSubject: "), 2);
+	assert_true(has_line(scene, "not sent to c@elsewhere.example"));
+	scene_close(scene);
+}
+
+/* Rows that come after sealing are a report of their own. */
+static void
+test_supplement(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	add_message(scene, "example.com", DAY_0 + 2 * HOUR);
+	scene->now += HOUR;
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	struct text first = unpack(scene, 0);
+	struct text second = unpack(scene, 1);
+	assert_false(text_equal(first, second));
+	assert_true(
+	    text_find_part(second, TEXT("<count>1</count>")) < second.len);
+	scene_close(scene);
+}
+
+static void
+test_unfinished(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	scene->now = DAY_0 + DAY + HOUR - 1; /* within ReportDelay */
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene->now += 1;
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	scene_close(scene);
+}
+
+static void
+test_one_domain(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene,
+	    OWN "_dmarc.other.example TXT"
+		" \"v=DMARC1; p=none; rua=mailto:a@other.example\"\n");
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	add_message(scene, "other.example", DAY_0 + HOUR);
+	assert_true(run_job(scene, (struct clerk_report){.date = -1,
+				       .domain = TEXT("other.example")}));
+	assert_reported(scene, 1, 1, 0, 0);
+	assert_true(has_line(scene, "other.example: sent to a@other.example"));
+	assert_true(
+	    run_job(scene, (struct clerk_report){.date = DAY_0 + 5 * DAY}));
+	assert_reported(scene, 0, 0, 0, 0);
+	assert_true(run_job(scene, (struct clerk_report){.date = DAY_0}));
+	assert_reported(scene, 1, 1, 0, 0);
+	scene_close(scene);
+}
+
+/* --- looking only --- */
+
+static void
+test_dry_run(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+	struct clerk_report look = {
+	    .date = DAY_0, .dry_run = true, .output = scene->folder};
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	scene->now = DAY_0 + 2 * HOUR; /* today so far */
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 1, 0, 0, 0);
+	assert_true(has_line(
+	    scene, "example.com: would be sent to mailto:stale@example.com\n"));
+	struct text xml = find_xml(scene);
+	assert_true(
+	    text_find_part(
+		xml, TEXT("<header_from>example.com</header_from>")) < xml.len);
+	/* Not finished, so a real run would not touch it. */
+	look.date = -1;
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 0, 0, 0, 0);
+	scene->now = DAY_0 + DAY + HOUR + 1;
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 1, 0, 0, 0);
+	/* Nothing was written, sent, or asked. */
+	assert_int_equal(sink_heard(scene->sink).len, 0);
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+static void
+test_output_is_no_folder(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	assert_false(run_job(scene, (struct clerk_report){.date = DAY_0,
+					.dry_run = true,
+					.output = "/nonexistent/folder"}));
+	assert_int_equal(scene->problem.kind, PROBLEM_CANNOT_WRITE);
+	scene_close(scene);
+}
+
+static void
+test_no_report_email(void **state)
+{
+	struct scene *scene = scene_open("");
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	assert_true(run_job(
+	    scene, (struct clerk_report){.date = DAY_0, .dry_run = true}));
+	assert_true(has_line(scene,
+	    "would be sent to mailto:stale@example.com, if ReportEmail were"));
+	assert_false(run_job(scene, (struct clerk_report){.date = -1}));
+	assert_int_equal(scene->problem.kind, PROBLEM_CONFIG);
+	assert_non_null(strstr(scene->problem.text, "ReportEmail"));
+	assert_int_equal(sink_heard(scene->sink).len, 0);
+	scene_close(scene);
+}
+
+static void
+test_bad_report_email(void **state)
+{
+	struct scene *scene = scene_open("ReportEmail dmarc@localhost\n");
+
+	(void)state;
+	set_zone(scene, OWN);
+	assert_false(run_job(scene, (struct clerk_report){.date = -1}));
+	assert_int_equal(scene->problem.kind, PROBLEM_CONFIG);
+	scene_close(scene);
+}
+
+static void
+test_backoff(void **state)
+{
+	static const int64_t minutes[] = {15, 30, 60, 120, 240, 240, 240};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof minutes / sizeof *minutes; i++)
+		assert_int_equal(
+		    outbox_retry_after(i + 1), minutes[i] * MINUTE);
+	assert_int_equal(outbox_retry_after(0), 15 * MINUTE);
+	assert_int_equal(outbox_retry_after(UINT32_MAX), 240 * MINUTE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_outcomes),
+	    cmocka_unit_test(test_mail),
+	    cmocka_unit_test(test_retry),
+	    cmocka_unit_test(test_given_up),
+	    cmocka_unit_test(test_withdrawn),
+	    cmocka_unit_test(test_dns_recovers),
+	    cmocka_unit_test(test_two_destinations),
+	    cmocka_unit_test(test_supplement),
+	    cmocka_unit_test(test_unfinished),
+	    cmocka_unit_test(test_one_domain),
+	    cmocka_unit_test(test_dry_run),
+	    cmocka_unit_test(test_output_is_no_folder),
+	    cmocka_unit_test(test_no_report_email),
+	    cmocka_unit_test(test_bad_report_email),
+	    cmocka_unit_test(test_backoff),
+	};
+
+	return cmocka_run_group_tests_name("clerk report", tests, NULL, NULL);
+}
