@@ -68,11 +68,12 @@ split_port(
 	return true;
 }
 
-static bool
-find_host(struct text address, int flags, struct addrinfo **ret_found,
-    struct problem *ret_problem)
+/* NULL: *ret_problem. */
+static struct addrinfo *
+find_host(struct text address, int flags, struct problem *ret_problem)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	struct addrinfo *found = NULL;
 	struct text rest;
 	char port[6];
 	char host[HOST_MAX + 1];
@@ -80,18 +81,21 @@ find_host(struct text address, int flags, struct addrinfo **ret_found,
 
 	hints.ai_family = split_scheme(address, &rest);
 	if (hints.ai_family == AF_UNSPEC ||
-	    !split_port(rest, port, host, &has_host))
-		return problem_set(ret_problem, PROBLEM_CONFIG,
+	    !split_port(rest, port, host, &has_host)) {
+		(void)problem_set(ret_problem, PROBLEM_CONFIG,
 		    "\"" TEXT_FMT "\" is not a socket: write unix:/path, "
 		    "inet:port@host or inet6:port@host",
 		    TEXT_ARG(address));
-	int error =
-	    getaddrinfo(has_host ? host : NULL, port, &hints, ret_found);
-	if (error != 0)
-		return problem_set(ret_problem, PROBLEM_CONFIG,
+		return NULL;
+	}
+	int error = getaddrinfo(has_host ? host : NULL, port, &hints, &found);
+	if (error != 0) {
+		(void)problem_set(ret_problem, PROBLEM_CONFIG,
 		    "\"" TEXT_FMT "\": no such host: %s", TEXT_ARG(address),
 		    gai_strerror(error));
-	return true;
+		return NULL;
+	}
+	return found;
 }
 
 /* --- unix --- */
@@ -216,11 +220,10 @@ bind_inet(int fd, const struct addrinfo *to)
 int
 address_listen(struct text address, unsigned mode, struct problem *ret_problem)
 {
-	struct addrinfo *found;
-
 	if (address_path(address).len > 0)
 		return listen_unix(address, mode, ret_problem);
-	if (!find_host(address, AI_PASSIVE, &found, ret_problem))
+	struct addrinfo *found = find_host(address, AI_PASSIVE, ret_problem);
+	if (found == NULL)
 		return -1;
 	int fd = open_socket(found->ai_family);
 	bool is_bound = fd >= 0 && bind_inet(fd, found);
@@ -247,11 +250,10 @@ connect_unix(struct text address, struct problem *ret_problem)
 int
 address_connect(struct text address, struct problem *ret_problem)
 {
-	struct addrinfo *found;
-
 	if (address_path(address).len > 0)
 		return connect_unix(address, ret_problem);
-	if (!find_host(address, 0, &found, ret_problem))
+	struct addrinfo *found = find_host(address, 0, ret_problem);
+	if (found == NULL)
 		return -1;
 	int fd = open_socket(found->ai_family);
 	bool is_connected =

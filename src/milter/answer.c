@@ -30,7 +30,9 @@ put_value(struct build *build, struct text value)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		char byte = value.ptr[i];
-		char next = i + 1 < value.len ? value.ptr[i + 1] : '\0';
+		char next = '\0';
+		if (i + 1 < value.len)
+			next = value.ptr[i + 1];
 		if (byte == '\r' && next == '\n')
 			continue;
 		bool is_control = (unsigned char)byte < ' ' || byte == 0x7F;

@@ -356,37 +356,37 @@ take_nothing(struct milter_session *session, struct text data,
  * does, or the answer is written elsewhere. */
 static const struct rule {
 	char command;
-	take_function *take;
 	uint32_t no_reply;
+	take_function *take;
 	enum step step[OVER];
 } rules[] = {
 
 #define A ABORT_FIRST
-    {MILTER_NEGOTIATE, take_negotiate, 0, {TAKE, BAD, BAD, BAD, BAD, STAY}},
-    {MILTER_MACROS, take_macros, 0, {BAD, TAKE, TAKE, TAKE, BAD, STAY}},
-    {MILTER_CONNECT, take_connect, MILTER_NO_REPLY_CONNECT,
+    {MILTER_NEGOTIATE, 0, take_negotiate, {TAKE, BAD, BAD, BAD, BAD, STAY}},
+    {MILTER_MACROS, 0, take_macros, {BAD, TAKE, TAKE, TAKE, BAD, STAY}},
+    {MILTER_CONNECT, MILTER_NO_REPLY_CONNECT, take_connect,
 	{BAD, TAKE, A, A, BAD, STAY}},
-    {MILTER_HELO, take_helo, MILTER_NO_REPLY_HELO,
+    {MILTER_HELO, MILTER_NO_REPLY_HELO, take_helo,
 	{BAD, TAKE, A, A, BAD, STAY}},
-    {MILTER_MAIL, take_mail, MILTER_NO_REPLY_MAIL,
+    {MILTER_MAIL, MILTER_NO_REPLY_MAIL, take_mail,
 	{BAD, TAKE, A, A, BAD, STAY}},
-    {MILTER_RCPT, take_nothing, MILTER_NO_REPLY_RCPT,
+    {MILTER_RCPT, MILTER_NO_REPLY_RCPT, take_nothing,
 	{BAD, TAKE, TAKE, TAKE, BAD, STAY}},
-    {MILTER_DATA, take_nothing, MILTER_NO_REPLY_DATA,
+    {MILTER_DATA, MILTER_NO_REPLY_DATA, take_nothing,
 	{BAD, TAKE, TAKE, TAKE, BAD, STAY}},
-    {MILTER_UNKNOWN, take_nothing, MILTER_NO_REPLY_UNKNOWN,
+    {MILTER_UNKNOWN, MILTER_NO_REPLY_UNKNOWN, take_nothing,
 	{BAD, TAKE, TAKE, TAKE, BAD, STAY}},
-    {MILTER_HEADER, take_field, MILTER_NO_REPLY_HEADER,
+    {MILTER_HEADER, MILTER_NO_REPLY_HEADER, take_field,
 	{BAD, BAD, TAKE, BAD, BAD, STAY}},
-    {MILTER_END_OF_HEADER, take_end_of_header, MILTER_NO_REPLY_END_OF_HEADER,
+    {MILTER_END_OF_HEADER, MILTER_NO_REPLY_END_OF_HEADER, take_end_of_header,
 	{BAD, BAD, TAKE, BAD, BAD, STAY}},
-    {MILTER_BODY, take_body, MILTER_NO_REPLY_BODY,
+    {MILTER_BODY, MILTER_NO_REPLY_BODY, take_body,
 	{BAD, BAD, HEADER_FIRST, TAKE, BAD, STAY}},
-    {MILTER_END_OF_MESSAGE, take_end_of_message, 0,
+    {MILTER_END_OF_MESSAGE, 0, take_end_of_message,
 	{BAD, BAD, HEADER_FIRST, BODY_FIRST, TAKE, STAY}},
-    {MILTER_ABORT, take_abort, 0, {BAD, TAKE, TAKE, TAKE, BAD, TAKE}},
-    {MILTER_QUIT_NEW, take_quit_new, 0, {BAD, TAKE, A, A, BAD, A}},
-    {MILTER_QUIT, take_quit, 0, {TAKE, TAKE, A, A, BAD, A}},
+    {MILTER_ABORT, 0, take_abort, {BAD, TAKE, TAKE, TAKE, BAD, TAKE}},
+    {MILTER_QUIT_NEW, 0, take_quit_new, {BAD, TAKE, A, A, BAD, A}},
+    {MILTER_QUIT, 0, take_quit, {TAKE, TAKE, A, A, BAD, A}},
 #undef A
 };
 

@@ -5,6 +5,7 @@
 
 #include "resolve/question.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,7 @@ remove_at(struct cache *cache, struct entry **place)
 {
 	struct entry *entry = *place;
 
+	assert(entry != NULL);
 	*place = entry->next;
 	unlink_use(cache, entry);
 	cache->bytes -= entry->bytes;

@@ -56,34 +56,40 @@ struct network {
 
 /* --- servers --- */
 
-/* address [ "#" port ] | IPv4 ":" port | "[" IPv6 "]" [ ( "#" / ":" ) port ] */
+/* Where the address ends and, if anything follows, "#" or ":" and the port:
+ * address [ "#" port ] | IPv4 ":" port | "[" IPv6 "]" [ ( "#" / ":" ) port ] */
+static size_t
+find_port(struct text word)
+{
+	size_t hash = text_find(word, '#');
+	size_t colon = text_find_last(word, ':');
+
+	if (text_starts(word, TEXT("[")))
+		return text_find(word, ']') + 1;
+	/* More than one colon: IPv6. */
+	if (hash == word.len && text_find(word, ':') == colon)
+		return colon;
+	return hash;
+}
+
 static bool
 read_server(struct text word, struct ip *ret_ip, uint64_t *ret_port)
 {
-	struct text address = word;
-	struct text port = TEXT("");
+	size_t end = find_port(word);
+	struct text address = text_slice(word, 0, end);
+	struct text port = text_slice(word, end, word.len);
 
 	*ret_port = 53;
-	if (text_starts(word, TEXT("["))) {
-		size_t end = text_find(word, ']');
-		address = text_slice(word, 1, end);
-		port = text_slice(word, end + 1, word.len);
-		if (end == word.len ||
-		    (port.len > 0 && port.ptr[0] != '#' && port.ptr[0] != ':'))
-			return false;
-	} else {
-		size_t end = text_find(word, '#');
-		size_t colon = text_find(word, ':');
-		if (end == word.len && text_find_last(word, ':') == colon)
-			end = colon;
-		address = text_slice(word, 0, end);
-		port = text_slice(word, end, word.len);
-	}
+	if (text_starts(word, TEXT("[")))
+		address = text_slice(word, 1, end - 1);
+	if (port.len > 0 && port.ptr[0] != '#' && port.ptr[0] != ':')
+		return false;
 	if (port.len > 0 &&
 	    (!text_to_number(text_slice(port, 1, port.len), 65535, ret_port) ||
 		*ret_port == 0))
 		return false;
-	return ip_read(address, ret_ip);
+	/* "[::1" has no end, and none is found in it. */
+	return end <= word.len && ip_read(address, ret_ip);
 }
 
 /* In c-ares' way of writing them. */
@@ -239,7 +245,9 @@ finish_query(
 	resolver_take_answer(open, answer, may_keep);
 }
 
+/* c-ares' type of function. */
 static void
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 on_packet(void *context, int status, int timeouts, unsigned char *packet,
     int packet_len)
 {

@@ -95,7 +95,7 @@ static void
 make_answer(struct server *server, struct text query, bool is_udp)
 {
 	char name[256];
-	struct dns_question question;
+	struct dns_question question = {.name = TEXT("")};
 	bool has_edns = query.ptr[11] != 0;
 	uint16_t id = (uint16_t)((unsigned char)query.ptr[0] << 8 |
 				 (unsigned char)query.ptr[1]);
@@ -139,7 +139,7 @@ send_forged(
     struct server *server, struct text query, const struct sockaddr_in *to)
 {
 	char name[256];
-	struct dns_question question;
+	struct dns_question question = {.name = TEXT("")};
 	struct dns_record record = {.text = TEXT("forged")};
 	struct dns_answer *answer = dns_answer_new(DNS_FOUND, 300);
 	uint16_t id = (uint16_t)((unsigned char)query.ptr[0] << 8 |
