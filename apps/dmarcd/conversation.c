@@ -233,6 +233,21 @@ remove_all_forged(struct conversation *c)
 	remove_forged(c, DISPOSITION_FIELD, claims_any);
 }
 
+/* What the MTA shows beside a message in its hold queue; never empty. */
+static struct text
+hold_reason(struct conversation *c, const struct verdict *verdict)
+{
+	const struct disposition *disposition = &verdict->disposition;
+
+	if (disposition->comment.len > 0)
+		return arena_format(c->arena, "DMARC %s: " TEXT_FMT,
+		    names_word(&override_type_names, (int)disposition->reason),
+		    TEXT_ARG(disposition->comment));
+	return arena_format(c->arena,
+	    "quarantined by DMARC policy for " TEXT_FMT,
+	    TEXT_ARG(verdict->author.domain));
+}
+
 static enum history_action
 answer(struct conversation *c, const struct verdict *verdict)
 {
@@ -259,7 +274,7 @@ answer(struct conversation *c, const struct verdict *verdict)
 		return HISTORY_ACCEPT;
 	}
 	if (disposition->hold && may_hold)
-		milter_quarantine(c->session, disposition->comment);
+		milter_quarantine(c->session, hold_reason(c, verdict));
 	else
 		milter_insert_field(
 		    c->session, 0, DISPOSITION_FIELD, TEXT("quarantine"));
