@@ -195,12 +195,11 @@ conclude(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 
 bool
 dmarc_check(const struct dmarc_input *input,
-    const struct dmarc_discovery *discovery,
     const struct dmarc_options *options, struct dns_facts *facts,
     struct arena *arena, struct trace *trace, struct dmarc_outcome *ret_outcome)
 {
 	struct evaluation evaluation = {.input = input,
-	    .discovery = discovery,
+	    .discovery = input->discovery,
 	    .options = options,
 	    .facts = facts,
 	    .arena = arena,

@@ -24,6 +24,7 @@ struct dmarc_identifier {
 
 struct dmarc_input {
 	struct text author;
+	const struct dmarc_discovery *discovery; /* final, of this author */
 	struct dmarc_identifier spf; /* of MAIL FROM; never of HELO alone */
 	size_t dkim_count;
 	const struct dmarc_identifier *dkim;
@@ -42,9 +43,8 @@ struct dmarc_outcome {
  * (identifiers that passed come first). */
 enum { DMARC_WALKS_MAX = 10 };
 
-/* DISCOVERY is final. False: more facts are wanted, run again. */
+/* Asks under DNS_SHARE_POLICY. False: more facts are wanted, run again. */
 bool dmarc_check(const struct dmarc_input *input,
-    const struct dmarc_discovery *discovery,
     const struct dmarc_options *options, struct dns_facts *facts,
     struct arena *arena, struct trace *trace,
     struct dmarc_outcome *ret_outcome) MUST_USE;

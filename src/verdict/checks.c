@@ -268,14 +268,15 @@ run_dmarc(struct checks *checks, struct trace *trace)
 	}
 	struct dmarc_input input = {
 	    .author = verdict->author.domain,
+	    .discovery = &verdict->discovery,
 	    .spf = {.domain = verdict->spf.domain,
 		.passed = verdict->spf.result == SPF_PASS,
 		.temperror = verdict->spf.result == SPF_TEMPERROR},
 	    .dkim = dkim_identifiers(checks),
 	};
 	input.dkim_count = input.dkim == NULL ? 0 : verdict->dkim.count;
-	return dmarc_check(&input, &verdict->discovery, &checks->options->dmarc,
-	    checks->facts, checks->arena, trace, &verdict->dmarc);
+	return dmarc_check(&input, &checks->options->dmarc, checks->facts,
+	    checks->arena, trace, &verdict->dmarc);
 }
 
 static bool

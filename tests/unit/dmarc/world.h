@@ -67,8 +67,7 @@ world_discover(struct world *world, struct text author)
 
 struct world_check {
 	struct world *world;
-	const struct dmarc_input *input;
-	const struct dmarc_discovery *discovery;
+	struct dmarc_input input;
 	struct dmarc_outcome outcome;
 };
 
@@ -77,17 +76,17 @@ world_check_once(void *context)
 {
 	struct world_check *run = context;
 
-	return dmarc_check(run->input, run->discovery, &run->world->options,
-	    run->world->facts, run->world->arena, NULL, &run->outcome);
+	return dmarc_check(&run->input, &run->world->options, run->world->facts,
+	    run->world->arena, NULL, &run->outcome);
 }
 
 static inline struct dmarc_outcome
 world_check(struct world *world, const struct dmarc_input *input,
     const struct dmarc_discovery *discovery)
 {
-	struct world_check run = {
-	    .world = world, .input = input, .discovery = discovery};
+	struct world_check run = {.world = world, .input = *input};
 
+	run.input.discovery = discovery;
 	(void)order_drive(world->facts, world->zone, world->order, world->seed,
 	    world_check_once, &run);
 	return run.outcome;
