@@ -95,7 +95,7 @@ text_run(struct scan *scan)
 static size_t
 walk(struct text xml)
 {
-	struct text open[DEPTH_MAX];
+	struct text open[DEPTH_MAX] = {{NULL, 0}};
 	struct scan scan = scan_text(xml);
 	size_t depth = 0;
 	size_t elements = 0;
@@ -113,11 +113,13 @@ walk(struct text xml)
 				" xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\"")));
 		require(scan_byte(&scan, '>'));
 		elements++;
-		if (is_end)
+		if (is_end) {
+			require(depth > 0);
 			require(text_equal(name, open[--depth]));
-		else
+		} else {
+			require(depth < DEPTH_MAX);
 			open[depth++] = name;
-		require(depth < DEPTH_MAX);
+		}
 		text_run(&scan);
 	} while (depth > 0);
 	require(scan_at_end(&scan));

@@ -219,9 +219,13 @@ send_mail(
 	if (!build_failed(&errand->gzip) &&
 	    compose_mail(&mail, &outbox->sender, errand->report,
 		build_view(&errand->gzip), lease->target->address))
-		result = deliver_mail(outbox->deliver, outbox->sender.email,
-		    lease->target->address, build_view(&mail), is_still_ours,
-		    lease, errand->arena, &words);
+		result = deliver_mail(outbox->deliver,
+		    &(struct deliver_letter){.from = outbox->sender.email,
+			.to = lease->target->address,
+			.mail = build_view(&mail),
+			.before_data = is_still_ours,
+			.context = lease},
+		    errand->arena, &words);
 	build_free(&mail);
 	if (result == DELIVER_RETRY)
 		*ret_outcome =

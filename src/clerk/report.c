@@ -196,6 +196,7 @@ run(struct outbox *outbox)
 		done = job->dry_run ? show_all(outbox)
 				    : send_with_relay(outbox, arena);
 		setup_clear(&setup);
+		outbox->dmarc = NULL;
 	}
 	arena_free(arena);
 	return done;

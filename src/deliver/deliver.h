@@ -27,10 +27,18 @@ void deliver_free(struct deliver *deliver);
 /* FROM "" is the null sender. Addresses are checked once more (printable
  * ASCII, no white space, no '<' '>'; libcurl passes CR LF through). MAIL has
  * CR LF line ends. BEFORE_DATA (may be NULL) is asked when the recipient was
- * accepted and nothing was sent yet; false gives the mail up as RETRY. The
- * server's last words go to ARENA. */
-enum deliver_result deliver_mail(struct deliver *deliver, struct text from,
-    struct text to, struct text mail, bool (*before_data)(void *context),
-    void *context, struct arena *arena, struct text *ret_words) MUST_USE;
+ * accepted and nothing was sent yet; false gives the mail up as RETRY. */
+struct deliver_letter {
+	struct text from;
+	struct text to;
+	struct text mail;
+	bool (*before_data)(void *context);
+	void *context;
+};
+
+/* The server's last words, or why it has none, go to ARENA. */
+enum deliver_result deliver_mail(struct deliver *deliver,
+    const struct deliver_letter *letter, struct arena *arena,
+    struct text *ret_words) MUST_USE;
 
 #endif

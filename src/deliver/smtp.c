@@ -11,12 +11,10 @@
 
 enum { WORDS_MAX = 512, ADDRESS_MAX = 254, URL_MAX = 1024 };
 
-/* The mail that is being sent. */
+/* The letter that is being sent. */
 struct parcel {
-	struct text mail;
-	size_t at; /* bytes handed to libcurl */
-	bool (*before_data)(void *context);
-	void *context;
+	const struct deliver_letter *letter;
+	size_t at;      /* bytes handed to libcurl */
 	bool was_asked; /* before_data, or that there is none */
 };
 
@@ -36,15 +34,16 @@ static size_t
 on_read(char *room, size_t size, size_t count, void *context)
 {
 	struct parcel *parcel = context;
+	const struct deliver_letter *letter = parcel->letter;
 
 	if (!parcel->was_asked) {
 		parcel->was_asked = true;
-		if (parcel->before_data != NULL &&
-		    !parcel->before_data(parcel->context))
+		if (letter->before_data != NULL &&
+		    !letter->before_data(letter->context))
 			return CURL_READFUNC_ABORT;
 	}
 	struct text piece =
-	    text_slice(parcel->mail, parcel->at, parcel->at + size * count);
+	    text_slice(letter->mail, parcel->at, parcel->at + size * count);
 	if (piece.len > 0)
 		memcpy(room, piece.ptr, piece.len);
 	parcel->at += piece.len;
@@ -53,6 +52,7 @@ on_read(char *room, size_t size, size_t count, void *context)
 
 /* A line of the server. The answer to our QUIT is not what we want to know. */
 static size_t
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 on_reply(char *bytes, size_t size, size_t count, void *context)
 {
 	struct deliver *deliver = context;
@@ -241,19 +241,24 @@ judge(const struct deliver *deliver, CURLcode code)
 }
 
 static CURLcode
-perform(struct deliver *deliver, const char *from, const char *to)
+perform(struct deliver *deliver, const struct deliver_letter *letter,
+    struct arena *arena)
 {
 	CURL *curl = deliver->curl;
+	const char *from = arena_cstr(arena, letter->from);
+	const char *to = arena_cstr(arena, letter->to);
+
+	if (arena_failed(arena))
+		return CURLE_OUT_OF_MEMORY;
 	struct curl_slist *recipients = curl_slist_append(NULL, to);
 	CURLcode code = recipients == NULL ? CURLE_OUT_OF_MEMORY : CURLE_OK;
-
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
-		    (curl_off_t)deliver->parcel.mail.len);
+		    (curl_off_t)letter->mail.len);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, NULL);
@@ -262,24 +267,19 @@ perform(struct deliver *deliver, const char *from, const char *to)
 }
 
 enum deliver_result
-deliver_mail(struct deliver *deliver, struct text from, struct text to,
-    struct text mail, bool (*before_data)(void *context), void *context,
+deliver_mail(struct deliver *deliver, const struct deliver_letter *letter,
     struct arena *arena, struct text *ret_words)
 {
-	*ret_words = TEXT("");
-	if (!is_safe(from) || !is_safe(to) || !text_has(to, '@')) {
+	if (!is_safe(letter->from) || !is_safe(letter->to) ||
+	    !text_has(letter->to, '@')) {
 		*ret_words = TEXT("not a safe address");
 		return DELIVER_REFUSED;
 	}
-	const char *from_cstr = arena_cstr(arena, from);
-	const char *to_cstr = arena_cstr(arena, to);
-	if (arena_failed(arena))
-		return DELIVER_RETRY;
-	deliver->parcel = (struct parcel){
-	    .mail = mail, .before_data = before_data, .context = context};
+	deliver->parcel = (struct parcel){.letter = letter};
 	deliver->words_len = 0;
 	deliver->error[0] = '\0';
-	CURLcode code = perform(deliver, from_cstr, to_cstr);
+	CURLcode code = perform(deliver, letter, arena);
+	deliver->parcel.letter = NULL;
 	*ret_words = last_words(deliver, code, arena);
 	return judge(deliver, code);
 }

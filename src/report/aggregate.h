@@ -24,10 +24,10 @@ struct report_row {
 	struct text disposition; /* none, pass, quarantine, reject */
 	bool dkim_aligned;
 	bool spf_aligned;
+	bool has_envelope_from; /* "" is written too: the null sender */
 	VEC(struct report_reason) reasons;
 	struct text header_from;
 	struct text envelope_from;
-	bool has_envelope_from; /* "" is written too: the null sender */
 	VEC(struct report_dkim) dkim;
 	struct text spf_domain;
 	struct text spf_result; /* "" : no spf element */

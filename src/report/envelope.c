@@ -30,8 +30,9 @@ add_domain(struct build *build, struct text domain)
 {
 	for (size_t i = 0; i < domain.len; i++) {
 		char byte = domain.ptr[i];
-		build_byte(
-		    build, is_name_byte((unsigned char)byte) ? byte : '_');
+		if (!is_name_byte((unsigned char)byte))
+			byte = '_';
+		build_byte(build, byte);
 	}
 }
 

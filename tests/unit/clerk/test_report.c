@@ -246,31 +246,31 @@ static const struct {
 	const char *name;
 	const char *zone;
 	enum sink_stage stage;
-	const char *reply;
 	unsigned sent, waiting, failed;
+	const char *reply;
 	const char *lines;
 } outcome_rows[] = {
-    {"sent to who is named today", OWN, SINK_HELLO, NULL, 1, 0, 0,
+    {"sent to who is named today", OWN, SINK_HELLO, 1, 0, 0, NULL,
 	"example.com: sent to reports@example.com: 250 2.0.0 queued as 42\n"},
-    {"refused", OWN, SINK_RCPT, "550 5.1.1 nobody\r\n", 0, 0, 1,
+    {"refused", OWN, SINK_RCPT, 0, 0, 1, "550 5.1.1 nobody\r\n",
 	"example.com: refused by reports@example.com: 550 5.1.1 nobody\n"},
-    {"later", OWN, SINK_END, "451 4.3.0 busy\r\n", 0, 1, 0,
+    {"later", OWN, SINK_END, 0, 1, 0, "451 4.3.0 busy\r\n",
 	"example.com: later to reports@example.com: 451 4.3.0 busy\n"},
-    {"no rua", RECORD(""), SINK_HELLO, NULL, 0, 0, 0,
+    {"no rua", RECORD(""), SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent: no rua\n"},
-    {"record gone", "", SINK_HELLO, NULL, 0, 0, 0,
+    {"record gone", "", SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent: no DMARC record any more\n"},
     {"record above only",
 	"_dmarc.com TXT \"v=DMARC1; p=none; rua=mailto:a@com.com\"\n",
-	SINK_HELLO, NULL, 0, 0, 0,
+	SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent: no DMARC record any more\n"},
     {"acts as p=none",
 	"_dmarc.example.com TXT \"v=DMARC1; p=x; rua=mailto:a@example.com\"\n",
-	SINK_HELLO, NULL, 1, 0, 0,
+	SINK_HELLO, 1, 0, 0, NULL,
 	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
     {"hostile URIs",
 	RECORD("rua=https://a.example,mailto:a%0D%0ADATA@b.example"),
-	SINK_HELLO, NULL, 0, 0, 0,
+	SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent to https://a.example: not a mailto: URI\n"
 	"example.com: not sent to mailto:a%0D%0ADATA@b.example: a space, a "
 	"control or a byte above 126\n"
@@ -278,29 +278,29 @@ static const struct {
     {"our own address",
 	RECORD(
 	    "rua=mailto:DMARC@receiver.example") "example.com._report._dmarc.receiver.example TXT \"v=DMARC1\"\n",
-	SINK_HELLO, NULL, 0, 0, 0,
+	SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent to DMARC@receiver.example: our own"
 	" ReportEmail\n"},
-    {"no consent", RECORD("rua=mailto:a@victim.example"), SINK_HELLO, NULL, 0,
-	0, 0,
+    {"no consent", RECORD("rua=mailto:a@victim.example"), SINK_HELLO, 0, 0, 0,
+	NULL,
 	"example.com: not sent to a@victim.example: its host has no v=DMARC1"
 	" record for this domain\n"},
     {"consent and override",
 	RECORD(
 	    "rua=mailto:a@reader.example") "example.com._report._dmarc.reader.example TXT \"v=DMARC1;"
 					   " rua=mailto:new@reader.example\"\n",
-	SINK_HELLO, NULL, 1, 0, 0,
+	SINK_HELLO, 1, 0, 0, NULL,
 	"example.com: sent to new@reader.example: 250 2.0.0 queued as 42\n"},
     {"twice the same",
 	RECORD("rua=mailto:a@example.com,mailto:a@Example.com!1m"), SINK_HELLO,
-	NULL, 1, 0, 0,
+	1, 0, 0, NULL,
 	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
-    {"DNS fails", "_dmarc.example.com TIMEOUT TXT\n", SINK_HELLO, NULL, 0, 1, 0,
+    {"DNS fails", "_dmarc.example.com TIMEOUT TXT\n", SINK_HELLO, 0, 1, 0, NULL,
 	"example.com: later: DNS does not say where to\n"},
     {"DNS fails for consent",
 	RECORD(
 	    "rua=mailto:a@slow.example") "example.com._report._dmarc.slow.example TIMEOUT TXT\n",
-	SINK_HELLO, NULL, 0, 1, 0,
+	SINK_HELLO, 0, 1, 0, NULL,
 	"example.com: later to a@slow.example: DNS failed for its host's"
 	" consent\n"},
 };

@@ -63,8 +63,13 @@ send_one(struct deliver *deliver, const char *from, const char *to,
 	struct text mail = exact(TEXT(MAIL_TEXT));
 	struct text words;
 
-	attempt->result = deliver_mail(deliver, text_from_cstr(from),
-	    text_from_cstr(to), mail, before_data, attempt, arena, &words);
+	attempt->result = deliver_mail(deliver,
+	    &(struct deliver_letter){.from = text_from_cstr(from),
+		.to = text_from_cstr(to),
+		.mail = mail,
+		.before_data = before_data,
+		.context = attempt},
+	    arena, &words);
 	(void)snprintf(
 	    attempt->words, sizeof attempt->words, TEXT_FMT, TEXT_ARG(words));
 	exact_free(mail);
@@ -76,40 +81,40 @@ send_one(struct deliver *deliver, const char *from, const char *to,
 static const struct {
 	const char *name;
 	enum sink_stage stage;
-	const char *reply;
 	enum deliver_result result;
+	const char *reply;
 	const char *words; /* their begin */
 } reply_rows[] = {
-    {"accepted", SINK_HELLO, NULL, DELIVER_ACCEPTED, "250 2.0.0 queued as 42"},
-    {"MAIL refused", SINK_MAIL, "550 5.7.1 not you\r\n", DELIVER_REFUSED,
+    {"accepted", SINK_HELLO, DELIVER_ACCEPTED, NULL, "250 2.0.0 queued as 42"},
+    {"MAIL refused", SINK_MAIL, DELIVER_REFUSED, "550 5.7.1 not you\r\n",
 	"550 5.7.1 not you"},
-    {"RCPT refused", SINK_RCPT, "550 5.1.1 no such user\r\n", DELIVER_REFUSED,
+    {"RCPT refused", SINK_RCPT, DELIVER_REFUSED, "550 5.1.1 no such user\r\n",
 	"550 5.1.1 no such user"},
-    {"RCPT refused at length", SINK_RCPT, "550-5.1.1 no\r\n550 5.1.1 user\r\n",
-	DELIVER_REFUSED, "550 5.1.1 user"},
-    {"RCPT later", SINK_RCPT, "451 4.7.1 greylisted\r\n", DELIVER_RETRY,
+    {"RCPT refused at length", SINK_RCPT, DELIVER_REFUSED,
+	"550-5.1.1 no\r\n550 5.1.1 user\r\n", "550 5.1.1 user"},
+    {"RCPT later", SINK_RCPT, DELIVER_RETRY, "451 4.7.1 greylisted\r\n",
 	"451 4.7.1 greylisted"},
-    {"DATA refused", SINK_DATA, "554 5.5.1 no\r\n", DELIVER_REFUSED,
+    {"DATA refused", SINK_DATA, DELIVER_REFUSED, "554 5.5.1 no\r\n",
 	"554 5.5.1"},
-    {"DATA later", SINK_DATA, "452 4.3.1 disk full\r\n", DELIVER_RETRY,
+    {"DATA later", SINK_DATA, DELIVER_RETRY, "452 4.3.1 disk full\r\n",
 	"452 4.3.1"},
-    {"mail refused", SINK_END, "552 5.3.4 too big\r\n", DELIVER_REFUSED,
+    {"mail refused", SINK_END, DELIVER_REFUSED, "552 5.3.4 too big\r\n",
 	"552 5.3.4"},
-    {"mail later", SINK_END, "451 4.3.0 try again\r\n", DELIVER_RETRY,
+    {"mail later", SINK_END, DELIVER_RETRY, "451 4.3.0 try again\r\n",
 	"451 4.3.0"},
-    {"no service", SINK_HELLO, "554 no SMTP here\r\n", DELIVER_RETRY, "554 no"},
-    {"closing", SINK_HELLO, "421 busy\r\n", DELIVER_RETRY, "421 busy"},
-    {"escapes", SINK_RCPT, "550 \x1B[31m\xFF\r\n", DELIVER_REFUSED,
+    {"no service", SINK_HELLO, DELIVER_RETRY, "554 no SMTP here\r\n", "554 no"},
+    {"closing", SINK_HELLO, DELIVER_RETRY, "421 busy\r\n", "421 busy"},
+    {"escapes", SINK_RCPT, DELIVER_REFUSED, "550 \x1B[31m\xFF\r\n",
 	"550 \\x1B[31m\\xFF"},
-    {"no greeting", SINK_HELLO, SINK_CLOSE, DELIVER_RETRY, ""},
-    {"closed at EHLO", SINK_EHLO, SINK_CLOSE, DELIVER_RETRY, ""},
-    {"closed at RCPT", SINK_RCPT, SINK_CLOSE, DELIVER_RETRY, ""},
-    {"closed at the end", SINK_END, SINK_CLOSE, DELIVER_RETRY, ""},
-    {"no SMTP at all", SINK_HELLO, "HTTP/1.1 400 Bad Request\r\n",
-	DELIVER_RETRY, ""},
-    {"stalls before the greeting", SINK_HELLO, SINK_STALL, DELIVER_RETRY, ""},
-    {"stalls at RCPT", SINK_RCPT, SINK_STALL, DELIVER_RETRY, ""},
-    {"stalls at the end", SINK_END, SINK_STALL, DELIVER_RETRY, ""},
+    {"no greeting", SINK_HELLO, DELIVER_RETRY, SINK_CLOSE, ""},
+    {"closed at EHLO", SINK_EHLO, DELIVER_RETRY, SINK_CLOSE, ""},
+    {"closed at RCPT", SINK_RCPT, DELIVER_RETRY, SINK_CLOSE, ""},
+    {"closed at the end", SINK_END, DELIVER_RETRY, SINK_CLOSE, ""},
+    {"no SMTP at all", SINK_HELLO, DELIVER_RETRY,
+	"HTTP/1.1 400 Bad Request\r\n", ""},
+    {"stalls before the greeting", SINK_HELLO, DELIVER_RETRY, SINK_STALL, ""},
+    {"stalls at RCPT", SINK_RCPT, DELIVER_RETRY, SINK_STALL, ""},
+    {"stalls at the end", SINK_END, DELIVER_RETRY, SINK_STALL, ""},
 };
 
 static bool
