@@ -1,12 +1,13 @@
-/* Expiry: report by report, oldest first, batch by batch, so that no
- * transaction is large. Killed in between, the next run goes on. */
+/* Expiry: report by report, oldest first, and of each some batches at a time, so
+ * that no transaction is large. Killed in between, the next run goes on. */
 #include "store/internal.h"
 
 #include "base/date.h"
 
 #include <string.h>
 
-enum { PARTS_A_STEP = 20 };
+/* Of a transaction: looks at a report, and batches of rows deleted a look. */
+enum { LOOKS = 50, PARTS_A_LOOK = 20 };
 
 /* A claim's file may be around long after it was read (ClaimKeep, at most a
  * year), and while it is, its batches say what was read of it. */
@@ -23,7 +24,7 @@ struct step {
 	uint64_t rows;
 	bool is_found;
 	size_t count;
-	struct part parts[PARTS_A_STEP];
+	struct part parts[PARTS_A_LOOK];
 	char policy[32];
 	char domain[256];
 	size_t domain_len;
@@ -59,7 +60,7 @@ take_part(void *context, const struct db_row *row)
 
 	step->parts[step->count].hour = db_row_number(row, 0);
 	step->parts[step->count].batch = db_row_number(row, 1);
-	return ++step->count < PARTS_A_STEP;
+	return ++step->count < PARTS_A_LOOK;
 }
 
 /* A report that is final: nothing of it waits to be sent. */
@@ -87,7 +88,7 @@ find_parts(struct db *db, struct step *step, struct problem *ret_problem)
 		db_text((struct text){step->domain, step->domain_len}),
 		db_text((struct text){step->policy, sizeof step->policy}),
 		db_text((struct text){step->report, sizeof step->report}),
-		db_number(PARTS_A_STEP)),
+		db_number(PARTS_A_LOOK)),
 	    take_part, step, ret_problem);
 }
 
@@ -130,21 +131,36 @@ delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 		   NULL, ret_problem);
 }
 
+/* False in *step->is_found: no report is left. */
+static bool
+expire_some(struct db *db, struct step *step, struct problem *ret_problem)
+{
+	if (!find_report(db, step, ret_problem))
+		return false;
+	if (!step->is_found)
+		return true;
+	if (!find_parts(db, step, ret_problem))
+		return false;
+	for (size_t i = 0; i < step->count; i++) {
+		if (!delete_part(db, step, &step->parts[i], ret_problem))
+			return false;
+	}
+	return step->count == PARTS_A_LOOK ||
+	       delete_report(db, step, ret_problem);
+}
+
 static bool
 expire_step(struct db *db, void *context, struct problem *ret_problem)
 {
 	struct step *step = context;
 
 	step->rows = 0;
-	if (!find_report(db, step, ret_problem) || !step->is_found ||
-	    !find_parts(db, step, ret_problem))
-		return false;
-	for (size_t i = 0; i < step->count; i++) {
-		if (!delete_part(db, step, &step->parts[i], ret_problem))
+	step->is_found = true;
+	for (int i = 0; i < LOOKS && step->is_found; i++) {
+		if (!expire_some(db, step, ret_problem))
 			return false;
 	}
-	return step->count == PARTS_A_STEP ||
-	       delete_report(db, step, ret_problem);
+	return true;
 }
 
 bool

@@ -1,7 +1,7 @@
 /* Sealing: what of a finished period is in no report yet becomes one, for each
- * domain and policy, each in its own transaction. Two sealers meet at the keys
- * of dmarc_report (domain, period, policy, seq) and dmarc_report_batch; one of
- * them finds nothing left to do. */
+ * domain and policy, some hundred reports in a transaction. Two sealers meet at
+ * the keys of dmarc_report (domain, period, policy, seq) and of
+ * dmarc_report_batch; one of them tries again and finds nothing left to do. */
 #include "store/internal.h"
 #include "store/row.h"
 
@@ -15,7 +15,6 @@ struct part {
 	struct text policy;
 	int64_t begin;
 	int64_t end; /* inclusive */
-	bool is_made;
 };
 
 enum { PARTS_A_PAGE = 500 };
@@ -81,18 +80,16 @@ insert_report(struct db *db, const struct part *part, struct text id,
 }
 
 static bool
-seal_part(struct db *db, void *context, struct problem *ret_problem)
+seal_part(struct db *db, const struct part *part, uint64_t *made,
+    struct problem *ret_problem)
 {
-	struct part *part = context;
 	uint64_t batches;
 	char hex[32];
 
-	part->is_made = false;
 	if (!random_id(hex, ret_problem))
 		return false;
 	struct text id = {hex, sizeof hex};
-	if (!insert_report(db, part, id, ret_problem) ||
-	    !db_exec(db,
+	if (!db_exec(db,
 		DB_SQL("INSERT INTO dmarc_report_batch (policy_domain, policy,"
 		       " hour, batch, report) SELECT policy_domain, policy,"
 		       " hour, batch, ? FROM dmarc_unsealed" PART_WHERE,
@@ -100,9 +97,12 @@ seal_part(struct db *db, void *context, struct problem *ret_problem)
 		&batches, ret_problem))
 		return false;
 	if (batches == 0)
-		return false; /* another sealer was first: undone */
+		return true; /* another sealer was first */
+	if (!insert_report(db, part, id, ret_problem))
+		return false;
+	(*made)++;
 	/* Only what is in the report: a batch may have come since. */
-	part->is_made = db_exec(db,
+	return db_exec(db,
 	    DB_SQL("DELETE FROM dmarc_unsealed" PART_WHERE
 		   " AND EXISTS (SELECT 1 FROM dmarc_report_batch b"
 		   " WHERE b.policy_domain = dmarc_unsealed.policy_domain"
@@ -111,7 +111,6 @@ seal_part(struct db *db, void *context, struct problem *ret_problem)
 		   " AND b.batch = dmarc_unsealed.batch)",
 		PART_VALUES(part)),
 	    NULL, ret_problem);
-	return part->is_made;
 }
 
 /* --- the parts --- */
@@ -120,6 +119,7 @@ struct page {
 	struct arena *arena;
 	unsigned interval;
 	VEC(struct part) parts;
+	uint64_t made; /* reports */
 };
 
 static bool
@@ -154,14 +154,15 @@ find_parts(struct store *store, struct page *page, int64_t limit,
 }
 
 static bool
-seal_page(struct store *store, struct page *page, uint64_t *reports,
-    struct problem *ret_problem)
+seal_page(struct db *db, void *context, struct problem *ret_problem)
 {
+	struct page *page = context;
+
+	page->made = 0;
 	for (size_t i = 0; i < page->parts.count; i++) {
-		struct part *part = &page->parts.at[i];
-		if (!db_transaction(store->db, seal_part, part, ret_problem))
+		if (!seal_part(
+			db, &page->parts.at[i], &page->made, ret_problem))
 			return false;
-		*reports += part->is_made ? 1 : 0;
 	}
 	return true;
 }
@@ -187,7 +188,8 @@ store_seal(struct store *store, int64_t now, unsigned interval, unsigned delay,
 		if (page.arena == NULL)
 			return store_no_memory(ret_problem);
 		good = find_parts(store, &page, limit, ret_problem) &&
-		       seal_page(store, &page, &reports, ret_problem);
+		       db_transaction(store->db, seal_page, &page, ret_problem);
+		reports += page.made;
 		found = page.parts.count;
 		arena_free(page.arena);
 	}

@@ -1,0 +1,978 @@
+/* What every engine must do. So far there is one: another one is another
+ * database name in set_up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/date.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 2026-11-23 00:00:00 UTC */
+static const int64_t day = 1795392000;
+
+enum { HOUR = 3600 };
+
+struct place {
+	char folder[64];
+	char database[128];
+	struct store *store;
+	struct arena *arena;
+};
+
+static struct store *
+must_open(const struct place *place)
+{
+	struct problem problem = {0};
+	struct store *store = store_open(place->database, true, &problem);
+
+	if (store == NULL)
+		fail_msg("%s", problem.text);
+	return store;
+}
+
+static int
+set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof *place);
+
+	if (place == NULL)
+		return 1;
+	(void)strcpy(place->folder, access("/dev/shm", W_OK) == 0
+					? "/dev/shm/dmarcd-XXXXXX"
+					: "/tmp/dmarcd-XXXXXX");
+	if (mkdtemp(place->folder) == NULL)
+		return 1;
+	(void)snprintf(place->database, sizeof place->database,
+	    "sqlite:%s/store.db", place->folder);
+	place->store = must_open(place);
+	place->arena = arena_new(SIZE_MAX);
+	*state = place;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct place *place = *state;
+	char command[128];
+
+	store_close(place->store);
+	arena_free(place->arena);
+	(void)snprintf(command, sizeof command, "rm -rf %s", place->folder);
+	int status = system(command);
+	free(place);
+	return status;
+}
+
+#define MUST(call)                                                             \
+ do {                                                                          \
+  struct problem problem = {0};                                                \
+  if (!(call))                                                                 \
+   fail_msg("line %d: %s", __LINE__, problem.text);                            \
+ } while (0)
+
+static struct history_entry
+sample(void)
+{
+	return (struct history_entry){
+	    .job = TEXT("4fQ1"),
+	    .reporter = TEXT("mx.example.net"),
+	    .received = day + 10,
+	    .client = TEXT("192.0.2.1"),
+	    .from = TEXT("example.com"),
+	    .mail_from = TEXT("example.com"),
+	    .spf = TEXT("pass"),
+	    .spf_domain = TEXT("example.com"),
+	    .policy_domain = TEXT("example.com"),
+	    .result = TEXT("pass"),
+	    .requested = TEXT("reject"),
+	    .p = TEXT("reject"),
+	    .adkim = TEXT("r"),
+	    .aspf = TEXT("r"),
+	    .fo = TEXT("0"),
+	    .testing = TEXT("n"),
+	    .discovery = TEXT("treewalk"),
+	    .pct = 100,
+	    .spf_aligned = true,
+	    .action = HISTORY_ACCEPT,
+	};
+}
+
+static void
+add_to(struct store *store, const char *claim, uint64_t first,
+    const struct history_entry *entries, size_t count)
+{
+	const struct store_batch batch = {
+	    .claim = text_from_cstr(claim),
+	    .first_byte = first,
+	    .last_byte = first + 99,
+	    .now = day,
+	};
+
+	MUST(store_add_batch(store, &batch, entries, count, &problem));
+}
+
+static struct store_figures
+figures_of(struct store *store)
+{
+	struct store_figures figures = {0};
+
+	MUST(store_figures(store, &figures, &problem));
+	return figures;
+}
+
+static uint64_t
+seal(struct store *store, int64_t now)
+{
+	uint64_t reports = 0;
+
+	MUST(store_seal(store, now, DAY, HOUR, &reports, &problem));
+	return reports;
+}
+
+/* --- what comes out, as text --- */
+
+struct output {
+	struct store *store;
+	struct build text;
+	uint64_t messages;
+	bool sealed;
+	char id[33]; /* of the last report */
+};
+
+static bool
+print_row(void *context, const struct report_row *row)
+{
+	struct output *output = context;
+	struct build *text = &output->text;
+
+	output->messages += row->count;
+	build_format(text,
+	    "  %llu " TEXT_FMT " from=" TEXT_FMT " env=" TEXT_FMT,
+	    (unsigned long long)row->count, TEXT_ARG(row->source_ip),
+	    TEXT_ARG(row->header_from), TEXT_ARG(row->envelope_from));
+	build_format(text, " " TEXT_FMT " dkim=%d spf=%d",
+	    TEXT_ARG(row->disposition), row->dkim_aligned, row->spf_aligned);
+	for (size_t i = 0; i < row->reasons.count; i++)
+		build_format(text, " (" TEXT_FMT ": " TEXT_FMT ")",
+		    TEXT_ARG(row->reasons.at[i].type),
+		    TEXT_ARG(row->reasons.at[i].comment));
+	for (size_t i = 0; i < row->dkim.count; i++)
+		build_format(text, " d=" TEXT_FMT "/" TEXT_FMT "/" TEXT_FMT,
+		    TEXT_ARG(row->dkim.at[i].domain),
+		    TEXT_ARG(row->dkim.at[i].selector),
+		    TEXT_ARG(row->dkim.at[i].result));
+	build_format(text, " spf=" TEXT_FMT "/" TEXT_FMT "\n",
+	    TEXT_ARG(row->spf_domain), TEXT_ARG(row->spf_result));
+	return true;
+}
+
+static bool
+print_report(void *context, const struct store_report *report)
+{
+	struct output *output = context;
+	const struct report_policy *policy = &report->policy;
+
+	assert_int_equal(report->id.len, 32);
+	memcpy(output->id, report->id.ptr, 32);
+	build_format(&output->text, TEXT_FMT " p=" TEXT_FMT " sp=" TEXT_FMT,
+	    TEXT_ARG(policy->domain), TEXT_ARG(policy->p),
+	    TEXT_ARG(policy->sp));
+	build_format(&output->text, " %lld-%lld #%u",
+	    (long long)(report->begin - day), (long long)(report->end - day),
+	    report->seq);
+	for (size_t i = 0; i < report->rua.count; i++)
+		build_format(
+		    &output->text, " " TEXT_FMT, TEXT_ARG(report->rua.at[i]));
+	build_byte(&output->text, '\n');
+	MUST(store_for_each_row(output->store, report, output->sealed,
+	    print_row, output, &problem));
+	return true;
+}
+
+static void
+print_all(struct store *store, bool sealed, struct output *output)
+{
+	*output = (struct output){.store = store, .sealed = sealed};
+	build_init(&output->text, SIZE_MAX);
+	if (sealed)
+		MUST(store_for_each_report(store, TEXT(""), 0, INT64_MAX,
+		    print_report, output, &problem));
+	else
+		MUST(store_preview_reports(store, TEXT(""), day, day + DAY - 1,
+		    print_report, output, &problem));
+	build_byte(&output->text, '\0');
+}
+
+static void
+assert_output(struct store *store, bool sealed, const char *expected)
+{
+	struct output output;
+
+	print_all(store, sealed, &output);
+	assert_string_equal(output.text.ptr, expected);
+	build_free(&output.text);
+}
+
+/* --- opening --- */
+
+static void
+test_open(void **state)
+{
+	struct place *place = *state;
+	struct problem refused = {0};
+	struct stat status;
+	char path[160];
+
+	assert_int_equal(figures_of(place->store).schema, 1);
+	assert_int_equal(figures_of(place->store).oldest, 0);
+	assert_int_equal(stat(place->database + 7, &status), 0);
+	assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
+	struct store *again = store_open(place->database, false, &refused);
+	assert_non_null(again);
+	store_close(again);
+
+	(void)snprintf(path, sizeof path, "%s2", place->database);
+	assert_null(store_open(path, false, &refused));
+	assert_int_equal(refused.kind, PROBLEM_NO_INPUT);
+	assert_int_equal(access(path + 7, F_OK), -1);
+
+	refused = (struct problem){0};
+	assert_null(store_open("oracle:x", true, &refused));
+	assert_int_equal(refused.kind, PROBLEM_CONFIG);
+	refused = (struct problem){0};
+	assert_null(store_open("/var/lib/x", true, &refused));
+	assert_int_equal(refused.kind, PROBLEM_CONFIG);
+
+	(void)snprintf(path, sizeof path, "sqlite:%s/no/x.db", place->folder);
+	refused = (struct problem){0};
+	assert_null(store_open(path, true, &refused));
+	assert_int_equal(refused.kind, PROBLEM_CANNOT_WRITE);
+}
+
+static void
+test_not_a_database(void **state)
+{
+	struct place *place = *state;
+	struct problem refused = {0};
+	char path[160];
+
+	(void)snprintf(path, sizeof path, "sqlite:%s/text", place->folder);
+	FILE *file = fopen(path + 7, "w");
+	for (int i = 0; i < 1000; i++)
+		(void)fputs("no database\n", file);
+	(void)fclose(file);
+	assert_null(store_open(path, true, &refused));
+	assert_int_equal(refused.kind, PROBLEM_DATA);
+}
+
+static void
+test_later_schema(void **state)
+{
+	struct place *place = *state;
+	struct problem refused = {0};
+	struct db *db = db_open(place->database, false, &refused);
+
+	assert_non_null(db);
+	MUST(db_exec(db,
+	    DB_SQL("INSERT INTO dmarc_schema_version VALUES (?, 0)",
+		db_number(1000)),
+	    NULL, &problem));
+	db_close(db);
+	assert_null(store_open(place->database, true, &refused));
+	assert_int_equal(refused.kind, PROBLEM_UNAVAILABLE);
+}
+
+/* Waits for children; all must have ended well. */
+static void
+join_all(const pid_t *children, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int status = -1;
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+}
+
+static void
+test_open_at_once(void **state)
+{
+	struct place *place = *state;
+	pid_t children[8];
+	char path[160];
+
+	(void)snprintf(path, sizeof path, "%s.new", place->database);
+	for (size_t i = 0; i < 8; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			struct problem refused = {0};
+			struct store *store = store_open(path, true, &refused);
+			if (store == NULL)
+				(void)fprintf(stderr, "# %s\n", refused.text);
+			store_close(store);
+			_exit(store == NULL);
+		}
+	}
+	join_all(children, 8);
+}
+
+/* --- import --- */
+
+static void
+test_batches(void **state)
+{
+	struct place *place = *state;
+	struct history_entry entries[4] = {
+	    sample(), sample(), sample(), sample()};
+	uint64_t next = 1;
+
+	entries[2].client = TEXT("192.0.2.2");
+	entries[3].result = TEXT("none");
+	entries[3].policy_domain = TEXT("");
+	MUST(store_next_byte(place->store, TEXT("c"), &next, &problem));
+	assert_int_equal(next, 0);
+	add_to(place->store, "c", 0, entries, 4);
+	MUST(store_next_byte(place->store, TEXT("c"), &next, &problem));
+	assert_int_equal(next, 100);
+	MUST(store_next_byte(place->store, TEXT("d"), &next, &problem));
+	assert_int_equal(next, 0);
+
+	struct store_figures figures = figures_of(place->store);
+	assert_int_equal(figures.messages, 3);
+	assert_int_equal(figures.rows, 2);
+	assert_int_equal(figures.batches, 1);
+	assert_int_equal(figures.oldest, day);
+	/* The same again: nothing. */
+	add_to(place->store, "c", 0, entries, 4);
+	add_to(place->store, "c", 0, entries, 1);
+	assert_int_equal(figures_of(place->store).messages, 3);
+	add_to(place->store, "c", 100, entries, 4);
+	add_to(place->store, "d", 0, entries, 4);
+	add_to(place->store, "d", 100, entries, 0);
+	assert_int_equal(figures_of(place->store).messages, 9);
+	assert_int_equal(figures_of(place->store).batches, 4);
+}
+
+static const struct history_dkim dkim_list[] = {
+    {{"zzz.example", 11}, {"s", 1}, {"fail", 4}},
+    {{"other.example", 13}, {"s 1", 3}, {"pass", 4}},
+    {{"MAIL.example.com", 16}, {"", 0}, {"pass", 4}},
+    {{"example.com", 11}, {"s2", 2}, {"pass", 4}},
+    {{"aaa.example", 11}, {"s", 1}, {"nxdomain", 8}},
+};
+
+static struct history_entry
+change(unsigned i)
+{
+	struct history_entry e = sample();
+
+	switch (i) {
+	case 0: break;
+	case 1: e.requested = TEXT("none"); break;
+	case 2:
+		e.result = TEXT("fail");
+		e.spf_aligned = false;
+		e.action = HISTORY_REJECT;
+		break;
+	case 3:
+		e.result = TEXT("fail");
+		e.action = HISTORY_QUARANTINE;
+		e.reason = TEXT("mailing_list");
+		e.comment = TEXT("a list, 100%");
+		break;
+	case 4: e.result = TEXT("fail"); break; /* accepted, no reason */
+	case 5: e.result = TEXT("temperror"); break;
+	case 6:
+		memcpy(
+		    &e.dkim.at, &(const void *){dkim_list}, sizeof e.dkim.at);
+		e.dkim.count = sizeof dkim_list / sizeof *dkim_list;
+		e.dkim_aligned = true;
+		break;
+	case 7: e.client = TEXT("2001:DB8:0:0::1"); break;
+	case 8: e.client = TEXT("::ffff:192.0.2.7"); break;
+	case 9:
+		e.mail_from = e.spf_domain = TEXT("");
+		e.spf = TEXT("none");
+		break;
+	case 10: e.from = TEXT("a\nb\0\xFF.example"); break;
+	case 11: e.spf = TEXT(""); break;
+	case 12: e.spf = TEXT("unknown"); break;
+	case 13: e.from = TEXT("SUB.Example.com"); break;
+	case 14: e.policy_domain = TEXT("EXAMPLE.com"); break;
+	case 15:
+		e.p = TEXT("");
+		e.sp = TEXT("bad");
+		e.requested = TEXT("");
+		break;
+	/* Nobody to tell. */
+	case 16: e.result = TEXT("none"); break;
+	case 17: e.result = TEXT("permerror"); break;
+	case 18: e.policy_domain = TEXT("a b"); break;
+	case 19: e.policy_domain = TEXT(""); break;
+	case 20: e.client = TEXT(""); break;
+	case 21: e.client = TEXT("nonsense"); break;
+	case 22: e.action = HISTORY_TEMPFAIL; break;
+	default: break;
+	}
+	return e;
+}
+
+#define EXAMPLE    "example.com p=reject sp= 0-86399 #0\n"
+#define ALL_PASSED " pass dkim=0 spf=1 spf=example.com/pass\n"
+#define ONE        "  1 192.0.2.1 from=example.com env=example.com"
+
+static const char *const changed[] = {
+    EXAMPLE ONE ALL_PASSED,
+    EXAMPLE ONE " none dkim=0 spf=1 spf=example.com/pass\n",
+    EXAMPLE ONE " reject dkim=0 spf=0 spf=example.com/pass\n",
+    EXAMPLE ONE " quarantine dkim=0 spf=1 (mailing_list: a list, 100%)"
+		" spf=example.com/pass\n",
+    EXAMPLE ONE " none dkim=0 spf=1 (local_policy: ) spf=example.com/pass\n",
+    EXAMPLE ONE " none dkim=0 spf=1 (other: temperror) spf=example.com/pass\n",
+    EXAMPLE ONE
+    " pass dkim=1 spf=1 d=example.com/s2/pass d=mail.example.com//pass"
+    " d=other.example/s 1/pass d=aaa.example/s/neutral d=zzz.example/s/fail"
+    " spf=example.com/pass\n",
+    EXAMPLE "  1 2001:db8::1 from=example.com env=example.com" ALL_PASSED,
+    EXAMPLE "  1 192.0.2.7 from=example.com env=example.com" ALL_PASSED,
+    EXAMPLE "  1 192.0.2.1 from=example.com env= pass dkim=0 spf=1 spf=/\n",
+    NULL, /* bytes that are no C string */
+    EXAMPLE ONE " pass dkim=0 spf=1 spf=/\n",
+    EXAMPLE ONE " pass dkim=0 spf=1 spf=example.com/none\n",
+    EXAMPLE "  1 192.0.2.1 from=sub.example.com env=example.com" ALL_PASSED,
+    EXAMPLE ONE ALL_PASSED,
+    "example.com p=none sp= 0-86399 #0\n" ONE
+    " none dkim=0 spf=1 spf=example.com/pass\n",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+};
+
+/* Entry by entry, what a report says about it. */
+static void
+test_rows(void **state)
+{
+	for (unsigned i = 0; i < sizeof changed / sizeof *changed; i++) {
+		struct place *place = *state;
+		struct output output;
+		struct history_entry entry = change(i);
+		add_to(place->store, "c", 0, &entry, 1);
+		print_all(place->store, false, &output);
+		if (changed[i] != NULL &&
+		    strcmp(output.text.ptr, changed[i]) != 0)
+			fail_msg("row %u:\n%s\nnot\n%s", i, output.text.ptr,
+			    changed[i]);
+		/* Sealed says the same as not sealed. */
+		struct output sealed;
+		(void)seal(place->store, day + 2 * DAY);
+		print_all(place->store, true, &sealed);
+		assert_int_equal(sealed.text.len, output.text.len);
+		assert_memory_equal(
+		    sealed.text.ptr, output.text.ptr, output.text.len);
+		build_free(&output.text);
+		build_free(&sealed.text);
+		(void)tear_down(state);
+		(void)set_up(state);
+	}
+}
+
+static bool
+check_bytes(void *context, const struct report_row *row)
+{
+	*(bool *)context =
+	    text_equal(row->header_from, TEXT("a\nb\0\xFF.example"));
+	return true;
+}
+
+static bool
+check_hostile(void *context, const struct store_report *report)
+{
+	struct place *place = context;
+	bool same = false;
+
+	MUST(store_for_each_row(
+	    place->store, report, false, check_bytes, &same, &problem));
+	assert_true(same);
+	return true;
+}
+
+static void
+test_hostile_bytes(void **state)
+{
+	struct place *place = *state;
+	struct history_entry entry = change(10);
+
+	add_to(place->store, "c", 0, &entry, 1);
+	MUST(store_preview_reports(place->store, TEXT("example.com"), day,
+	    day + DAY - 1, check_hostile, place, &problem));
+}
+
+/* --- sealing --- */
+
+static void
+test_seal(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text first = TEXT("mailto:old@example.com");
+	struct text uris[] = {
+	    TEXT("mailto:a@example.com"), TEXT("mailto:%62 @example.com")};
+	struct history_entry entries[5] = {
+	    sample(), sample(), sample(), sample(), sample()};
+
+	entries[0].rua.at = &first;
+	entries[0].rua.count = 1;
+	entries[1].rua.at = uris;
+	entries[1].rua.count = 2;
+	entries[1].received = day + 23 * HOUR;
+	entries[2].p = TEXT("none"); /* another policy */
+	entries[3].policy_domain = TEXT("a.example");
+	entries[4].received = day + DAY; /* another period */
+	add_to(store, "c", 0, entries, 5);
+
+	assert_int_equal(seal(store, day + DAY + HOUR - 1), 0);
+	assert_int_equal(seal(store, day + DAY + HOUR), 3);
+	assert_int_equal(seal(store, day + DAY + HOUR), 0);
+	struct output output;
+	print_all(store, true, &output);
+	assert_non_null(strstr(output.text.ptr, "a.example p=reject sp= "
+						"0-86399 #0\n  1 192.0.2.1"));
+	assert_non_null(strstr(output.text.ptr,
+	    "example.com p=reject sp= 0-86399 #0 mailto:a@example.com "
+	    "mailto:%62 @example.com\n  2 192.0.2.1"));
+	assert_non_null(strstr(
+	    output.text.ptr, "example.com p=none sp= 0-86399 #0\n  1 192"));
+	assert_int_equal(output.messages, 4);
+	build_free(&output.text);
+	assert_int_equal(seal(store, day + 9 * DAY), 1);
+	print_all(store, true, &output);
+	assert_int_equal(output.messages, 5);
+	build_free(&output.text);
+}
+
+static void
+test_supplement(void **state)
+{
+	struct place *place = *state;
+	struct history_entry entry = sample();
+	static const char first[] = EXAMPLE ONE ALL_PASSED;
+	static const char second[] = EXAMPLE ONE ALL_PASSED
+	    "example.com p=reject sp= 0-86399 #1\n" ONE ALL_PASSED;
+
+	add_to(place->store, "c", 0, &entry, 1);
+	assert_int_equal(seal(place->store, day + 2 * DAY), 1);
+	assert_output(place->store, true, first);
+	/* Late: the report stays as it is, and gets a supplement. */
+	add_to(place->store, "c", 100, &entry, 1);
+	assert_output(place->store, true, first);
+	assert_output(place->store, false, EXAMPLE ONE ALL_PASSED);
+	assert_int_equal(seal(place->store, day + 2 * DAY), 1);
+	assert_output(place->store, true, second);
+	assert_output(place->store, false, "");
+	/* Another interval over the same days counts nothing again. */
+	uint64_t reports = 0;
+	MUST(store_seal(
+	    place->store, day + 9 * DAY, 6 * HOUR, 0, &reports, &problem));
+	assert_int_equal(reports, 0);
+}
+
+static void
+test_intervals(void **state)
+{
+	static const struct {
+		unsigned interval;
+		bool good;
+	} rows[] = {{DAY, true}, {HOUR, true}, {6 * HOUR, true}, {0, false},
+	    {1800, false}, {5 * HOUR, false}, {2 * DAY, false}};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem refused = {0};
+		uint64_t reports;
+		bool good = store_seal(
+		    place->store, day, rows[i].interval, 0, &reports, &refused);
+		if (good != rows[i].good)
+			fail_msg("%u", rows[i].interval);
+	}
+}
+
+static struct history_entry
+numbered(struct arena *arena, unsigned i)
+{
+	struct history_entry entry = sample();
+
+	entry.policy_domain = arena_format(arena, "d%u.example", i % 700);
+	entry.received = day + i % DAY;
+	return entry;
+}
+
+static void
+add_numbered(struct place *place, const char *claim, unsigned count)
+{
+	struct history_entry *entries =
+	    arena_array(place->arena, count, sizeof *entries);
+
+	for (unsigned i = 0; i < count; i++)
+		entries[i] = numbered(place->arena, i);
+	add_to(place->store, claim, 0, entries, count);
+}
+
+/* Sealers and importers at once: every message is in one report, once. */
+static void
+test_at_once(void **state)
+{
+	struct place *place = *state;
+	pid_t children[4];
+	struct output output;
+
+	add_numbered(place, "before", 3000);
+	for (size_t i = 0; i < 4; i++) {
+		children[i] = fork();
+		if (children[i] != 0)
+			continue;
+		struct store *ours = must_open(place);
+		place->store = ours;
+		if (i < 2) {
+			for (int n = 0; n < 5; n++)
+				(void)seal(ours, day + 2 * DAY);
+		} else {
+			add_numbered(place, i == 2 ? "x" : "y", 1000);
+		}
+		_exit(0);
+	}
+	join_all(children, 4);
+	(void)seal(place->store, day + 2 * DAY);
+	print_all(place->store, true, &output);
+	assert_int_equal(output.messages, 5000);
+	build_free(&output.text);
+}
+
+static bool
+stop(void *context, const struct store_report *report)
+{
+	(void)report;
+	return ++*(unsigned *)context < 300;
+}
+
+static void
+test_pages(void **state)
+{
+	struct place *place = *state;
+	struct output output;
+	unsigned count = 0;
+
+	add_numbered(place, "c", 700);
+	assert_int_equal(seal(place->store, day + 2 * DAY), 700);
+	MUST(store_for_each_report(
+	    place->store, TEXT(""), day, day, stop, &count, &problem));
+	assert_int_equal(count, 300);
+	count = 0;
+	MUST(store_for_each_report(place->store, TEXT("d5.example"), day, day,
+	    stop, &count, &problem));
+	assert_int_equal(count, 1);
+	count = 0;
+	MUST(store_for_each_report(place->store, TEXT(""), day + 1, INT64_MAX,
+	    stop, &count, &problem));
+	assert_int_equal(count, 0);
+	print_all(place->store, true, &output);
+	assert_int_equal(output.messages, 700);
+	build_free(&output.text);
+}
+
+/* --- deliveries --- */
+
+static bool
+take_delivery(void *context, const struct store_delivery *delivery)
+{
+	struct build *text = context;
+
+	build_format(text, TEXT_FMT " %s %u " TEXT_FMT "\n",
+	    TEXT_ARG(delivery->destination),
+	    names_word(&delivery_state_names, (int)delivery->state),
+	    delivery->tries, TEXT_ARG(delivery->words));
+	return true;
+}
+
+static void
+assert_deliveries(struct store *store, struct text report, const char *expected)
+{
+	struct build text;
+
+	build_init(&text, SIZE_MAX);
+	MUST(store_for_each_delivery(
+	    store, report, take_delivery, &text, &problem));
+	build_byte(&text, '\0');
+	assert_string_equal(text.ptr, expected);
+	build_free(&text);
+}
+
+static uint64_t
+lease(struct store *store, struct text report, struct text to, unsigned seconds)
+{
+	uint64_t fence = 99;
+
+	MUST(
+	    store_lease_delivery(store, report, to, seconds, &fence, &problem));
+	return fence;
+}
+
+static bool
+is_ours(struct store *store, struct text report, struct text to, uint64_t fence)
+{
+	bool ours = false;
+
+	MUST(store_check_fence(store, report, to, fence, &ours, &problem));
+	return ours;
+}
+
+static void
+test_deliveries(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct text to = TEXT("a@example.com");
+	struct store_delivery delivery = {
+	    .report = report, .destination = to, .words = TEXT("")};
+
+	assert_int_equal(lease(store, report, to, 60), 0); /* none there */
+	MUST(store_add_delivery(store, &delivery, &problem));
+	delivery.state = DELIVERY_REFUSED;
+	MUST(store_add_delivery(store, &delivery, &problem)); /* stays */
+	delivery.destination = TEXT("\xFF b@example.com");
+	delivery.state = DELIVERY_UNAUTHORIZED;
+	delivery.words = TEXT("no \"rua\" there: 100%\n");
+	MUST(store_add_delivery(store, &delivery, &problem));
+	assert_deliveries(store, report,
+	    "\xFF b@example.com unauthorized 0 no \"rua\" there: 100%\n\n"
+	    "a@example.com waiting 0 \n");
+	assert_int_equal(lease(store, report, delivery.destination, 60), 0);
+
+	uint64_t fence = lease(store, report, to, 60);
+	assert_int_not_equal(fence, 0);
+	assert_int_equal(lease(store, report, to, 60), 0);
+	assert_true(is_ours(store, report, to, fence));
+	assert_false(is_ours(store, report, to, fence + 1));
+	delivery = (struct store_delivery){.report = report,
+	    .destination = to,
+	    .tries = 1,
+	    .next = 0,
+	    .words = TEXT("451 later")};
+	struct problem refused = {0};
+	assert_false(
+	    store_finish_delivery(store, fence + 1, &delivery, &refused));
+	assert_int_equal(refused.kind, PROBLEM_TEMPORARY);
+	MUST(store_finish_delivery(store, fence, &delivery, &problem));
+	assert_false(is_ours(store, report, to, fence));
+	refused = (struct problem){0};
+	assert_false(store_finish_delivery(store, fence, &delivery, &refused));
+
+	/* Due again, this time accepted. */
+	uint64_t second = lease(store, report, to, 60);
+	assert_true(second > fence);
+	delivery.state = DELIVERY_ACCEPTED;
+	delivery.tries = 2;
+	delivery.words = TEXT("250 thanks");
+	MUST(store_finish_delivery(store, second, &delivery, &problem));
+	assert_int_equal(lease(store, report, to, 60), 0);
+	assert_deliveries(store, report,
+	    "\xFF b@example.com unauthorized 0 no \"rua\" there: 100%\n\n"
+	    "a@example.com accepted 2 250 thanks\n");
+}
+
+static void
+test_lease_ends(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct text to = TEXT("a@example.com");
+	const struct store_delivery delivery = {
+	    .report = report, .destination = to, .words = TEXT("")};
+	const struct store_delivery later = {.report = report,
+	    .destination = TEXT("b@example.com"),
+	    .next = (int64_t)time(NULL) + 1000,
+	    .words = TEXT("")};
+
+	MUST(store_add_delivery(store, &delivery, &problem));
+	MUST(store_add_delivery(store, &later, &problem));
+	assert_int_equal(lease(store, report, later.destination, 60), 0);
+	uint64_t first = lease(store, report, to, 1);
+	(void)sleep(2);
+	assert_false(is_ours(store, report, to, first));
+	uint64_t second = lease(store, report, to, 60);
+	assert_true(second > first);
+	struct problem refused = {0};
+	assert_false(store_finish_delivery(store, first, &delivery, &refused));
+	assert_true(is_ours(store, report, to, second));
+}
+
+/* Many want one lease; one gets it. */
+static void
+test_lease_at_once(void **state)
+{
+	struct place *place = *state;
+	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	const struct store_delivery delivery = {.report = report,
+	    .destination = TEXT("a@example.com"),
+	    .words = TEXT("")};
+	unsigned got = 0;
+
+	MUST(store_add_delivery(place->store, &delivery, &problem));
+	pid_t children[6];
+	for (size_t i = 0; i < 6; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			struct store *ours = must_open(place);
+			_exit(
+			    lease(ours, report, delivery.destination, 60) != 0);
+		}
+	}
+	for (size_t i = 0; i < 6; i++) {
+		int status;
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		got += WEXITSTATUS(status) != 0 ? 1 : 0;
+	}
+	assert_int_equal(got, 1);
+}
+
+/* --- expiry --- */
+
+static void
+test_expire(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct output output;
+	uint64_t rows = 99;
+
+	/* More parts than one step deletes. */
+	struct history_entry entries[60];
+	for (size_t i = 0; i < 60; i++) {
+		entries[i] = sample();
+		entries[i].received = day + (int64_t)(i % 24) * HOUR;
+		entries[i].client =
+		    arena_format(place->arena, "192.0.2.%zu", i);
+	}
+	add_to(store, "c", 0, entries, 60);
+	entries[0].received = day + 5 * DAY;
+	add_to(store, "c", 100, entries, 1);
+
+	/* Not sealed: stays. */
+	MUST(store_expire_before(store, day + 2 * DAY, &rows, &problem));
+	assert_int_equal(rows, 0);
+	assert_int_equal(seal(store, day + 9 * DAY), 2);
+	print_all(store, true, &output);
+	build_free(&output.text);
+	/* Too young. */
+	MUST(store_expire_before(store, day + DAY - 1, &rows, &problem));
+	assert_int_equal(rows, 0);
+	/* A delivery waits; whichever report was last is the young one. */
+	struct store_delivery delivery = {
+	    .destination = TEXT("a@example.com"), .words = TEXT("")};
+	const char *old = NULL;
+	struct output first;
+	print_all(store, true, &first);
+	old = arena_cstr(place->arena, text_from_cstr(first.id));
+	build_free(&first.text);
+	delivery.report = text_from_cstr(old);
+	MUST(store_add_delivery(store, &delivery, &problem));
+	MUST(store_expire_before(store, day + 90 * DAY, &rows, &problem));
+	assert_int_equal(rows, 60);
+	assert_int_equal(figures_of(store).rows, 1);
+	assert_int_equal(figures_of(store).reports, 1);
+	uint64_t fence =
+	    lease(store, delivery.report, delivery.destination, 60);
+	delivery.state = DELIVERY_ACCEPTED;
+	MUST(store_finish_delivery(store, fence, &delivery, &problem));
+	MUST(store_expire_before(store, day + 90 * DAY, &rows, &problem));
+	assert_int_equal(rows, 1);
+	assert_int_equal(figures_of(store).rows, 0);
+	assert_int_equal(figures_of(store).reports, 0);
+	assert_deliveries(store, delivery.report, "");
+	/* What was read of a claim is known for much longer. */
+	assert_int_equal(figures_of(store).batches, 2);
+	MUST(store_expire_before(store, day + 500 * DAY, &rows, &problem));
+	assert_int_equal(figures_of(store).batches, 0);
+}
+
+/* Killed while it adds: a batch is there whole or not at all. */
+static void
+test_kill(void **state)
+{
+	struct place *place = *state;
+	uint64_t batches = 0;
+
+	for (int i = 0; i < 15; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			place->store = must_open(place);
+			for (int n = 0;; n++) {
+				char claim[32];
+				(void)snprintf(claim, sizeof claim, "%d %d",
+				    (int)getpid(), n);
+				add_numbered(place, claim, 200);
+			}
+		}
+		const struct timespec pause = {
+		    .tv_nsec = (20 + i * 7) * 1000 * 1000};
+		(void)nanosleep(&pause, NULL);
+		(void)kill(child, SIGKILL);
+		(void)waitpid(child, NULL, 0);
+		struct store_figures figures = figures_of(place->store);
+		assert_int_equal(figures.messages, figures.batches * 200);
+		assert_true(figures.batches >= batches);
+		batches = figures.batches;
+	}
+	struct output output;
+	(void)seal(place->store, day + 2 * DAY);
+	print_all(place->store, true, &output);
+	assert_int_equal(output.messages, batches * 200);
+	assert_true(batches > 0);
+	build_free(&output.text);
+}
+
+#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(test_open),
+	    SCENARIO(test_not_a_database),
+	    SCENARIO(test_later_schema),
+	    SCENARIO(test_open_at_once),
+	    SCENARIO(test_batches),
+	    SCENARIO(test_rows),
+	    SCENARIO(test_hostile_bytes),
+	    SCENARIO(test_seal),
+	    SCENARIO(test_supplement),
+	    SCENARIO(test_intervals),
+	    SCENARIO(test_at_once),
+	    SCENARIO(test_pages),
+	    SCENARIO(test_deliveries),
+	    SCENARIO(test_lease_ends),
+	    SCENARIO(test_lease_at_once),
+	    SCENARIO(test_expire),
+	    SCENARIO(test_kill),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
