@@ -26,7 +26,6 @@ struct checks {
 	const struct checks_options *options;
 	struct envelope envelope;
 	struct mail_header header;
-	bool has_lost_field; /* one could not be kept: malformed */
 	bool header_ended;
 	bool body_ended;
 	struct dns_facts *facts;
@@ -68,9 +67,10 @@ void
 checks_field(struct checks *checks, struct text name, struct text value,
     bool leading_space)
 {
+	/* False only without memory; checks_verdict tells that. */
 	if (!mail_header_add(
 		&checks->header, checks->arena, name, value, leading_space))
-		checks->has_lost_field = true;
+		return;
 }
 
 void
@@ -92,16 +92,6 @@ story(struct checks *checks, struct trace *trace)
 	return checks->options->explain ? trace : NULL;
 }
 
-/* What is not there whole is not judged as if it were. */
-static struct author
-find_author(struct checks *checks)
-{
-	if (checks->has_lost_field && !checks->header.is_too_long)
-		return (struct author){AUTHOR_MALFORMED, TEXT(""),
-		    TEXT("a field that cannot be read")};
-	return author_find(checks->arena, &checks->header);
-}
-
 void
 checks_end_of_header(struct checks *checks)
 {
@@ -110,7 +100,7 @@ checks_end_of_header(struct checks *checks)
 	if (checks->header_ended)
 		return;
 	checks->header_ended = true;
-	*author = find_author(checks);
+	*author = author_find(checks->arena, &checks->header);
 	if (author->status == AUTHOR_OK)
 		trace_say(story(checks, &checks->author_trace),
 		    "RFC 9989 5.3.1: Author Domain " TEXT_FMT,

@@ -95,6 +95,11 @@ static const struct row {
     {"the organization is not sure, the domain is foreign",
 	NORMAL "_dmarc.com SERVFAIL\n", "example.com", {"b.example", PASSED},
 	{{0}}, "fail reject"},
+    {"the organization is not sure, what failed stands between",
+	NORMAL "_dmarc.a.b.example.com TXT \"v=DMARC1; p=reject\"\n"
+	       "_dmarc.b.example.com SERVFAIL\n",
+	"a.b.example.com", {"c.example.com", PASSED}, {{0}},
+	"temperror reject"},
     {"the organization is not sure and does not matter",
 	STRICT "_dmarc.com SERVFAIL\n", "example.com",
 	{"a.example.com", PASSED}, {{0}}, "fail reject"},
