@@ -131,9 +131,11 @@ def dmarcd(path, **options):
     path.chmod(0o755)
     write_config(path / "dmarcd.conf", Socket=f"unix:{path}/milter.sock",
                  UMask="0", **options)
-    with process([DMARCD, "-c", path / "dmarcd.conf"],
-                 path / "log") as started:
-        wait_for("dmarcd's socket", (path / "milter.sock").exists, started)
+    log = path / "log"
+    log.unlink(missing_ok=True)
+    with process([DMARCD, "-c", path / "dmarcd.conf"], log) as started:
+        wait_for("dmarcd to listen", lambda: "listening" in log.read_text(),
+                 started)
         yield started
 
 

@@ -73,6 +73,7 @@ smtp_host_lookup = native
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_milters = {self.milter}
 milter_default_action = tempfail
+local_recipient_maps =
 alias_maps =
 alias_database =
 """)
@@ -89,6 +90,7 @@ alias_database =
                     "scache unix - - n - 1 scache",
                     "showq unix n - n - - showq",
                     "flush unix n - n 1000? 0 flush",
+                    "proxymap unix - - n - - proxymap",
                     "postlog unix-dgram n - n - 1 postlogd"]
         (self.path / "etc/master.cf").write_text("\n".join(
             [f"127.0.0.1:{self.port} inet n - n - - smtpd", *services, ""]))

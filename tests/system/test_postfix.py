@@ -72,9 +72,12 @@ def run(top, tap):
                 text = only_message(top / "inbox").decode()
                 head = text.split("\n\n")[0]
                 names = re.findall(r"(?m)^([A-Za-z-]+):", head)
-                names = [n for n in names if not n.startswith("X-")]
+                # smtp-sink's own: X- fields and one Received.
+                names = [n for n in names if not n.startswith("X-")][1:]
+                contains(head.split("Received:")[1], "smtp-sink", "its field")
                 equal(names[:2], ["Authentication-Results", "Received"],
                       "fields on top")
+                contains(head.split("Received:")[2], "mx.receiver.example")
                 equal(names.count("Authentication-Results"), 1,
                       "our field, and no forged one")
                 for part in ("demo.example;", "spf=pass", "dkim=pass",
