@@ -1,0 +1,517 @@
+/* Import on real files and a real store: everything written is counted, once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/date.h"
+#include "clerk/clerk.h"
+#include "history/codec.h"
+#include "journal/journal.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 2026-11-23 00:00:00 UTC */
+static const int64_t day = 1795392000;
+
+struct place {
+	char folder[64];
+	char file[96];
+	char database[128];
+	struct config config;
+	struct store *store;
+};
+
+static struct store *
+must_open(const struct place *place)
+{
+	struct problem problem = {0};
+	struct store *store = store_open(place->database, true, &problem);
+
+	if (store == NULL)
+		fail_msg("%s", problem.text);
+	return store;
+}
+
+static int
+set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof *place);
+	/* Memory where there is some: this forces to disk all the time. */
+	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+	if (place == NULL)
+		return 1;
+	(void)snprintf(place->folder, sizeof place->folder,
+	    "%s/dmarcd-import-XXXXXX", base);
+	if (mkdtemp(place->folder) == NULL)
+		return 1;
+	(void)snprintf(
+	    place->file, sizeof place->file, "%s/history", place->folder);
+	(void)snprintf(place->database, sizeof place->database,
+	    "sqlite:%s/store.db", place->folder);
+	place->config.claim_keep = 1000;
+	place->store = must_open(place);
+	*state = place;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct place *place = *state;
+	char command[128];
+
+	store_close(place->store);
+	(void)snprintf(command, sizeof command, "rm -rf %s", place->folder);
+	int status = system(command);
+	free(place);
+	return status;
+}
+
+/* Entry NUMBER of WRITER: its source address is its own. */
+static void
+write_entry(struct build *build, unsigned writer, unsigned number)
+{
+	char client[32];
+	struct history_entry entry = {
+	    .job = TEXT("4fQ1"),
+	    .reporter = TEXT("mx.example.net"),
+	    .received = day + number % DAY,
+	    .from = TEXT("example.com"),
+	    .mail_from = TEXT("bounce.example.com"),
+	    .spf = TEXT("pass"),
+	    .spf_domain = TEXT("bounce.example.com"),
+	    .policy_domain = TEXT("example.com"),
+	    .result = TEXT("pass"),
+	    .requested = TEXT("reject"),
+	    .p = TEXT("reject"),
+	    .adkim = TEXT("r"),
+	    .aspf = TEXT("r"),
+	    .fo = TEXT("0"),
+	    .spf_aligned = true,
+	    .action = HISTORY_ACCEPT,
+	};
+
+	(void)snprintf(client, sizeof client, "10.%u.%u.%u", writer,
+	    number / 256, number % 256);
+	entry.client = text_from_cstr(client);
+	assert_true(history_write(build, &entry));
+}
+
+static void
+write_bytes(const char *path, const struct build *build)
+{
+	FILE *file = fopen(path, "a");
+
+	assert_non_null(file);
+	if (build->len > 0)
+		assert_int_equal(
+		    fwrite(build->ptr, 1, build->len, file), build->len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+write_entries(const char *path, unsigned writer, unsigned first, unsigned count)
+{
+	struct build build;
+
+	build_init(&build, SIZE_MAX);
+	for (unsigned i = 0; i < count; i++)
+		write_entry(&build, writer, first + i);
+	write_bytes(path, &build);
+	build_free(&build);
+}
+
+static struct clerk_imported
+import_at(const struct place *place, int64_t now)
+{
+	const struct clerk_import import = {
+	    .config = &place->config, .now = now};
+	struct clerk_imported done = {0};
+	struct problem problem = {0};
+
+	if (!clerk_import(&import, place->store, place->file, &done, &problem))
+		fail_msg("%s", problem.text);
+	return done;
+}
+
+static struct clerk_imported
+import(const struct place *place)
+{
+	return import_at(place, (int64_t)time(NULL));
+}
+
+/* How many files NAME* there are; the first one's path. */
+static size_t
+count_files(const struct place *place, const char *name, char *ret_first)
+{
+	char pattern[128];
+	glob_t found;
+
+	(void)snprintf(pattern, sizeof pattern, "%s/%s", place->folder, name);
+	int status = glob(pattern, 0, NULL, &found);
+	size_t count = status == 0 ? found.gl_pathc : 0;
+	if (count > 0 && ret_first != NULL)
+		(void)strcpy(ret_first, found.gl_pathv[0]);
+	globfree(&found);
+	return count;
+}
+
+struct count {
+	struct store *store;
+	uint64_t rows;
+	uint64_t messages;
+};
+
+static bool
+count_row(void *context, const struct report_row *row)
+{
+	struct count *count = context;
+
+	count->rows++;
+	count->messages += row->count;
+	return true;
+}
+
+static bool
+count_report(void *context, const struct store_report *report)
+{
+	struct count *count = context;
+	struct problem problem = {0};
+
+	if (!store_for_each_row(
+		count->store, report, false, count_row, count, &problem))
+		fail_msg("%s", problem.text);
+	return true;
+}
+
+/* Each entry is a row of its own, so both numbers are that of the entries. */
+static void
+assert_counted(const struct place *place, uint64_t expected)
+{
+	struct count count = {.store = place->store};
+	struct problem problem = {0};
+
+	if (!store_preview_reports(place->store, TEXT(""), day, day + DAY - 1,
+		count_report, &count, &problem))
+		fail_msg("%s", problem.text);
+	assert_int_equal(count.messages, expected);
+	assert_int_equal(count.rows, expected);
+}
+
+static void
+test_import(void **state)
+{
+	struct place *place = *state;
+
+	write_entries(place->file, 1, 0, 100);
+	struct clerk_imported done = import(place);
+	assert_int_equal(done.entries, 100);
+	assert_int_equal(done.rejected, 0);
+	assert_int_equal(done.claims, 1);
+	assert_string_equal(done.rejected_file, "");
+	assert_counted(place, 100);
+	/* Again: the claim is still there, and nothing in it is new. */
+	assert_int_equal(count_files(place, "history.claim-*", NULL), 1);
+	done = import(place);
+	assert_int_equal(done.entries, 0);
+	assert_int_equal(done.claims, 0);
+	assert_counted(place, 100);
+	write_entries(place->file, 2, 0, 50);
+	done = import(place);
+	assert_int_equal(done.entries, 50);
+	assert_counted(place, 150);
+	assert_int_equal(count_files(place, "history.claim-*", NULL), 2);
+	/* ClaimKeep is over. */
+	done = import_at(place, (int64_t)time(NULL) + 1001);
+	assert_int_equal(done.entries, 0);
+	assert_int_equal(count_files(place, "history.claim-*", NULL), 0);
+	assert_counted(place, 150);
+}
+
+static void
+test_late_writer(void **state)
+{
+	struct place *place = *state;
+	char claim[256];
+
+	write_entries(place->file, 1, 0, 10);
+	(void)import(place);
+	assert_int_equal(count_files(place, "history.claim-*", claim), 1);
+	write_entries(claim, 1, 10, 5);
+	struct clerk_imported done = import(place);
+	assert_int_equal(done.entries, 5);
+	assert_counted(place, 15);
+	/* What is torn now is bad; what comes after it is not. */
+	struct build torn;
+	build_init(&torn, SIZE_MAX);
+	write_entry(&torn, 1, 15);
+	build_cut(&torn, torn.len - 7);
+	write_bytes(claim, &torn);
+	done = import(place);
+	assert_int_equal(done.entries, 0);
+	assert_int_equal(done.rejected, 1);
+	write_entries(claim, 1, 16, 2);
+	done = import(place);
+	assert_int_equal(done.entries, 2);
+	assert_counted(place, 17);
+	build_free(&torn);
+}
+
+static void
+test_rejected(void **state)
+{
+	static const char garbage[] = "no entry at all\n";
+	static const char wrong[] = "job a\nreceived 1\nend 17 00000000\n";
+	struct place *place = *state;
+	struct build file;
+	struct build bad;
+	size_t torn;
+
+	build_init(&file, SIZE_MAX);
+	build_init(&bad, SIZE_MAX);
+	build_cstr(&file, garbage);
+	write_entry(&file, 1, 0);
+	build_cstr(&file, wrong);
+	write_entry(&file, 1, 1);
+	torn = file.len;
+	write_entry(&file, 1, 2);
+	build_cut(&file, file.len - 60);
+	build_cstr(&bad, garbage);
+	build_cstr(&bad, wrong);
+	build_text(&bad, text_slice(build_view(&file), torn, file.len));
+	write_entry(&file, 1, 3);
+	build_cstr(&file, "job torn\nfrom");
+	build_cstr(&bad, "job torn\nfrom");
+	write_bytes(place->file, &file);
+
+	struct clerk_imported done = import(place);
+	assert_int_equal(done.entries, 3);
+	assert_int_equal(done.rejected, 4);
+	assert_counted(place, 3);
+	for (int again = 0; again < 2; again++) {
+		char bytes[4096];
+		char path[256];
+		assert_int_equal(
+		    count_files(place, "history.claim-*.rejected", path), 1);
+		if (again == 0)
+			assert_string_equal(path, done.rejected_file);
+		FILE *rejected = fopen(path, "r");
+		assert_non_null(rejected);
+		size_t len = fread(bytes, 1, sizeof bytes, rejected);
+		(void)fclose(rejected);
+		assert_int_equal(len, bad.len);
+		assert_memory_equal(bytes, bad.ptr, len);
+		/* An import killed before it wrote this: written again. */
+		assert_int_equal(unlink(path), 0);
+		done = import(place);
+		assert_int_equal(done.entries + done.rejected, 0);
+	}
+	build_free(&file);
+	build_free(&bad);
+}
+
+static void
+test_nothing(void **state)
+{
+	struct place *place = *state;
+	const struct clerk_import import_job = {.config = &place->config};
+	struct clerk_imported done = {0};
+	struct problem problem = {0};
+
+	assert_false(clerk_import(
+	    &import_job, place->store, place->file, &done, &problem));
+	assert_int_equal(problem.kind, PROBLEM_NO_INPUT);
+	/* The file is gone, a claim of it is not. */
+	write_entries(place->file, 1, 0, 5);
+	(void)import(place);
+	assert_int_equal(unlink(place->file), 0);
+	done = import(place);
+	assert_int_equal(done.entries, 0);
+	/* An empty file. */
+	write_entries(place->file, 1, 0, 0);
+	done = import(place);
+	assert_int_equal(done.entries, 0);
+	assert_counted(place, 5);
+}
+
+struct progress {
+	uint64_t calls;
+	uint64_t bytes;
+	uint64_t of_bytes;
+};
+
+static void
+on_progress(void *context, uint64_t bytes, uint64_t of_bytes)
+{
+	struct progress *progress = context;
+
+	assert_true(bytes > progress->bytes && bytes <= of_bytes);
+	*progress = (struct progress){progress->calls + 1, bytes, of_bytes};
+}
+
+static void
+test_progress(void **state)
+{
+	struct place *place = *state;
+	struct progress progress = {0};
+	const struct clerk_import job = {.config = &place->config,
+	    .now = (int64_t)time(NULL),
+	    .on_progress = on_progress,
+	    .context = &progress};
+	struct clerk_imported done = {0};
+	struct problem problem = {0};
+
+	write_entries(place->file, 1, 0, 25000);
+	assert_true(
+	    clerk_import(&job, place->store, place->file, &done, &problem));
+	assert_int_equal(done.entries, 25000);
+	assert_true(progress.calls >= 3);
+	assert_int_equal(progress.bytes, progress.of_bytes);
+	assert_counted(place, 25000);
+}
+
+/* --- killed --- */
+
+static pid_t
+start_importer(struct place *place)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		return child;
+	place->store = must_open(place);
+	for (;;) {
+		const struct clerk_import job = {
+		    .config = &place->config, .now = (int64_t)time(NULL)};
+		struct clerk_imported done = {0};
+		struct problem problem = {0};
+		if (!clerk_import(
+			&job, place->store, place->file, &done, &problem) &&
+		    problem.kind != PROBLEM_TEMPORARY &&
+		    problem.kind != PROBLEM_NO_INPUT) {
+			(void)fprintf(stderr, "# %s\n", problem.text);
+			_exit(1);
+		}
+	}
+}
+
+static void
+kill_importer(pid_t child, unsigned milliseconds)
+{
+	const struct timespec pause = {.tv_sec = milliseconds / 1000,
+	    .tv_nsec = (long)(milliseconds % 1000) * 1000 * 1000};
+	int status;
+
+	(void)nanosleep(&pause, NULL);
+	(void)kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status)); /* did not give up by itself */
+}
+
+/* One large file, the importer killed at any moment. */
+static void
+test_resume(void **state)
+{
+	struct place *place = *state;
+
+	write_entries(place->file, 1, 0, 60000);
+	for (unsigned i = 0; i < 12; i++)
+		kill_importer(start_importer(place), 30 + i * 25);
+	(void)import(place);
+	assert_counted(place, 60000);
+	assert_int_equal(count_files(place, "history.claim-*", NULL), 1);
+}
+
+enum { WRITERS = 3, ENTRIES = 6000 };
+
+static pid_t
+start_writer(const struct place *place, unsigned writer)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		return child;
+	struct problem problem = {0};
+	struct journal *journal =
+	    journal_open(place->file, JOURNAL_SYNC_NONE, &problem);
+	if (journal == NULL)
+		_exit(1);
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		struct build build;
+		bool kept = false;
+		build_init(&build, HISTORY_ENTRY_MAX);
+		write_entry(&build, writer, i);
+		if (!journal_append(
+			journal, build_view(&build), &kept, &problem) &&
+		    !kept)
+			_exit(2);
+		build_free(&build);
+	}
+	if (!journal_flush(journal, &problem))
+		_exit(3);
+	journal_close(journal);
+	_exit(0);
+}
+
+/* Writers, and two importers that are killed again and again. */
+static void
+test_at_once(void **state)
+{
+	struct place *place = *state;
+	pid_t writers[WRITERS];
+	pid_t importers[2];
+	unsigned done = 0;
+
+	write_entries(place->file, 99, 0, 1);
+	for (unsigned i = 0; i < WRITERS; i++)
+		writers[i] = start_writer(place, i);
+	for (unsigned i = 0; i < 2; i++)
+		importers[i] = start_importer(place);
+	for (unsigned turn = 0; done < WRITERS; turn++) {
+		kill_importer(importers[turn % 2], turn * 37 % 150);
+		importers[turn % 2] = start_importer(place);
+		for (unsigned i = 0; i < WRITERS; i++) {
+			int status;
+			if (waitpid(writers[i], &status, WNOHANG) != writers[i])
+				continue;
+			assert_int_equal(status, 0);
+			done++;
+		}
+	}
+	kill_importer(importers[0], 0);
+	kill_importer(importers[1], 0);
+	(void)import(place);
+	print_message(
+	    "# %zu claims\n", count_files(place, "history.claim-*", NULL));
+	assert_counted(place, WRITERS * ENTRIES + 1);
+}
+
+#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(test_import),
+	    SCENARIO(test_late_writer),
+	    SCENARIO(test_rejected),
+	    SCENARIO(test_nothing),
+	    SCENARIO(test_progress),
+	    SCENARIO(test_resume),
+	    SCENARIO(test_at_once),
+	};
+
+	return cmocka_run_group_tests_name("clerk import", tests, NULL, NULL);
+}
