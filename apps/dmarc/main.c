@@ -1,8 +1,6 @@
 /* dmarc: the tool. One word, one command. */
 #include "tool.h"
 
-#include "version.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>

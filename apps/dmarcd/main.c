@@ -1,8 +1,6 @@
 /* dmarcd: the command line. */
 #include "master.h"
 
-#include "version.h"
-
 #include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>

@@ -50,7 +50,7 @@ metadata_of(const struct sender *sender, const struct store_report *report)
 	    .report_id = report->id,
 	    .begin = report->begin,
 	    .end = report->end,
-	    .generator = TEXT("dmarcd"),
+	    .generator = TEXT("dmarcd " DMARCD_VERSION),
 	};
 }
 

@@ -82,21 +82,29 @@ read_line(struct config *config, const struct place *place, struct text line,
 	    text_trim(text_slice(line, blank, line.len)), problem);
 }
 
-static bool
-read_options(struct config *config, const char *path, struct problem *problem)
+bool
+config_read(struct config *config, struct text rest, const char *name,
+    struct problem *ret_problem)
 {
-	struct text rest;
-	struct place place = {.path = path};
+	struct place place = {.path = name};
 
-	if (!file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
-		return false;
 	while (rest.len > 0) {
 		place.line++;
 		struct text line = text_split(&rest, '\n');
-		if (!read_line(config, &place, line, problem))
+		if (!read_line(config, &place, line, ret_problem))
 			return false;
 	}
 	return true;
+}
+
+static bool
+read_options(struct config *config, const char *path, struct problem *problem)
+{
+	struct text bytes;
+
+	return file_read(
+		   config->arena, path, CONFIG_BYTES_MAX, &bytes, problem) &&
+	       config_read(config, bytes, path, problem);
 }
 
 /* "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "mx.example.org", ".net" */

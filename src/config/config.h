@@ -70,6 +70,10 @@ struct config {
 struct config *config_load(
     const char *path, struct problem *ret_problem) MUST_USE;
 void config_free(struct config *config);
+/* The lines of one file alone, which NAME is called in messages, on top of
+ * what CONFIG holds. Behind config_load; reads no file. */
+bool config_read(struct config *config, struct text bytes, const char *name,
+    struct problem *ret_problem) MUST_USE;
 
 /* What the daemon really does: RejectFailures and a missing Enforce told
  * together (design of compatibility: neither set is monitor). */

@@ -301,6 +301,7 @@ dmarc_discover(struct text author, const struct dmarc_options *options,
 	struct search search = {author, options, facts, arena, trace};
 	struct dmarc_discovery discovery = {
 	    .status = DMARC_DISCOVERY_NONE,
+	    .method = options->method,
 	    .organizational_domain = author,
 	};
 

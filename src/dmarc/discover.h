@@ -30,6 +30,7 @@ enum dmarc_discovery_status {
 
 struct dmarc_discovery {
 	enum dmarc_discovery_status status;
+	enum dmarc_method method;          /* by which it was looked for */
 	const struct dmarc_record *record; /* the chosen one; NULL if none */
 	struct text policy_domain;         /* where it was found */
 	struct text organizational_domain; /* of the Author Domain */

@@ -401,7 +401,7 @@ read_owner(struct line *line, struct zone_node **ret_node)
 static bool
 read_line(struct line *line)
 {
-	struct zone_node *node;
+	struct zone_node *node = NULL;
 	struct token type;
 
 	if (!has_more(line))

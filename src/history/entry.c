@@ -121,6 +121,7 @@ record_policy(struct arena *arena, const struct verdict *verdict,
 		return true;
 	entry->policy_domain = discovery->policy_domain;
 	entry->requested = policy_word(verdict->dmarc.policy);
+	entry->discovery = word(&dmarc_method_names, (int)discovery->method);
 	record_tags(discovery, entry);
 	return record_rua(arena, discovery->record, entry);
 }

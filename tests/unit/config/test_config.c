@@ -1,0 +1,268 @@
+#include "config/config.h"
+#include "config/options.h"
+#include "config/setup.h"
+
+#include "exact.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* Reads LINES on top of the defaults; NULL with *ret_problem. */
+static struct config *
+read_lines(const char *lines, struct problem *ret_problem)
+{
+	struct config *config = config_load(NULL, ret_problem);
+	struct text bytes = exact(text_from_cstr(lines));
+
+	assert_non_null(config);
+	if (!config_read(config, bytes, "test.conf", ret_problem)) {
+		config_free(config);
+		config = NULL;
+	}
+	exact_free(bytes);
+	return config;
+}
+
+static void
+test_errors(void **state)
+{
+	static const struct {
+		const char *lines;
+		const char *said;
+	} rows[] = {
+	    {"Enfocre strict\n", "did you mean Enforce?"},
+	    {"\n\nEnforce maybe\n", "test.conf:3: Enforce cannot be \"maybe\""},
+	    {"Enforce maybe\n", "monitor, quarantine, considered or strict"},
+	    {"Workers many\n", "a number from 0 to 256"},
+	    {"Workers 257\n", "Workers cannot be \"257\""},
+	    {"Workers -1\n", "Workers cannot be"},
+	    {"Workers 0x101\n", "Workers cannot be"},
+	    {"Workers 09\n", "Workers cannot be"},
+	    {"Workers 99999999999999999999\n", "Workers cannot be"},
+	    {"DNSTimeout 2h\n", "DNSTimeout cannot be"},
+	    {"DNSTimeout s\n", "DNSTimeout cannot be"},
+	    {"RejectFailures maybe\n", "it must be yes or no"},
+	    {"AuthservID\n", "no value behind option \"AuthservID\""},
+	    {"AuthservID # x\n", "no value"},
+	    {"Zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz 1\n",
+		"see dmarcd.conf(5)"},
+	};
+
+	unsigned failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {PROBLEM_NONE, ""};
+		struct config *config = read_lines(rows[i].lines, &problem);
+		if (config == NULL && problem.kind == PROBLEM_CONFIG &&
+		    strstr(problem.text, rows[i].said) != NULL)
+			continue;
+		print_error("%s: said \"%s\"\n", rows[i].lines, problem.text);
+		config_free(config);
+		failed++;
+	}
+	assert_int_equal(failed, 0);
+}
+
+static void
+test_values(void **state)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct config *config = read_lines("authservid  mx.example.org \r\n"
+					   "  # a comment\n"
+					   "UMask 0002 # octal\n"
+					   "Workers 0x10\n"
+					   "HoldQuarantinedMessages Yes\n"
+					   "RejectFailures 1\n"
+					   "IgnoreAuthenticatedClients true\n"
+					   "IgnoreAuthenticatedClients f\n"
+					   "ImportInterval 2h\n"
+					   "ClaimKeep\t90\n"
+					   "Enforce CONSIDERED\n"
+					   "RejectString no %s for you",
+	    &problem);
+
+	(void)state;
+	assert_non_null(config);
+	assert_true(text_equal(config->authserv_id, TEXT("mx.example.org")));
+	assert_int_equal(config->umask, 2);
+	assert_int_equal(config->workers, 16);
+	assert_true(config->hold_quarantined_messages);
+	assert_true(config->reject_failures);
+	assert_false(config->ignore_authenticated_clients);
+	assert_int_equal(config->import_interval, 7200);
+	assert_int_equal(config->claim_keep, 90);
+	assert_int_equal(config_enforce(config), ENFORCE_CONSIDERED);
+	assert_true(text_equal(config->reject_string, TEXT("no %s for you")));
+	config_free(config);
+}
+
+/* An upgrade never begins to refuse anything by itself. */
+static void
+test_enforce(void **state)
+{
+	static const struct {
+		const char *lines;
+		enum enforce enforce;
+	} rows[] = {
+	    {"", ENFORCE_MONITOR},
+	    {"RejectFailures no\n", ENFORCE_MONITOR},
+	    {"RejectFailures yes\n", ENFORCE_STRICT},
+	    {"RejectFailures yes\nEnforce quarantine\n", ENFORCE_QUARANTINE},
+	    {"Enforce monitor\nRejectFailures yes\n", ENFORCE_MONITOR},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {PROBLEM_NONE, ""};
+		struct config *config = read_lines(rows[i].lines, &problem);
+		assert_non_null(config);
+		assert_int_equal(config_enforce(config), rows[i].enforce);
+		config_free(config);
+	}
+}
+
+static void
+write_file(char *path, const char *lines)
+{
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+	    write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));
+	(void)close(fd);
+}
+
+static bool
+ignores(const struct config *config, const char *address, const char *host)
+{
+	struct ip ip = {0};
+
+	assert_true(ip_read(text_from_cstr(address), &ip));
+	return config_ignores(config, &ip, text_from_cstr(host));
+}
+
+static void
+test_ignored_hosts(void **state)
+{
+	char hosts[] = "/tmp/dmarcd-test-hosts-XXXXXX";
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	char lines[128];
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(hosts, "192.0.2.0/24 # net\n!192.0.2.7\n2001:db8::/32\n"
+			  ".inside.example\nmx.example\n");
+	(void)snprintf(lines, sizeof lines, "IgnoreHosts %s\n", hosts);
+	write_file(file, lines);
+	struct config *config = config_load(file, &problem);
+	assert_non_null(config);
+	assert_true(ignores(config, "192.0.2.6", "x"));
+	assert_true(ignores(config, "::ffff:192.0.2.6", "x"));
+	assert_false(ignores(config, "192.0.2.7", "x"));
+	assert_false(ignores(config, "192.0.3.1", "x"));
+	assert_true(ignores(config, "2001:db8:1::1", "x"));
+	assert_false(ignores(config, "127.0.0.1", "localhost"));
+	assert_true(ignores(config, "198.51.100.1", "A.inside.example"));
+	assert_false(ignores(config, "198.51.100.1", "ainside.example"));
+	assert_true(ignores(config, "198.51.100.1", "MX.example"));
+	config_free(config);
+	(void)unlink(hosts);
+
+	assert_null(config_load(file, &problem));
+	assert_int_equal(problem.kind, PROBLEM_NO_INPUT);
+	assert_non_null(strstr(problem.text, hosts));
+	(void)unlink(file);
+
+	problem = (struct problem){PROBLEM_NONE, ""};
+	config = config_load(NULL, &problem);
+	assert_true(ignores(config, "127.0.0.9", "x"));
+	assert_true(ignores(config, "::1", "x"));
+	assert_false(ignores(config, "192.0.2.1", "x"));
+	config_free(config);
+}
+
+static void
+test_together(void **state)
+{
+	static const char *const bad[] = {
+	    "ReportInterval 5h\n", "ReportInterval 90m\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+		struct problem problem = {PROBLEM_NONE, ""};
+		write_file(file, bad[i]);
+		assert_null(config_load(file, &problem));
+		assert_non_null(strstr(problem.text, "divide a day"));
+		(void)unlink(file);
+	}
+}
+
+/* Every default is a value that the option itself would take. */
+static void
+test_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < config_option_count(); i++) {
+		struct config_option option = config_option_at(i);
+		size_t last = strlen(option.sentence) - 1;
+		assert_int_equal(option.sentence[last], '.');
+		assert_ptr_equal(option_find(text_from_cstr(option.name)),
+		    &config_options[i]);
+		if (i > 0 &&
+		    strcasecmp(config_options[i - 1].name, option.name) >= 0)
+			fail_msg("%s is out of order", option.name);
+	}
+}
+
+static void
+test_setup(void **state)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct config *config = read_lines(
+	    "DiscoveryMethod psl\nPublicSuffixList /dev/null\n", &problem);
+	struct setup setup;
+
+	(void)state;
+	assert_non_null(config);
+	if (setup_make(config, &setup, &problem)) {
+		/* libpsl takes an empty list; then the default rule is left. */
+		assert_non_null(setup.suffixes);
+		setup_clear(&setup);
+	}
+	config_free(config);
+
+	problem = (struct problem){PROBLEM_NONE, ""};
+	config = read_lines(
+	    "DiscoveryMethod psl\nPublicSuffixList /nonexistent\n", &problem);
+	assert_false(setup_make(config, &setup, &problem));
+	assert_non_null(strstr(problem.text, "/nonexistent"));
+	config_free(config);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_enforce),
+	    cmocka_unit_test(test_ignored_hosts),
+	    cmocka_unit_test(test_together),
+	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
