@@ -546,8 +546,9 @@ test_attacks(void **state)
 		const char *path = vectors_path(arena, arena_cstr(arena, name));
 		if (path == NULL) {
 			arena_free(arena);
-			print_message("# vectors/attacks/espoofer is absent; see "
-				      "github.com/chenjj/espoofer\n");
+			print_message(
+			    "# vectors/attacks/espoofer is absent; see "
+			    "github.com/chenjj/espoofer\n");
 			skip();
 			return;
 		}
