@@ -9,6 +9,7 @@
 #include "history/codec.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* --- keys --- */
 
@@ -473,16 +474,19 @@ find_end(struct text bytes)
 	struct found found = {0};
 
 	for (;;) {
-		struct text rest =
-		    text_slice(bytes, found.last_line, bytes.len);
-		size_t len = text_find(rest, '\n');
-		if (len == rest.len)
+		const char *line = bytes.ptr + found.last_line;
+		size_t left = bytes.len - found.last_line;
+		const char *lf = left == 0 ? NULL : memchr(line, '\n', left);
+		if (lf == NULL)
 			return found;
+		struct text whole = {line, (size_t)(lf - line)};
 		found.where = found.last_line;
-		found.behind = found.last_line += len + 1;
-		found.is_end = text_starts(rest, TEXT("end "));
+		found.behind = found.last_line += whole.len + 1;
+		if (*line != 'e' && *line != 'j')
+			continue;
+		found.is_end = text_starts(whole, TEXT("end "));
 		if (found.is_end ||
-		    (found.where > 0 && text_starts(rest, TEXT("job ")))) {
+		    (found.where > 0 && text_starts(whole, TEXT("job ")))) {
 			found.at_all = true;
 			return found;
 		}

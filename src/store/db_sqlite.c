@@ -9,13 +9,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { BUSY_MS = 20 * 1000, STATEMENT_MAX = 64 * 1024, KEPT = 64 };
+
 struct sqlite {
 	struct db db; /* first */
+	/* Prepared statements by the address of their text, since preparing
+	 * costs more than running them. */
+	sqlite3_stmt *kept[KEPT];
 	sqlite3 *handle;
 	enum db_error error;
 	char path[]; /* for messages */
@@ -25,8 +31,6 @@ struct sqlite_row {
 	struct db_row row; /* first */
 	sqlite3_stmt *statement;
 };
-
-enum { BUSY_MS = 20 * 1000, STATEMENT_MAX = 64 * 1024 };
 
 static struct sqlite *
 sqlite_of(struct db *db)
@@ -134,8 +138,12 @@ prepare_connection(struct sqlite *sqlite, struct problem *ret_problem)
 static void
 sqlite_close(struct db *db)
 {
-	(void)sqlite3_close(sqlite_of(db)->handle);
-	free(db);
+	struct sqlite *sqlite = sqlite_of(db);
+
+	for (size_t i = 0; i < KEPT; i++)
+		(void)sqlite3_finalize(sqlite->kept[i]);
+	(void)sqlite3_close(sqlite->handle);
+	free(sqlite);
 }
 
 static struct db *
@@ -171,15 +179,47 @@ bind_text(sqlite3_stmt *statement, int at, struct text text)
 	    text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+/* The place for a statement of this text. */
+static sqlite3_stmt **
+keep_at(struct sqlite *sqlite, const char *text)
+{
+	return &sqlite->kept[(uintptr_t)text / 8 % KEPT];
+}
+
+static sqlite3_stmt *
+take_kept(struct sqlite *sqlite, const char *text)
+{
+	sqlite3_stmt **place = keep_at(sqlite, text);
+	sqlite3_stmt *statement = *place;
+
+	/* Texts may be made in the same memory one after another. */
+	if (statement == NULL || strcmp(sqlite3_sql(statement), text) != 0)
+		return NULL;
+	*place = NULL;
+	return statement;
+}
+
+static void
+give_back(struct sqlite *sqlite, const char *text, sqlite3_stmt *statement)
+{
+	sqlite3_stmt **place = keep_at(sqlite, text);
+
+	/* Says again what step said already. */
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	(void)sqlite3_finalize(*place);
+	*place = statement;
+}
+
 static sqlite3_stmt *
 prepare(struct sqlite *sqlite, const struct db_sql *sql,
     struct problem *ret_problem)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = take_kept(sqlite, sql->text);
 
 	sqlite->error = DB_OK;
-	if (sqlite3_prepare_v2(
-		sqlite->handle, sql->text, -1, &statement, NULL) != SQLITE_OK) {
+	if (statement == NULL && sqlite3_prepare_v2(sqlite->handle, sql->text,
+				     -1, &statement, NULL) != SQLITE_OK) {
 		(void)failed(sqlite, ret_problem);
 		return NULL;
 	}
@@ -212,7 +252,7 @@ sqlite_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
 	}
 	bool good = code == SQLITE_DONE || code == SQLITE_ROW ||
 		    failed(sqlite, ret_problem);
-	(void)sqlite3_finalize(statement);
+	give_back(sqlite, sql->text, statement);
 	return good;
 }
 

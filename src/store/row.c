@@ -14,8 +14,8 @@ row_write(struct arena *arena, struct text value)
 	size_t i = 0;
 
 	/* Nearly all values stand for themselves. */
-	while (i < value.len && value.ptr[i] != '%' &&
-	       is_printable((unsigned char)value.ptr[i]))
+	while (i < value.len && value.ptr[i] > 0x20 && value.ptr[i] < 0x7F &&
+	       value.ptr[i] != '%')
 		i++;
 	if (i == value.len && i > 1 && i <= HISTORY_VALUE_MAX)
 		return value;
@@ -364,25 +364,34 @@ compare_numbers(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
+static int
+compare_rest(const struct row *a, const struct row *b)
+{
+	const struct text x[] = {a->header_from, a->envelope_from,
+	    a->disposition, a->reason, a->comment, a->dkim, a->spf_domain,
+	    a->spf_result};
+	const struct text y[] = {b->header_from, b->envelope_from,
+	    b->disposition, b->reason, b->comment, b->dkim, b->spf_domain,
+	    b->spf_result};
+	int order = compare_numbers(a->dkim_aligned, b->dkim_aligned);
+
+	if (order == 0)
+		order = compare_numbers(a->spf_aligned, b->spf_aligned);
+	for (size_t i = 0; order == 0 && i < sizeof x / sizeof *x; i++)
+		order = text_compare(x[i], y[i]);
+	return order;
+}
+
 int
 row_compare(const struct row *a, const struct row *b)
 {
-	const struct text x[] = {a->source_ip, a->header_from, a->envelope_from,
-	    a->disposition, a->reason, a->comment, a->dkim, a->spf_domain,
-	    a->spf_result};
-	const struct text y[] = {b->source_ip, b->header_from, b->envelope_from,
-	    b->disposition, b->reason, b->comment, b->dkim, b->spf_domain,
-	    b->spf_result};
 	int order = text_compare(a->policy_domain, b->policy_domain);
 
 	if (order == 0)
 		order = text_compare(a->policy, b->policy);
 	if (order == 0)
 		order = compare_numbers(a->hour, b->hour);
-	for (size_t i = 0; order == 0 && i < sizeof x / sizeof *x; i++)
-		order = text_compare(x[i], y[i]);
 	if (order == 0)
-		order = compare_numbers(a->dkim_aligned, b->dkim_aligned);
-	return order == 0 ? compare_numbers(a->spf_aligned, b->spf_aligned)
-			  : order;
+		order = text_compare(a->source_ip, b->source_ip);
+	return order == 0 ? compare_rest(a, b) : order;
 }
