@@ -23,7 +23,8 @@ demo:
 
 # With sanitizers; everything that a developer runs all day.
 $(CHECK)/build.ninja:
-	meson setup $(CHECK) -Db_sanitize=address,undefined -Dwerror=true
+	meson setup $(CHECK) -Dtests=true -Dwerror=true \
+	    -Db_sanitize=address,undefined
 
 check:
 	ci/deps install test
