@@ -1,5 +1,8 @@
 #include "history/entry.h"
 
+/* What a dkim line has besides its values. */
+enum { SIGNATURE_LINE = 16 };
+
 static const char *const action_words[] = {
     [HISTORY_REJECT] = "reject",
     [HISTORY_DISCARD] = "discard",
@@ -51,21 +54,38 @@ record_spf(const struct envelope *envelope, const struct verdict *verdict,
 	entry->spf_aligned = verdict->dmarc.spf_aligned;
 }
 
+/* Adds the signatures that passed, or the others, as long as there is room. */
 static bool
-record_dkim(struct arena *arena, const struct verdict *verdict,
-    struct history_entry *entry)
+add_signatures(struct arena *arena, const struct dkim_results *results,
+    bool passed, size_t *bytes, struct history_entry *entry)
 {
-	for (size_t i = 0; i < verdict->dkim.count; i++) {
-		const struct dkim_verdict *from = &verdict->dkim.at[i];
+	for (size_t i = 0; i < results->count; i++) {
+		const struct dkim_verdict *from = &results->at[i];
+		size_t size =
+		    SIGNATURE_LINE + from->domain.len + from->selector.len;
+		if ((from->result == DKIM_PASS) != passed ||
+		    size > HISTORY_DKIM_BYTES - *bytes)
+			continue;
 		struct history_dkim *to = vec_push(arena, &entry->dkim);
 		if (to == NULL)
 			return false;
 		to->domain = from->domain;
 		to->selector = from->selector;
 		to->result = word(&dkim_result_names, (int)from->result);
+		*bytes += size;
 	}
-	entry->dkim_aligned = verdict->dmarc.dkim_aligned;
 	return true;
+}
+
+static bool
+record_dkim(struct arena *arena, const struct verdict *verdict,
+    struct history_entry *entry)
+{
+	size_t bytes = 0;
+
+	entry->dkim_aligned = verdict->dmarc.dkim_aligned;
+	return add_signatures(arena, &verdict->dkim, true, &bytes, entry) &&
+	       add_signatures(arena, &verdict->dkim, false, &bytes, entry);
 }
 
 static bool

@@ -52,9 +52,10 @@ struct history_entry {
 	struct text comment; /* with a reason */
 };
 
-/* An entry keeps no more than so many bytes of rua URIs, and leaves further
- * ones out: they are asked for again when a report is sent. */
-enum { HISTORY_RUA_BYTES = 8 * 1024 };
+/* Whatever strangers send, an entry is small enough to be written: further rua
+ * URIs are left out (they are asked for again when a report is sent), and
+ * further signatures, those that did not pass first. */
+enum { HISTORY_RUA_BYTES = 8 * 1024, HISTORY_DKIM_BYTES = 8 * 1024 };
 
 /* The entry of a verdict. Texts are shared with VERDICT and ENVELOPE, lists
  * are made in ARENA. ACTION: what the MTA was really told. How the policy was
