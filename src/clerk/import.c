@@ -190,7 +190,7 @@ static bool
 copy_rejects(const struct claim *claim, const struct store_batch *batch,
     FILE *to, struct problem *ret_problem)
 {
-	struct text bytes;
+	struct text bytes = {"", 0};
 	struct arena *arena = arena_new(ARENA_MAX);
 	bool good = (arena != NULL || no_memory(ret_problem)) &&
 		    read_window(claim, batch->first_byte, batch->last_byte + 1,

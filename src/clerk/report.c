@@ -72,8 +72,8 @@ preview(struct outbox *outbox, struct period period)
 	struct visit visit = {outbox, true};
 
 	return store_preview_reports(outbox->store, outbox->job->domain,
-		   period.begin, period.end, show_unsealed, &visit,
-		   outbox->problem) &&
+		   (struct store_span){period.begin, period.end}, show_unsealed,
+		   &visit, outbox->problem) &&
 	       visit.done;
 }
 
@@ -104,7 +104,8 @@ visit_sealed(struct outbox *outbox, store_report_fn *each)
 	struct visit visit = {outbox, true};
 
 	return store_for_each_report(outbox->store, outbox->job->domain,
-		   asked.begin, asked.end, each, &visit, outbox->problem) &&
+		   (struct store_span){asked.begin, asked.end}, each, &visit,
+		   outbox->problem) &&
 	       visit.done;
 }
 

@@ -302,7 +302,7 @@ static bool
 is_linked(struct journal_lock *lock, const struct stat *file, bool *ret_linked,
     struct problem *ret_problem)
 {
-	struct journal_claims claims;
+	struct journal_claims claims = {0};
 
 	*ret_linked = false;
 	if (file->st_nlink == 1)

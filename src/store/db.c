@@ -4,7 +4,7 @@
 
 enum { TRIES = 8 };
 
-static const struct db_driver *const drivers[] = {&db_sqlite};
+static const struct db_driver *const drivers[] = {&db_sqlite, NULL};
 
 struct db_value
 db_number(int64_t number)
@@ -24,10 +24,10 @@ db_open(const char *database, bool create, struct problem *ret_problem)
 	const char *colon = strchr(database, ':');
 	size_t len = colon == NULL ? 0 : (size_t)(colon - database);
 
-	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
-		const char *scheme = drivers[i]->scheme;
+	for (const struct db_driver *const *at = drivers; *at != NULL; at++) {
+		const char *scheme = (*at)->scheme;
 		if (len == strlen(scheme) && memcmp(database, scheme, len) == 0)
-			return drivers[i]->open(colon + 1, create, ret_problem);
+			return (*at)->open(colon + 1, create, ret_problem);
 	}
 	(void)problem_set(ret_problem, PROBLEM_CONFIG,
 	    "Database %s: no such engine; write sqlite:/path", database);

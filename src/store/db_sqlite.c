@@ -13,9 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 20 * 1000, STATEMENT_MAX = 64 * 1024, KEPT = 64 };
+enum {
+	BUSY_MS = 20 * 1000,
+	STATEMENT_MAX = 64 * 1024,
+	KEPT = 64,
+	WAL_TRIES = 500
+};
 
 struct sqlite {
 	struct db db; /* first */
@@ -124,15 +130,34 @@ is_there(const char *path, struct problem *ret_problem)
 	    "database %s: %s", path, strerror(errno));
 }
 
+/* When several make a new file WAL at once, all but one are told that it is
+ * locked, whatever the time-out. */
+static bool
+set_wal(struct sqlite *sqlite, struct problem *ret_problem)
+{
+	static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (int i = 0; i < WAL_TRIES; i++) {
+		struct problem ignored = {0};
+		if (run_plain(sqlite, "PRAGMA journal_mode=WAL", &ignored))
+			return true;
+		if (sqlite->error != DB_RETRY)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return failed(sqlite, ret_problem);
+}
+
 static bool
 prepare_connection(struct sqlite *sqlite, struct problem *ret_problem)
 {
 	(void)sqlite3_extended_result_codes(sqlite->handle, 1);
 	(void)sqlite3_busy_timeout(sqlite->handle, BUSY_MS);
-	return run_plain(sqlite,
-	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-	    "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-16384",
-	    ret_problem);
+	return set_wal(sqlite, ret_problem) &&
+	       run_plain(sqlite,
+		   "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
+		   "PRAGMA cache_size=-16384",
+		   ret_problem);
 }
 
 static void

@@ -55,7 +55,7 @@ make_rows(struct import *import, const struct history_entry *entries)
 	struct row *rows =
 	    arena_array(import->arena, import->entries, sizeof *rows);
 	import->rows =
-	    arena_array(import->arena, import->entries, sizeof *import->rows);
+	    arena_array(import->arena, import->entries, sizeof(void *));
 	size_t count = 0;
 
 	if (rows == NULL || import->rows == NULL)
@@ -67,8 +67,7 @@ make_rows(struct import *import, const struct history_entry *entries)
 		}
 	}
 	if (count > 0)
-		qsort(import->rows, count, sizeof *import->rows,
-		    compare_pointers);
+		qsort(import->rows, count, sizeof(void *), compare_pointers);
 	for (size_t i = 0; i < count; i++) {
 		size_t last = import->count;
 		if (last > 0 &&

@@ -17,21 +17,21 @@ struct page {
 #define POLICY_COLUMNS                                                         \
  "p.id, p.p, p.sp, p.np, p.adkim, p.aspf, p.fo, p.testing, p.discovery"
 
-enum { POLICY_AT = 1, AFTER_POLICY = 10 };
+enum { POLICY_AT = 1, FIRST_TAG, AFTER_POLICY = FIRST_TAG + 8 };
 
 static void
 take_policy(
     struct page *page, const struct db_row *row, struct report_policy *policy)
 {
-	struct text *const values[] = {&policy->p, &policy->sp, &policy->np,
-	    &policy->adkim, &policy->aspf, &policy->fo, &policy->testing,
-	    &policy->discovery_method};
+	struct text *const values[AFTER_POLICY - FIRST_TAG] = {&policy->p,
+	    &policy->sp, &policy->np, &policy->adkim, &policy->aspf,
+	    &policy->fo, &policy->testing, &policy->discovery_method};
 
 	policy->domain = arena_copy(page->arena, db_row_text(row, 0));
 	page->policy = arena_copy(page->arena, db_row_text(row, POLICY_AT));
-	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-		*values[i] = row_read(
-		    page->arena, db_row_text(row, POLICY_AT + 1 + (int)i));
+	for (int i = FIRST_TAG; i < AFTER_POLICY; i++)
+		*values[i - FIRST_TAG] =
+		    row_read(page->arena, db_row_text(row, i));
 }
 
 static bool
@@ -59,10 +59,10 @@ struct position {
 	int64_t seq;
 };
 
-/* Sealed reports between FROM and TO behind POSITION. */
+/* Sealed reports within SPAN, behind POSITION. */
 static bool
 find_reports(struct store *store, struct page *page, struct text domain,
-    const struct position *position, const int64_t between[2],
+    const struct position *position, struct store_span span,
     struct problem *ret_problem)
 {
 	return db_query(store->db,
@@ -75,7 +75,7 @@ find_reports(struct store *store, struct page *page, struct text domain,
 		   " > (?, ?, ?, ?)"
 		   " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq"
 		   " LIMIT ?",
-		db_number(between[0]), db_number(between[1]), db_text(domain),
+		db_number(span.begin), db_number(span.end), db_text(domain),
 		db_text(domain), db_text(position->domain),
 		db_number(position->begin), db_text(position->policy),
 		db_number(position->seq), db_number(REPORTS_A_PAGE)),
@@ -103,8 +103,8 @@ tell_page(const struct page *page, struct position *position,
 }
 
 bool
-store_for_each_report(struct store *store, struct text domain, int64_t from,
-    int64_t to, store_report_fn *each, void *context,
+store_for_each_report(struct store *store, struct text domain,
+    struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem)
 {
 	struct position position = {.domain = TEXT(""), .policy = TEXT("")};
@@ -115,8 +115,8 @@ store_for_each_report(struct store *store, struct text domain, int64_t from,
 	while (good && more) {
 		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
 		good = page.arena != NULL &&
-		       find_reports(store, &page, domain, &position,
-			   (const int64_t[]){from, to}, ret_problem) &&
+		       find_reports(store, &page, domain, &position, span,
+			   ret_problem) &&
 		       !arena_failed(page.arena);
 		if (page.arena == NULL || arena_failed(page.arena))
 			(void)store_no_memory(ret_problem);
@@ -132,8 +132,7 @@ store_for_each_report(struct store *store, struct text domain, int64_t from,
 
 struct preview {
 	struct page page;
-	int64_t begin;
-	int64_t end;
+	struct store_span span;
 };
 
 static bool
@@ -146,24 +145,24 @@ take_preview(void *context, const struct db_row *row)
 	if (report == NULL)
 		return false;
 	take_policy(page, row, &report->policy);
-	report->begin = preview->begin;
-	report->end = preview->end;
+	report->begin = preview->span.begin;
+	report->end = preview->span.end;
 	/* Made up, and the same each time. */
 	struct text name =
 	    arena_format(page->arena, "preview " TEXT_FMT " " TEXT_FMT " %lld",
 		TEXT_ARG(report->policy.domain), TEXT_ARG(page->policy),
-		(long long)preview->begin);
+		(long long)preview->span.begin);
 	return row_policy_id(page->arena, name, &report->id) &&
 	       store_read_uris(
 		   page->arena, db_row_text(row, AFTER_POLICY), report);
 }
 
 bool
-store_preview_reports(struct store *store, struct text domain, int64_t begin,
-    int64_t end, store_report_fn *each, void *context,
+store_preview_reports(struct store *store, struct text domain,
+    struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem)
 {
-	struct preview preview = {.begin = begin, .end = end};
+	struct preview preview = {.span = span};
 	struct position ignored = {0};
 
 	preview.page.arena = arena_new(STORE_ARENA_MAX);
@@ -176,8 +175,8 @@ store_preview_reports(struct store *store, struct text domain, int64_t begin,
 			       " AND (? = '' OR u.policy_domain = ?)"
 			       " GROUP BY u.policy_domain, " POLICY_COLUMNS
 			       " ORDER BY u.policy_domain, p.id",
-			    db_number(begin), db_number(end), db_text(domain),
-			    db_text(domain)),
+			    db_number(span.begin), db_number(span.end),
+			    db_text(domain), db_text(domain)),
 			take_preview, &preview, ret_problem) &&
 		    !arena_failed(preview.page.arena);
 	if (preview.page.arena == NULL || arena_failed(preview.page.arena))

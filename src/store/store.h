@@ -67,17 +67,23 @@ bool store_seal(struct store *store, int64_t now, unsigned interval,
     unsigned delay, uint64_t *ret_reports,
     struct problem *ret_problem) MUST_USE;
 
-/* Calls EACH for every sealed report that begins at FROM or later and at TO or
- * before, in order of domain; "" DOMAIN: all. Texts live during the call, which
- * may use the store. EACH false: stop. */
+/* A stretch of time; both ends belong to it. */
+struct store_span {
+	int64_t begin;
+	int64_t end;
+};
+
+/* Calls EACH for every sealed report that begins within SPAN, in order of
+ * domain; "" DOMAIN: all. Texts live during the call, which may use the store.
+ * EACH false: stop. */
 typedef bool store_report_fn(void *context, const struct store_report *report);
 bool store_for_each_report(struct store *store, struct text domain,
-    int64_t from, int64_t to, store_report_fn *each, void *context,
+    struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
-/* The same of what is not sealed: the period that holds DAY as it stands, for
- * looking at (id is made up, nothing is written). */
+/* The same of what is not sealed: the period SPAN as it stands, for looking at
+ * (the id is made up, nothing is written). */
 bool store_preview_reports(struct store *store, struct text domain,
-    int64_t begin, int64_t end, store_report_fn *each, void *context,
+    struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
 /* Its rows, summed, always in the same order. EACH may not use the store. */
 typedef bool store_row_fn(void *context, const struct report_row *row);

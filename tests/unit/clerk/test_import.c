@@ -24,6 +24,8 @@
 /* 2026-11-23 00:00:00 UTC */
 static const int64_t day = 1795392000;
 
+enum { PATH_SIZE = 256 };
+
 struct place {
 	char folder[64];
 	char file[96];
@@ -154,7 +156,8 @@ import(const struct place *place)
 
 /* How many files NAME* there are; the first one's path. */
 static size_t
-count_files(const struct place *place, const char *name, char *ret_first)
+count_files(
+    const struct place *place, const char *name, char ret_first[PATH_SIZE])
 {
 	char pattern[128];
 	glob_t found;
@@ -163,7 +166,7 @@ count_files(const struct place *place, const char *name, char *ret_first)
 	int status = glob(pattern, 0, NULL, &found);
 	size_t count = status == 0 ? found.gl_pathc : 0;
 	if (count > 0 && ret_first != NULL)
-		(void)strcpy(ret_first, found.gl_pathv[0]);
+		(void)snprintf(ret_first, PATH_SIZE, "%s", found.gl_pathv[0]);
 	globfree(&found);
 	return count;
 }
@@ -203,8 +206,9 @@ assert_counted(const struct place *place, uint64_t expected)
 	struct count count = {.store = place->store};
 	struct problem problem = {0};
 
-	if (!store_preview_reports(place->store, TEXT(""), day, day + DAY - 1,
-		count_report, &count, &problem))
+	if (!store_preview_reports(place->store, TEXT(""),
+		((struct store_span){day, day + DAY - 1}), count_report, &count,
+		&problem))
 		fail_msg("%s", problem.text);
 	assert_int_equal(count.messages, expected);
 	assert_int_equal(count.rows, expected);
@@ -244,7 +248,7 @@ static void
 test_late_writer(void **state)
 {
 	struct place *place = *state;
-	char claim[256];
+	char claim[PATH_SIZE];
 
 	write_entries(place->file, 1, 0, 10);
 	(void)import(place);
@@ -302,7 +306,7 @@ test_rejected(void **state)
 	assert_counted(place, 3);
 	for (int again = 0; again < 2; again++) {
 		char bytes[4096];
-		char path[256];
+		char path[PATH_SIZE];
 		assert_int_equal(
 		    count_files(place, "history.claim-*.rejected", path), 1);
 		if (again == 0)

@@ -53,10 +53,9 @@ sample(void)
 	};
 
 	entry.dkim.count = 2;
-	memcpy(
-	    &entry.dkim.at, &(const void *){signatures}, sizeof entry.dkim.at);
+	memcpy(&entry.dkim.at, &(const void *){signatures}, sizeof(void *));
 	entry.rua.count = 2;
-	memcpy(&entry.rua.at, &(const void *){uris}, sizeof entry.rua.at);
+	memcpy(&entry.rua.at, &(const void *){uris}, sizeof(void *));
 	return entry;
 }
 
@@ -289,19 +288,19 @@ test_cut(void **state)
 {
 	static const struct {
 		const char *name;
-		char byte;
 		size_t len;
 		size_t kept; /* of the value, before "..." */
+		char byte;
 		bool is_cut;
 	} rows[] = {
-	    {"longest", 'x', HISTORY_VALUE_MAX, HISTORY_VALUE_MAX, false},
-	    {"one more", 'x', HISTORY_VALUE_MAX + 1, HISTORY_VALUE_MAX - 9,
+	    {"longest", HISTORY_VALUE_MAX, HISTORY_VALUE_MAX, 'x', false},
+	    {"one more", HISTORY_VALUE_MAX + 1, HISTORY_VALUE_MAX - 9, 'x',
 		true},
-	    {"longest encoded", '\n', HISTORY_VALUE_MAX / 3,
-		HISTORY_VALUE_MAX / 3, false},
-	    {"one more encoded", '\n', HISTORY_VALUE_MAX / 3 + 1,
-		(HISTORY_VALUE_MAX - 9) / 3, true},
-	    {"huge", '%', 1000 * 1000, (HISTORY_VALUE_MAX - 9) / 3, true},
+	    {"longest encoded", HISTORY_VALUE_MAX / 3, HISTORY_VALUE_MAX / 3,
+		'\n', false},
+	    {"one more encoded", HISTORY_VALUE_MAX / 3 + 1,
+		(HISTORY_VALUE_MAX - 9) / 3, '\n', true},
+	    {"huge", 1000 * 1000, (HISTORY_VALUE_MAX - 9) / 3, '%', true},
 	};
 
 	(void)state;

@@ -34,7 +34,8 @@ set_up(void **state)
 
 	if (place == NULL)
 		return 1;
-	(void)strcpy(place->folder, "/tmp/dmarcd-journal-XXXXXX");
+	(void)snprintf(
+	    place->folder, sizeof place->folder, "/tmp/dmarcd-journal-XXXXXX");
 	if (mkdtemp(place->folder) == NULL)
 		return 1;
 	(void)snprintf(
@@ -537,60 +538,27 @@ count_lines(const char *path, unsigned char (*seen)[LINES])
 {
 	FILE *file = fopen(path, "r");
 	char line[64];
-	int writer;
-	int number;
 
 	assert_non_null(file);
 	while (fgets(line, sizeof line, file) != NULL) {
-		if (sscanf(line, "%d %d\n", &writer, &number) != 2)
+		char *end;
+		long writer = strtol(line, &end, 10);
+		long number = strtol(end, &end, 10);
+		if (*end != '\n' || writer >= WRITERS || number >= LINES)
 			fail_msg("torn line '%s'", line);
 		seen[writer][number]++;
 	}
 	(void)fclose(file);
 }
 
-/* Writers write, importers claim and are killed again and again: every line is
- * somewhere, once. */
+/* All lines of all claims: each one once. */
 static void
-test_kill(void **state)
+assert_all_once(const struct place *place)
 {
 	static unsigned char seen[WRITERS][LINES];
-	const struct place *place = *state;
-	pid_t writers[WRITERS];
-	pid_t claimers[CLAIMERS];
-	struct problem problem = {0};
-
-	journal_close(must_open(place, JOURNAL_SYNC_NONE));
-	for (int i = 0; i < WRITERS; i++) {
-		writers[i] = fork();
-		if (writers[i] == 0)
-			write_lines(place, i);
-	}
-	for (int i = 0; i < CLAIMERS; i++)
-		claimers[i] = start_claimer(place);
-	for (int done = 0, kills = 0; done < WRITERS; kills++) {
-		const struct timespec pause = {
-		    .tv_nsec = kills * 7919 % 20 * 1000 * 1000};
-		int status;
-		(void)nanosleep(&pause, NULL);
-		int victim = kills % CLAIMERS;
-		(void)kill(claimers[victim], SIGKILL);
-		(void)waitpid(claimers[victim], NULL, 0);
-		claimers[victim] = start_claimer(place);
-		for (int i = 0; i < WRITERS; i++) {
-			if (waitpid(writers[i], &status, WNOHANG) ==
-			    writers[i]) {
-				assert_int_equal(status, 0);
-				done++;
-			}
-		}
-	}
-	for (int i = 0; i < CLAIMERS; i++) {
-		(void)kill(claimers[i], SIGKILL);
-		(void)waitpid(claimers[i], NULL, 0);
-	}
 	struct journal_lock *lock = must_lock(place);
-	assert_true(journal_claim(lock, &problem));
+
+	must_claim(lock);
 	struct journal_claims claims = must_list(lock);
 	memset(seen, 0, sizeof seen);
 	for (size_t i = 0; i < claims.count; i++)
@@ -605,6 +573,56 @@ test_kill(void **state)
 	}
 	journal_claims_free(&claims);
 	journal_unlock(lock);
+}
+
+/* How many have ended, which must be well. */
+static int
+reap(const pid_t *children, int count)
+{
+	int done = 0;
+
+	for (int i = 0; i < count; i++) {
+		int status;
+		if (waitpid(children[i], &status, WNOHANG) == children[i]) {
+			assert_int_equal(status, 0);
+			done++;
+		}
+	}
+	return done;
+}
+
+/* Writers write, importers claim and are killed again and again: every line is
+ * somewhere, once. */
+static void
+test_kill(void **state)
+{
+	const struct place *place = *state;
+	pid_t writers[WRITERS];
+	pid_t claimers[CLAIMERS];
+
+	journal_close(must_open(place, JOURNAL_SYNC_NONE));
+	for (int i = 0; i < WRITERS; i++) {
+		writers[i] = fork();
+		if (writers[i] == 0)
+			write_lines(place, i);
+	}
+	for (int i = 0; i < CLAIMERS; i++)
+		claimers[i] = start_claimer(place);
+	for (int done = 0, kills = 0; done < WRITERS; kills++) {
+		const struct timespec pause = {
+		    .tv_nsec = kills * 7919 % 20 * 1000 * 1000};
+		int victim = kills % CLAIMERS;
+		(void)nanosleep(&pause, NULL);
+		(void)kill(claimers[victim], SIGKILL);
+		(void)waitpid(claimers[victim], NULL, 0);
+		claimers[victim] = start_claimer(place);
+		done += reap(writers, WRITERS);
+	}
+	for (int i = 0; i < CLAIMERS; i++) {
+		(void)kill(claimers[i], SIGKILL);
+		(void)waitpid(claimers[i], NULL, 0);
+	}
+	assert_all_once(place);
 }
 
 #define SCENARIO(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

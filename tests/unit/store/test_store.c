@@ -50,9 +50,9 @@ set_up(void **state)
 
 	if (place == NULL)
 		return 1;
-	(void)strcpy(place->folder, access("/dev/shm", W_OK) == 0
-					? "/dev/shm/dmarcd-XXXXXX"
-					: "/tmp/dmarcd-XXXXXX");
+	(void)snprintf(place->folder, sizeof place->folder,
+	    "%s/dmarcd-store-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(place->folder) == NULL)
 		return 1;
 	(void)snprintf(place->database, sizeof place->database,
@@ -77,12 +77,17 @@ tear_down(void **state)
 	return status;
 }
 
-#define MUST(call)                                                             \
- do {                                                                          \
-  struct problem problem = {0};                                                \
-  if (!(call))                                                                 \
-   fail_msg("line %d: %s", __LINE__, problem.text);                            \
- } while (0)
+static struct problem problem;
+
+static void
+must(bool good, int line)
+{
+	if (!good)
+		fail_msg("line %d: %s", line, problem.text);
+}
+
+/* CALL names &problem. */
+#define MUST(call) must((problem = (struct problem){0}, (call)), __LINE__)
 
 static struct history_entry
 sample(void)
@@ -209,11 +214,13 @@ print_all(struct store *store, bool sealed, struct output *output)
 	*output = (struct output){.store = store, .sealed = sealed};
 	build_init(&output->text, SIZE_MAX);
 	if (sealed)
-		MUST(store_for_each_report(store, TEXT(""), 0, INT64_MAX,
-		    print_report, output, &problem));
+		MUST(store_for_each_report(store, TEXT(""),
+		    ((struct store_span){0, INT64_MAX}), print_report, output,
+		    &problem));
 	else
-		MUST(store_preview_reports(store, TEXT(""), day, day + DAY - 1,
-		    print_report, output, &problem));
+		MUST(store_preview_reports(store, TEXT(""),
+		    ((struct store_span){day, day + DAY - 1}), print_report,
+		    output, &problem));
 	build_byte(&output->text, '\0');
 }
 
@@ -396,8 +403,7 @@ change(unsigned i)
 	case 4: e.result = TEXT("fail"); break; /* accepted, no reason */
 	case 5: e.result = TEXT("temperror"); break;
 	case 6:
-		memcpy(
-		    &e.dkim.at, &(const void *){dkim_list}, sizeof e.dkim.at);
+		memcpy(&e.dkim.at, &(const void *){dkim_list}, sizeof(void *));
 		e.dkim.count = sizeof dkim_list / sizeof *dkim_list;
 		e.dkim_aligned = true;
 		break;
@@ -465,31 +471,40 @@ static const char *const changed[] = {
     "",
 };
 
+static void
+check_row(struct store *store, unsigned i)
+{
+	struct history_entry entry = change(i);
+	struct output output;
+	struct output sealed;
+
+	add_to(store, "c", 0, &entry, 1);
+	print_all(store, false, &output);
+	if (changed[i] != NULL && strcmp(output.text.ptr, changed[i]) != 0)
+		fail_msg(
+		    "row %u:\n%s\nnot\n%s", i, output.text.ptr, changed[i]);
+	/* Sealed says the same as not sealed. */
+	(void)seal(store, day + 2 * DAY);
+	print_all(store, true, &sealed);
+	assert_int_equal(sealed.text.len, output.text.len);
+	assert_memory_equal(sealed.text.ptr, output.text.ptr, output.text.len);
+	build_free(&output.text);
+	build_free(&sealed.text);
+}
+
 /* Entry by entry, what a report says about it. */
 static void
 test_rows(void **state)
 {
+	(void)state;
 	for (unsigned i = 0; i < sizeof changed / sizeof *changed; i++) {
-		struct place *place = *state;
-		struct output output;
-		struct history_entry entry = change(i);
-		add_to(place->store, "c", 0, &entry, 1);
-		print_all(place->store, false, &output);
-		if (changed[i] != NULL &&
-		    strcmp(output.text.ptr, changed[i]) != 0)
-			fail_msg("row %u:\n%s\nnot\n%s", i, output.text.ptr,
-			    changed[i]);
-		/* Sealed says the same as not sealed. */
-		struct output sealed;
-		(void)seal(place->store, day + 2 * DAY);
-		print_all(place->store, true, &sealed);
-		assert_int_equal(sealed.text.len, output.text.len);
-		assert_memory_equal(
-		    sealed.text.ptr, output.text.ptr, output.text.len);
-		build_free(&output.text);
-		build_free(&sealed.text);
-		(void)tear_down(state);
-		(void)set_up(state);
+		void *fresh = NULL;
+		if (set_up(&fresh) != 0 || fresh == NULL) {
+			fail();
+			return;
+		}
+		check_row(((struct place *)fresh)->store, i);
+		assert_int_equal(tear_down(&fresh), 0);
 	}
 }
 
@@ -520,8 +535,9 @@ test_hostile_bytes(void **state)
 	struct history_entry entry = change(10);
 
 	add_to(place->store, "c", 0, &entry, 1);
-	MUST(store_preview_reports(place->store, TEXT("example.com"), day,
-	    day + DAY - 1, check_hostile, place, &problem));
+	MUST(store_preview_reports(place->store, TEXT("example.com"),
+	    ((struct store_span){day, day + DAY - 1}), check_hostile, place,
+	    &problem));
 }
 
 /* --- sealing --- */
@@ -680,16 +696,16 @@ test_pages(void **state)
 
 	add_numbered(place, "c", 700);
 	assert_int_equal(seal(place->store, day + 2 * DAY), 700);
-	MUST(store_for_each_report(
-	    place->store, TEXT(""), day, day, stop, &count, &problem));
+	MUST(store_for_each_report(place->store, TEXT(""),
+	    ((struct store_span){day, day}), stop, &count, &problem));
 	assert_int_equal(count, 300);
 	count = 0;
-	MUST(store_for_each_report(place->store, TEXT("d5.example"), day, day,
-	    stop, &count, &problem));
+	MUST(store_for_each_report(place->store, TEXT("d5.example"),
+	    ((struct store_span){day, day}), stop, &count, &problem));
 	assert_int_equal(count, 1);
 	count = 0;
-	MUST(store_for_each_report(place->store, TEXT(""), day + 1, INT64_MAX,
-	    stop, &count, &problem));
+	MUST(store_for_each_report(place->store, TEXT(""),
+	    ((struct store_span){day + 1, INT64_MAX}), stop, &count, &problem));
 	assert_int_equal(count, 0);
 	print_all(place->store, true, &output);
 	assert_int_equal(output.messages, 700);
@@ -743,16 +759,15 @@ is_ours(struct store *store, struct text report, struct text to, uint64_t fence)
 }
 
 static void
-test_deliveries(void **state)
+test_add_delivery(void **state)
 {
-	struct place *place = *state;
-	struct store *store = place->store;
+	struct store *store = ((struct place *)*state)->store;
 	struct text report = TEXT("0123456789abcdef0123456789abcdef");
-	struct text to = TEXT("a@example.com");
-	struct store_delivery delivery = {
-	    .report = report, .destination = to, .words = TEXT("")};
+	struct store_delivery delivery = {.report = report,
+	    .destination = TEXT("a@example.com"),
+	    .words = TEXT("")};
 
-	assert_int_equal(lease(store, report, to, 60), 0); /* none there */
+	assert_int_equal(lease(store, report, delivery.destination, 60), 0);
 	MUST(store_add_delivery(store, &delivery, &problem));
 	delivery.state = DELIVERY_REFUSED;
 	MUST(store_add_delivery(store, &delivery, &problem)); /* stays */
@@ -764,24 +779,31 @@ test_deliveries(void **state)
 	    "\xFF b@example.com unauthorized 0 no \"rua\" there: 100%\n\n"
 	    "a@example.com waiting 0 \n");
 	assert_int_equal(lease(store, report, delivery.destination, 60), 0);
+}
 
+static void
+test_fence(void **state)
+{
+	struct store *store = ((struct place *)*state)->store;
+	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct text to = TEXT("a@example.com");
+	struct store_delivery delivery = {
+	    .report = report, .destination = to, .words = TEXT("")};
+	struct problem refused = {0};
+
+	MUST(store_add_delivery(store, &delivery, &problem));
 	uint64_t fence = lease(store, report, to, 60);
 	assert_int_not_equal(fence, 0);
 	assert_int_equal(lease(store, report, to, 60), 0);
 	assert_true(is_ours(store, report, to, fence));
 	assert_false(is_ours(store, report, to, fence + 1));
-	delivery = (struct store_delivery){.report = report,
-	    .destination = to,
-	    .tries = 1,
-	    .next = 0,
-	    .words = TEXT("451 later")};
-	struct problem refused = {0};
+	delivery.tries = 1;
+	delivery.words = TEXT("451 later");
 	assert_false(
 	    store_finish_delivery(store, fence + 1, &delivery, &refused));
 	assert_int_equal(refused.kind, PROBLEM_TEMPORARY);
 	MUST(store_finish_delivery(store, fence, &delivery, &problem));
 	assert_false(is_ours(store, report, to, fence));
-	refused = (struct problem){0};
 	assert_false(store_finish_delivery(store, fence, &delivery, &refused));
 
 	/* Due again, this time accepted. */
@@ -792,9 +814,8 @@ test_deliveries(void **state)
 	delivery.words = TEXT("250 thanks");
 	MUST(store_finish_delivery(store, second, &delivery, &problem));
 	assert_int_equal(lease(store, report, to, 60), 0);
-	assert_deliveries(store, report,
-	    "\xFF b@example.com unauthorized 0 no \"rua\" there: 100%\n\n"
-	    "a@example.com accepted 2 250 thanks\n");
+	assert_deliveries(
+	    store, report, "a@example.com accepted 2 250 thanks\n");
 }
 
 static void
@@ -855,16 +876,23 @@ test_lease_at_once(void **state)
 
 /* --- expiry --- */
 
+static uint64_t
+expire(struct store *store, int64_t before)
+{
+	uint64_t rows = 99;
+
+	MUST(store_expire_before(store, before, &rows, &problem));
+	return rows;
+}
+
 static void
 test_expire(void **state)
 {
 	struct place *place = *state;
 	struct store *store = place->store;
-	struct output output;
-	uint64_t rows = 99;
-
-	/* More parts than one step deletes. */
 	struct history_entry entries[60];
+
+	/* More parts than one look deletes. */
 	for (size_t i = 0; i < 60; i++) {
 		entries[i] = sample();
 		entries[i].received = day + (int64_t)(i % 24) * HOUR;
@@ -872,45 +900,50 @@ test_expire(void **state)
 		    arena_format(place->arena, "192.0.2.%zu", i);
 	}
 	add_to(store, "c", 0, entries, 60);
-	entries[0].received = day + 5 * DAY;
-	add_to(store, "c", 100, entries, 1);
-
+	add_to(store, "c", 100, entries, 10);
 	/* Not sealed: stays. */
-	MUST(store_expire_before(store, day + 2 * DAY, &rows, &problem));
-	assert_int_equal(rows, 0);
-	assert_int_equal(seal(store, day + 9 * DAY), 2);
-	print_all(store, true, &output);
-	build_free(&output.text);
+	assert_int_equal(expire(store, day + 90 * DAY), 0);
+	assert_int_equal(seal(store, day + 9 * DAY), 1);
 	/* Too young. */
-	MUST(store_expire_before(store, day + DAY - 1, &rows, &problem));
-	assert_int_equal(rows, 0);
-	/* A delivery waits; whichever report was last is the young one. */
+	assert_int_equal(expire(store, day + DAY - 1), 0);
+	assert_int_equal(figures_of(store).messages, 70);
+	assert_int_equal(expire(store, day + DAY), 70);
+	assert_int_equal(figures_of(store).rows, 0);
+	assert_int_equal(figures_of(store).reports, 0);
+	/* What was read of a claim is known for much longer. */
+	assert_int_equal(figures_of(store).batches, 2);
+	assert_int_equal(expire(store, day + 500 * DAY), 0);
+	assert_int_equal(figures_of(store).batches, 0);
+}
+
+/* A report that waits to be sent stays, the others go. */
+static void
+test_expire_waiting(void **state)
+{
+	struct store *store = ((struct place *)*state)->store;
+	struct history_entry entries[] = {sample(), sample(), sample()};
 	struct store_delivery delivery = {
 	    .destination = TEXT("a@example.com"), .words = TEXT("")};
-	const char *old = NULL;
-	struct output first;
-	print_all(store, true, &first);
-	old = arena_cstr(place->arena, text_from_cstr(first.id));
-	build_free(&first.text);
-	delivery.report = text_from_cstr(old);
+	struct output output;
+
+	entries[1].received += 5 * DAY;
+	entries[2].policy_domain = TEXT("z.example");
+	add_to(store, "c", 0, entries, 3);
+	assert_int_equal(seal(store, day + 9 * DAY), 3);
+	print_all(store, true, &output); /* the last one is z.example's */
+	build_free(&output.text);
+	delivery.report = text_from_cstr(output.id);
 	MUST(store_add_delivery(store, &delivery, &problem));
-	MUST(store_expire_before(store, day + 90 * DAY, &rows, &problem));
-	assert_int_equal(rows, 60);
+	assert_int_equal(expire(store, day + 90 * DAY), 2);
 	assert_int_equal(figures_of(store).rows, 1);
 	assert_int_equal(figures_of(store).reports, 1);
 	uint64_t fence =
 	    lease(store, delivery.report, delivery.destination, 60);
 	delivery.state = DELIVERY_ACCEPTED;
 	MUST(store_finish_delivery(store, fence, &delivery, &problem));
-	MUST(store_expire_before(store, day + 90 * DAY, &rows, &problem));
-	assert_int_equal(rows, 1);
-	assert_int_equal(figures_of(store).rows, 0);
+	assert_int_equal(expire(store, day + 90 * DAY), 1);
 	assert_int_equal(figures_of(store).reports, 0);
 	assert_deliveries(store, delivery.report, "");
-	/* What was read of a claim is known for much longer. */
-	assert_int_equal(figures_of(store).batches, 2);
-	MUST(store_expire_before(store, day + 500 * DAY, &rows, &problem));
-	assert_int_equal(figures_of(store).batches, 0);
 }
 
 /* Killed while it adds: a batch is there whole or not at all. */
@@ -967,10 +1000,12 @@ main(void)
 	    SCENARIO(test_intervals),
 	    SCENARIO(test_at_once),
 	    SCENARIO(test_pages),
-	    SCENARIO(test_deliveries),
+	    SCENARIO(test_add_delivery),
+	    SCENARIO(test_fence),
 	    SCENARIO(test_lease_ends),
 	    SCENARIO(test_lease_at_once),
 	    SCENARIO(test_expire),
+	    SCENARIO(test_expire_waiting),
 	    SCENARIO(test_kill),
 	};
 
