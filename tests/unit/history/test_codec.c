@@ -8,6 +8,7 @@
 #include "exact.h"
 #include "history/codec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ARENA = 16 * 1024 * 1024 };
@@ -606,6 +607,40 @@ test_no_memory(void **state)
 	arena_free(arena);
 }
 
+/* The example in docs/formats.md, indented by four, is what it says. */
+static void
+test_documented(void **state)
+{
+	FILE *file = fopen("docs/formats.md", "r");
+	struct arena *arena = arena_new(ARENA);
+	struct history_entry entry;
+	struct build build;
+	char line[512];
+	bool is_inside = false;
+
+	(void)state;
+	assert_non_null(file);
+	build_init(&build, HISTORY_ENTRY_MAX);
+	while (fgets(line, sizeof line, file) != NULL) {
+		is_inside |= strncmp(line, "    job ", 8) == 0;
+		if (is_inside && line[0] != ' ')
+			break;
+		if (is_inside)
+			build_cstr(&build, line + 4);
+	}
+	(void)fclose(file);
+	entry = read_one(arena, &build);
+	assert_true(text_equal(entry.discovery, TEXT("treewalk")));
+	/* Nothing was skipped as unknown. */
+	struct build again;
+	build_init(&again, HISTORY_ENTRY_MAX);
+	assert_true(history_write(&again, &entry));
+	assert_true(text_equal(build_view(&again), build_view(&build)));
+	build_free(&again);
+	build_free(&build);
+	arena_free(arena);
+}
+
 int
 main(void)
 {
@@ -620,6 +655,7 @@ main(void)
 	    cmocka_unit_test(test_flipped),
 	    cmocka_unit_test(test_line_rows),
 	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_documented),
 	};
 
 	return cmocka_run_group_tests_name("history codec", tests, NULL, NULL);
