@@ -91,14 +91,16 @@ int
 master_check(const struct master_options *options)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
+	struct identity identity;
 	struct config *config;
 	struct setup setup;
 
 	if (!load(options->config_path, &config, &setup, &problem))
 		return fail(&problem);
+	bool is_good = identity_read(config->user_id, &identity, &problem);
 	setup_clear(&setup);
 	config_free(config);
-	return EX_OK;
+	return is_good ? EX_OK : fail(&problem);
 }
 
 /* --- sockets --- */

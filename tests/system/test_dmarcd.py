@@ -126,7 +126,8 @@ def cases(tap, top):
         check_fails(top, "AuthservID a\n", 78, "Socket is missing")
         check_fails(top, "Socket unix:/x\nZoneFile /nonexistent\n", 66,
                     "/nonexistent")
-        check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 0)
+        check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 78,
+                    "nobody-like-this")
         check_fails(top, "Socket unix:/x # and a comment\n", 0)
 
     def live_socket():
