@@ -61,7 +61,7 @@ struct loop_stream_events {
 	void *context;
 };
 
-/* A listening socket that is already bound (loop_listen_open, or from the
+/* A listening socket that is already bound (address_listen, or from the
  * master); several loops may accept from the same one. The fd stays open when
  * the listener is closed. */
 struct loop_listener;

@@ -1,7 +1,7 @@
 /* Checks: all checks of one message, in their order, over one table of facts.
  *
  *	checks = checks_new(arena, &options, &envelope);
- *	checks_field(checks, name, value, true); …  or checks_message(…)
+ *	checks_field(checks, name, value, true); …  or checks_header(…)
  *	checks_end_of_header(checks);
  *	checks_body(checks, piece); …
  *	checks_end_of_body(checks);
