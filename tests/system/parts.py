@@ -39,6 +39,13 @@ def wait_for(what, condition, process=None):
     raise AssertionError(f"waited in vain for {what}{ended}")
 
 
+def read_or_empty(file):
+    """A file of /proc, which may be gone by now."""
+    with contextlib.suppress(OSError):
+        return file.read_text(errors="replace")
+    return ""
+
+
 def answers(port):
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
