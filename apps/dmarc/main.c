@@ -6,15 +6,15 @@
 #include <sysexits.h>
 #include <time.h>
 
-static const struct command *const commands[] = {
+enum { COMMANDS = 5 };
+
+static const struct command *const commands[COMMANDS] = {
     &command_lookup,
     &command_verify,
     &command_import,
     &command_report,
     &command_expire,
 };
-
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void
 print_usage(FILE *out)
@@ -55,7 +55,7 @@ main(int argc, char **argv)
 	struct tool tool = {.now = (int64_t)time(NULL)};
 
 	/* dmarc -c FILE COMMAND … is taken as dmarc COMMAND -c FILE … */
-	if (argc > 3 && strcmp(argv[1], "-c") == 0) {
+	if (argc > 2 && strcmp(argv[1], "-c") == 0) {
 		tool.config_path = argv[2];
 		argc -= 2;
 		argv += 2;

@@ -176,8 +176,10 @@ option_nearest(struct text name)
 static bool
 read_boolean(struct text value, bool *ret_boolean)
 {
-	char letter = value.len == 0 ? '\0' : to_lower(value.ptr[0]);
+	char letter = '\0';
 
+	if (value.len > 0)
+		letter = to_lower(value.ptr[0]);
 	if (letter != '\0' && strchr("ty1", letter) != NULL) {
 		*ret_boolean = true;
 		return true;
