@@ -7,10 +7,17 @@
 #include <stdlib.h>
 
 enum {
-	SOCKETS_MAX = 16,
 	SECOND = 1000, /* milliseconds */
+	MINUTE = 60 * SECOND,
 	CACHE_BYTES = 16 * 1024 * 1024,
 	STOP_SECONDS_SPARE = 5, /* over MessageTimeout, then cut off */
+};
+
+/* The history cannot be written. */
+struct trouble {
+	bool is_told;
+	int64_t quiet_until; /* milliseconds of loop_now */
+	size_t waited;       /* bytes, the most that were seen to wait */
 };
 
 struct worker {
@@ -18,7 +25,8 @@ struct worker {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct journal *journal;
-	struct loop_listener *listeners[SOCKETS_MAX];
+	struct trouble trouble;
+	struct loop_listener **listeners; /* one a socket */
 	struct loop_timer *every_second;
 	struct loop_timer *deadline; /* of stopping */
 	struct conversation *conversations;
@@ -85,16 +93,44 @@ on_connection(void *context, struct loop_stream *stream)
 		conversation_link(conversation, &worker->conversations);
 }
 
+void
+worker_say_history_problem(struct worker *worker, const struct problem *problem)
+{
+	struct trouble *trouble = &worker->trouble;
+	size_t waits = journal_kept(worker->journal);
+
+	if (waits > trouble->waited)
+		trouble->waited = waits;
+	if (loop_now(worker->loop) < trouble->quiet_until)
+		return;
+	log_say("history: %s; %zu bytes wait in memory", problem->text, waits);
+	trouble->is_told = true;
+	trouble->quiet_until = loop_now(worker->loop) + MINUTE;
+}
+
+static void
+end_trouble(struct trouble *trouble)
+{
+	if (trouble->is_told)
+		log_say("history: written again, %zu bytes that waited are "
+			"safe",
+		    trouble->waited);
+	trouble->is_told = false;
+	trouble->waited = 0;
+}
+
 static void
 on_second(void *context)
 {
 	struct worker *worker = context;
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	if (worker->journal != NULL &&
-	    !journal_flush(worker->journal, &problem))
-		log_say("history: %s; %zu bytes wait in memory", problem.text,
-		    journal_kept(worker->journal));
+	if (worker->journal == NULL)
+		return;
+	if (journal_flush(worker->journal, &problem))
+		end_trouble(&worker->trouble);
+	else
+		worker_say_history_problem(worker, &problem);
 }
 
 static void
@@ -109,6 +145,8 @@ on_deadline(void *context)
 static void
 stop_listening(struct worker *worker)
 {
+	if (worker->listeners == NULL)
+		return;
 	for (size_t i = 0; i < worker->setup.socket_count; i++) {
 		if (worker->listeners[i] != NULL)
 			loop_listener_stop(worker->listeners[i]);
@@ -134,7 +172,7 @@ on_wake(void *context)
 	struct worker *worker = context;
 	enum worker_wish wish = atomic_load(&worker->wish);
 
-	if (wish == worker->state)
+	if (wish <= worker->state)
 		return;
 	worker->state = wish;
 	stop_listening(worker);
@@ -152,7 +190,12 @@ on_wake(void *context)
 void
 worker_tell(struct worker *worker, enum worker_wish wish)
 {
-	atomic_store(&worker->wish, wish);
+	enum worker_wish before = atomic_load(&worker->wish);
+
+	/* Whoever stops does not go back to retiring. */
+	while (wish > before &&
+	       !atomic_compare_exchange_weak(&worker->wish, &before, wish))
+		;
 	loop_wake(worker->loop);
 }
 
@@ -195,7 +238,12 @@ open_journal(struct worker *worker, struct problem *problem)
 static bool
 open_listeners(struct worker *worker, struct problem *problem)
 {
-	for (size_t i = 0; i < worker->setup.socket_count; i++) {
+	size_t count = worker->setup.socket_count;
+
+	worker->listeners = calloc(count, sizeof(struct loop_listener *));
+	if (worker->listeners == NULL)
+		return problem_set(problem, PROBLEM_SYSTEM, "no memory");
+	for (size_t i = 0; i < count; i++) {
 		worker->listeners[i] = loop_listener_start(worker->loop,
 		    worker->setup.sockets[i], on_connection, worker, problem);
 		if (worker->listeners[i] == NULL)
@@ -214,12 +262,6 @@ worker_new(const struct worker_setup *setup, struct problem *ret_problem)
 		return NULL;
 	}
 	worker->setup = *setup;
-	if (setup->socket_count > SOCKETS_MAX) {
-		(void)problem_set(ret_problem, PROBLEM_CONFIG,
-		    "Socket: more than %d", SOCKETS_MAX);
-		worker_free(worker);
-		return NULL;
-	}
 	worker->loop = loop_new(ret_problem);
 	if (worker->loop == NULL || !open_resolver(worker, ret_problem) ||
 	    !open_journal(worker, ret_problem) ||
@@ -243,19 +285,31 @@ worker_run(struct worker *worker)
 	worker->setup.on_done(worker->setup.context);
 }
 
+static void
+close_journal(struct worker *worker)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	if (journal_flush(worker->journal, &problem))
+		end_trouble(&worker->trouble);
+	else
+		log_say("history: %s; %zu bytes that waited are lost",
+		    problem.text, journal_kept(worker->journal));
+	journal_close(worker->journal);
+}
+
 void
 worker_free(struct worker *worker)
 {
 	stop_listening(worker);
 	loop_timer_stop(worker->every_second);
 	loop_timer_stop(worker->deadline);
-	if (worker->journal != NULL) {
-		on_second(worker);
-		journal_close(worker->journal);
-	}
+	if (worker->journal != NULL)
+		close_journal(worker);
 	if (worker->resolver != NULL)
 		resolver_free(worker->resolver);
 	if (worker->loop != NULL)
 		loop_free(worker->loop);
+	free(worker->listeners);
 	free(worker);
 }

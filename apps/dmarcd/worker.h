@@ -38,5 +38,9 @@ struct loop *worker_loop(struct worker *worker);
 struct resolver *worker_resolver(struct worker *worker);
 struct journal *worker_journal(struct worker *worker); /* NULL: no history */
 bool worker_is_stopping(const struct worker *worker);
+/* The history could not be written: says so in the log when it begins and at
+ * most once a minute. When it is written again the worker says that itself. */
+void worker_say_history_problem(
+    struct worker *worker, const struct problem *problem);
 
 #endif
