@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 enum { SECOND = 1000, CACHE_BYTES = 1024 * 1024 };
 
@@ -26,15 +25,9 @@ tool_usage(const struct tool *tool, const char *what, const char *value)
 struct config *
 tool_config(const struct tool *tool, struct problem *problem)
 {
-	static const char *const paths[] = {
-	    "/etc/dmarcd.conf", "/etc/opendmarc.conf"};
-	const char *path = tool->config_path;
-
-	for (size_t i = 0; path == NULL && i < 2; i++) {
-		if (access(paths[i], R_OK) == 0)
-			path = paths[i];
-	}
-	return config_load(path, problem);
+	return config_load(tool->config_path == NULL ? config_default_path()
+						     : tool->config_path,
+	    problem);
 }
 
 static bool

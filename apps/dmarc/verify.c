@@ -3,12 +3,11 @@
 #include "base/date.h"
 #include "mail/message.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-#include <errno.h>
 
 static const char usage[] =
     "Usage: dmarc verify [OPTION...] FILE|-\n"

@@ -1,10 +1,11 @@
 /* dmarcd: the command line. */
 #include "master.h"
 
+#include "config/config.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static const char usage[] =
     "Usage: dmarcd [-n] [-c FILE]\n"
@@ -22,19 +23,6 @@ static const char usage[] =
     "\n"
     "SIGTERM stops it when messages under way are answered, SIGHUP reads the\n"
     "configuration again.\n";
-
-static const char *
-default_config(void)
-{
-	static const char *const paths[] = {
-	    "/etc/dmarcd.conf", "/etc/opendmarc.conf"};
-
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-		if (access(paths[i], R_OK) == 0)
-			return paths[i];
-	}
-	return NULL;
-}
 
 int
 main(int argc, char **argv)
@@ -71,6 +59,6 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	if (master.config_path == NULL)
-		master.config_path = default_config();
+		master.config_path = config_default_path();
 	return only_check ? master_check(&master) : master_run(&master);
 }

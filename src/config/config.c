@@ -244,6 +244,19 @@ config_free(struct config *config)
 		arena_free(config->arena);
 }
 
+const char *
+config_default_path(void)
+{
+	static const char *const paths[] = {
+	    "/etc/dmarcd.conf", "/etc/opendmarc.conf"};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (access(paths[i], R_OK) == 0)
+			return paths[i];
+	}
+	return NULL;
+}
+
 enum enforce
 config_enforce(const struct config *config)
 {

@@ -70,6 +70,9 @@ struct config {
 struct config *config_load(
     const char *path, struct problem *ret_problem) MUST_USE;
 void config_free(struct config *config);
+/* What is read when no file was named: /etc/dmarcd.conf, else
+ * /etc/opendmarc.conf; NULL when neither can be read. */
+const char *config_default_path(void);
 /* The lines of one file alone, which NAME is called in messages, on top of
  * what CONFIG holds. Behind config_load; reads no file. */
 bool config_read(struct config *config, struct text bytes, const char *name,
