@@ -148,29 +148,32 @@ send_changes(struct milter_session *session)
 	return is_whole;
 }
 
-static void
+static bool
 answer(struct milter_session *session, char reply)
 {
-	if (send_changes(session))
+	bool is_whole = send_changes(session);
+
+	if (is_whole)
 		milter_frame_write(&session->output, reply, TEXT(""));
+	return is_whole;
 }
 
-void
+bool
 milter_accept(struct milter_session *session)
 {
-	answer(session, MILTER_ACCEPT);
+	return answer(session, MILTER_ACCEPT);
 }
 
 void
 milter_continue(struct milter_session *session)
 {
-	answer(session, MILTER_CONTINUE);
+	(void)answer(session, MILTER_CONTINUE);
 }
 
 void
 milter_tempfail(struct milter_session *session)
 {
-	answer(session, MILTER_TEMPFAIL);
+	(void)answer(session, MILTER_TEMPFAIL);
 }
 
 void

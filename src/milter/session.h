@@ -65,7 +65,9 @@ void milter_insert_field(struct milter_session *session, uint32_t index,
 void milter_delete_field(
     struct milter_session *session, struct text name, uint32_t nth);
 void milter_quarantine(struct milter_session *session, struct text reason);
-void milter_accept(struct milter_session *session);
+/* False: the changes were too many to be sent whole, so the MTA was told to
+ * try again later instead. */
+bool milter_accept(struct milter_session *session);
 void milter_continue(struct milter_session *session);
 /* CODE "550", STATUS "5.7.1", one line of TEXT: '%' doubled as the protocol
  * wants, CR, LF and other controls become '?', cut at 980 bytes. */
