@@ -19,8 +19,21 @@ enum {
 	SECOND = 1000, /* milliseconds */
 	PROGRESS_EVERY = 10 * SECOND,
 	HELO_ARENA_MAX = 4096,
-	FORGED_MAX = 100, /* forged fields that are removed; more: refused */
 };
+
+/* Fields of one name, counted as the MTA counts them, and the numbers of those
+ * that only we may write. Counted as they come, so that none is missed when
+ * the header is too long to be kept. */
+struct forged {
+	struct text name;
+	uint32_t seen;
+	VEC(uint32_t) numbers;
+};
+
+enum { FORGED_RESULTS, FORGED_DISPOSITION, FORGED_NAMES };
+
+#define RESULTS_FIELD     TEXT("Authentication-Results")
+#define DISPOSITION_FIELD TEXT("X-DMARC-Disposition")
 
 struct conversation {
 	struct worker *worker;
@@ -41,13 +54,14 @@ struct conversation {
 	/* The message. */
 	struct arena *arena; /* NULL: none under way */
 	struct text mail_from;
-	struct checks *checks;
+	struct forged forged[FORGED_NAMES];
+	bool has_header;       /* its first field or its end was seen */
+	struct checks *checks; /* NULL: exempt, or no memory */
 	struct envelope envelope;
 	struct fetch *fetch;
 	struct loop_timer *deadline;
 	struct loop_timer *progress;
 	bool is_exempt; /* not judged */
-	bool is_asked;  /* END_OF_MESSAGE waits for its answer */
 };
 
 struct conversation *
@@ -89,7 +103,7 @@ end_message(struct conversation *c)
 	c->fetch = NULL;
 	c->arena = NULL;
 	c->checks = NULL;
-	c->is_asked = false;
+	c->has_header = false;
 	c->is_exempt = false;
 }
 
@@ -143,8 +157,12 @@ begin_message(struct conversation *c, struct text mail_from)
 {
 	end_message(c);
 	c->arena = arena_new(MESSAGE_ARENA_MAX);
-	if (c->arena != NULL)
-		c->mail_from = arena_copy(c->arena, mail_from);
+	if (c->arena == NULL)
+		return;
+	c->mail_from = arena_copy(c->arena, mail_from);
+	c->forged[FORGED_RESULTS] = (struct forged){.name = RESULTS_FIELD};
+	c->forged[FORGED_DISPOSITION] =
+	    (struct forged){.name = DISPOSITION_FIELD};
 }
 
 /* The queue id is known only now: Postfix gives none at MAIL. */
@@ -155,8 +173,9 @@ begin_header(struct conversation *c)
 	struct text login =
 	    milter_session_macro(c->session, TEXT("{auth_authen}"));
 
-	if (c->checks != NULL || c->arena == NULL)
+	if (c->has_header || c->arena == NULL)
 		return;
+	c->has_header = true;
 	c->is_exempt =
 	    c->is_ignored ||
 	    (setup->config->ignore_authenticated_clients && login.len > 0);
@@ -169,33 +188,11 @@ begin_header(struct conversation *c)
 	    .receiver = setup->config->host_name,
 	    .now = (int64_t)time(NULL),
 	};
-	c->checks = checks_new(c->arena, &setup->checks, &c->envelope);
+	if (!c->is_exempt)
+		c->checks = checks_new(c->arena, &setup->checks, &c->envelope);
 }
 
-/* --- the verdict, carried out --- */
-
-/* Removes the fields called NAME that CLAIMS says are forged, from the highest
- * number down, since the MTA counts anew after each. */
-static void
-remove_forged(struct conversation *c, struct text name,
-    bool (*claims)(struct conversation *c, struct text value))
-{
-	const struct mail_header *header = checks_fields(c->checks);
-	uint32_t forged[FORGED_MAX];
-	size_t count = 0;
-	uint32_t nth = 0;
-
-	for (size_t i = 0; i < header->fields.count; i++) {
-		const struct mail_field *field = &header->fields.at[i];
-		if (!text_equal_nocase(field->name, name))
-			continue;
-		nth++;
-		if (count < FORGED_MAX && claims(c, field->value))
-			forged[count++] = nth;
-	}
-	while (count > 0)
-		milter_delete_field(c->session, name, forged[--count]);
-}
+/* --- forged fields --- */
 
 static bool
 claims_our_results(struct conversation *c, struct text value)
@@ -213,25 +210,43 @@ claims_our_results(struct conversation *c, struct text value)
 	return false;
 }
 
-static bool
-claims_any(struct conversation *c, struct text value)
-{
-	(void)c;
-	(void)value;
-	return true;
-}
-
-#define RESULTS_FIELD     TEXT("Authentication-Results")
-#define DISPOSITION_FIELD TEXT("X-DMARC-Disposition")
-
+/* Anybody's results may stay if they do not claim to be ours; the disposition
+ * is ours alone. */
 static void
-remove_all_forged(struct conversation *c)
+note_forged(struct conversation *c, struct text name, struct text value)
 {
-	if (!milter_session_may(c->session, MILTER_ACTION_CHANGE_HEADERS))
-		return;
-	remove_forged(c, RESULTS_FIELD, claims_our_results);
-	remove_forged(c, DISPOSITION_FIELD, claims_any);
+	for (size_t i = 0; i < FORGED_NAMES; i++) {
+		struct forged *forged = &c->forged[i];
+		if (!text_equal_nocase(text_trim(name), forged->name))
+			continue;
+		forged->seen++;
+		if (i == FORGED_RESULTS && !claims_our_results(c, value))
+			continue;
+		uint32_t *number = vec_push(c->arena, &forged->numbers);
+		if (number != NULL)
+			*number = forged->seen;
+	}
 }
+
+/* From the highest number down, since the MTA counts anew after each. False:
+ * some cannot be removed, so the message must not pass. */
+static bool
+remove_forged(struct conversation *c)
+{
+	bool may = milter_session_may(c->session, MILTER_ACTION_CHANGE_HEADERS);
+
+	for (size_t i = 0; i < FORGED_NAMES; i++) {
+		const struct forged *forged = &c->forged[i];
+		if (forged->numbers.count > 0 && !may)
+			return false;
+		for (size_t k = forged->numbers.count; k > 0; k--)
+			milter_delete_field(c->session, forged->name,
+			    forged->numbers.at[k - 1]);
+	}
+	return !arena_failed(c->arena); /* then numbers may be missing */
+}
+
+/* --- the verdict, carried out --- */
 
 /* What the MTA shows beside a message in its hold queue; never empty. */
 static struct text
@@ -248,38 +263,55 @@ hold_reason(struct conversation *c, const struct verdict *verdict)
 	    TEXT_ARG(verdict->author.domain));
 }
 
+static void
+defer(struct conversation *c, const char *why)
+{
+	log_say(TEXT_FMT ": %s; deferred", TEXT_ARG(c->envelope.job), why);
+	milter_reply(c->session, "451", "4.3.0",
+	    TEXT("DMARC: message cannot be judged now, try again later"));
+}
+
+/* Accepted, tagged, or put on hold. */
+static enum history_action
+let_through(struct conversation *c, const struct verdict *verdict)
+{
+	const struct disposition *disposition = &verdict->disposition;
+	bool is_held = disposition->hold &&
+		       milter_session_may(c->session, MILTER_ACTION_QUARANTINE);
+
+	if (!remove_forged(c)) {
+		defer(c, "forged header fields cannot be removed");
+		return HISTORY_TEMPFAIL;
+	}
+	milter_insert_field(
+	    c->session, 0, RESULTS_FIELD, verdict->authentication_results);
+	if (disposition->action == DISPOSITION_QUARANTINE && is_held)
+		milter_quarantine(c->session, hold_reason(c, verdict));
+	else if (disposition->action == DISPOSITION_QUARANTINE)
+		milter_insert_field(
+		    c->session, 0, DISPOSITION_FIELD, TEXT("quarantine"));
+	if (!milter_accept(c->session)) {
+		log_say(TEXT_FMT ": too many changes for the MTA; deferred",
+		    TEXT_ARG(c->envelope.job));
+		return HISTORY_TEMPFAIL;
+	}
+	return disposition->action == DISPOSITION_QUARANTINE
+		   ? HISTORY_QUARANTINE
+		   : HISTORY_ACCEPT;
+}
+
+/* What the MTA is really told; it is sent once the history has it. */
 static enum history_action
 answer(struct conversation *c, const struct verdict *verdict)
 {
 	const struct disposition *disposition = &verdict->disposition;
-	bool may_hold =
-	    milter_session_may(c->session, MILTER_ACTION_QUARANTINE);
+	bool is_deferred = disposition->action == DISPOSITION_DEFER;
 
-	switch (disposition->action) {
-	case DISPOSITION_REJECT:
-	case DISPOSITION_DEFER:
-		milter_reply(c->session, disposition->smtp_code,
-		    disposition->smtp_status, disposition->smtp_text);
-		return disposition->action == DISPOSITION_REJECT
-			   ? HISTORY_REJECT
-			   : HISTORY_TEMPFAIL;
-	case DISPOSITION_QUARANTINE:
-	case DISPOSITION_NONE: break;
-	}
-	remove_all_forged(c);
-	milter_insert_field(
-	    c->session, 0, RESULTS_FIELD, verdict->authentication_results);
-	if (disposition->action == DISPOSITION_NONE) {
-		milter_accept(c->session);
-		return HISTORY_ACCEPT;
-	}
-	if (disposition->hold && may_hold)
-		milter_quarantine(c->session, hold_reason(c, verdict));
-	else
-		milter_insert_field(
-		    c->session, 0, DISPOSITION_FIELD, TEXT("quarantine"));
-	milter_accept(c->session);
-	return HISTORY_QUARANTINE;
+	if (!is_deferred && disposition->action != DISPOSITION_REJECT)
+		return let_through(c, verdict);
+	milter_reply(c->session, disposition->smtp_code,
+	    disposition->smtp_status, disposition->smtp_text);
+	return is_deferred ? HISTORY_TEMPFAIL : HISTORY_REJECT;
 }
 
 static bool
@@ -314,9 +346,7 @@ record(struct conversation *c, const struct verdict *verdict,
 		    TEXT_ARG(c->envelope.job));
 	} else if (!journal_append(
 		       journal, build_view(&lines), &is_kept, &problem)) {
-		log_say(TEXT_FMT ": history: %s; entry %s",
-		    TEXT_ARG(c->envelope.job), problem.text,
-		    is_kept ? "waits in memory" : "follows");
+		worker_say_history_problem(c->worker, &problem);
 		if (!is_kept)
 			log_lost_entry(build_view(&lines));
 	}
@@ -350,10 +380,7 @@ decide(struct conversation *c)
 	const struct verdict *verdict = checks_verdict(c->checks);
 
 	if (verdict == NULL) {
-		log_say(TEXT_FMT ": message needs too much memory; deferred",
-		    TEXT_ARG(c->envelope.job));
-		milter_reply(c->session, "451", "4.3.0",
-		    TEXT("DMARC: message too complex, try again later"));
+		defer(c, "the message needs too much memory");
 	} else {
 		record(c, verdict, answer(c, verdict));
 		log_verdict(c, verdict);
@@ -361,14 +388,15 @@ decide(struct conversation *c)
 	end_message(c);
 }
 
+/* Not judged. A relay that we trust may carry results of ours; who merely
+ * logged in may not. */
 static void
 exempt(struct conversation *c)
 {
-	/* A relay that we trust may carry results of ours; who merely logged
-	 * in may not. */
-	if (!c->is_ignored)
-		remove_all_forged(c);
-	milter_accept(c->session);
+	if (!c->is_ignored && !remove_forged(c))
+		defer(c, "forged header fields cannot be removed");
+	else
+		(void)milter_accept(c->session);
 	end_message(c);
 }
 
@@ -402,8 +430,12 @@ on_deadline(void *context)
 	struct conversation *c = context;
 
 	dns_facts_close(checks_facts(c->checks));
-	if (c->is_asked)
-		advance(c);
+	if (checks_run(c->checks)) {
+		decide(c);
+	} else { /* cannot be: all facts are known or failed */
+		defer(c, "the checks did not end");
+		end_message(c);
+	}
 	flush(c);
 }
 
@@ -412,38 +444,36 @@ on_progress(void *context)
 {
 	struct conversation *c = context;
 
-	if (c->is_asked)
-		milter_progress(c->session);
+	milter_progress(c->session);
 	flush(c);
 }
 
+/* From here on DNS answers arrive while the body does. */
 static void
 end_header(struct conversation *c)
 {
-	struct loop *loop = worker_loop(c->worker);
-	unsigned seconds = its_setup(c)->config->message_timeout;
-
 	begin_header(c);
-	if (c->checks == NULL || c->is_exempt)
+	if (c->checks == NULL)
 		return;
 	checks_end_of_header(c->checks);
 	c->fetch = fetch_new(
 	    worker_resolver(c->worker), checks_facts(c->checks), on_told, c);
-	c->deadline =
-	    loop_timer_start(loop, seconds * SECOND, 0, on_deadline, c);
-	c->progress = loop_timer_start(
-	    loop, PROGRESS_EVERY, PROGRESS_EVERY, on_progress, c);
 	if (c->fetch != NULL)
 		advance(c);
 }
 
+/* The time-out begins now, when the MTA waits: a slow sender must not use it
+ * up. */
 static void
-defer(struct conversation *c)
+start_timers(struct conversation *c)
 {
-	log_say("no memory for a message; deferred");
-	milter_reply(c->session, "451", "4.3.0",
-	    TEXT("DMARC: out of memory, try again later"));
-	end_message(c);
+	struct loop *loop = worker_loop(c->worker);
+	unsigned seconds = its_setup(c)->config->message_timeout;
+
+	c->deadline =
+	    loop_timer_start(loop, seconds * SECOND, 0, on_deadline, c);
+	c->progress = loop_timer_start(
+	    loop, PROGRESS_EVERY, PROGRESS_EVERY, on_progress, c);
 }
 
 static void
@@ -453,11 +483,13 @@ end_body(struct conversation *c)
 		exempt(c);
 		return;
 	}
-	if (c->checks == NULL || c->fetch == NULL || c->deadline == NULL) {
-		defer(c);
+	if (c->checks != NULL && c->fetch != NULL)
+		start_timers(c);
+	if (c->deadline == NULL) {
+		defer(c, "no memory");
+		end_message(c);
 		return;
 	}
-	c->is_asked = true;
 	checks_end_of_body(c->checks);
 	advance(c);
 }
@@ -466,6 +498,9 @@ static void
 add_field(struct conversation *c, const struct milter_event *event)
 {
 	begin_header(c);
+	if (c->arena == NULL)
+		return;
+	note_forged(c, event->name, event->text);
 	if (c->checks != NULL)
 		checks_field(c->checks, event->name, event->text,
 		    milter_session_leading_space(c->session));
@@ -481,7 +516,7 @@ handle(struct conversation *c, const struct milter_event *event)
 	case MILTER_EVENT_FIELD: add_field(c, event); break;
 	case MILTER_EVENT_END_OF_HEADER: end_header(c); break;
 	case MILTER_EVENT_BODY:
-		if (c->checks != NULL && !c->is_exempt)
+		if (c->checks != NULL)
 			checks_body(c->checks, event->text);
 		break;
 	case MILTER_EVENT_END_OF_MESSAGE: end_body(c); break;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LINE_BYTES_MAX = 2048 };
+enum { LINE_BYTES_MAX = 2048, LOG_BYTES_MAX = 1024 * 1024 };
 
 static const char *log_who = "dmarcd";
 
@@ -16,23 +16,27 @@ log_open(const char *who)
 }
 
 static void
-write_line(struct text line)
+add_line(struct build *out, const char *what, struct text line)
 {
-	struct build out;
+	build_format(out, "%s[%ld]: %s", log_who, (long)getpid(), what);
+	build_clean(out, line);
+	build_byte(out, '\n');
+}
 
-	build_init(&out, (size_t)LINE_BYTES_MAX * 5);
-	build_format(&out, "%s[%ld]: ", log_who, (long)getpid());
-	build_clean(&out, line);
-	build_byte(&out, '\n');
-	if (!build_failed(&out) && write(STDERR_FILENO, out.ptr, out.len) < 0)
+/* By one write, so that the lines of two threads do not mix. */
+static void
+write_out(struct build *out)
+{
+	if (!build_failed(out) && write(STDERR_FILENO, out->ptr, out->len) < 0)
 		(void)0; /* nobody is left to tell */
-	build_free(&out);
+	build_free(out);
 }
 
 void
 log_say(const char *format, ...)
 {
 	char line[LINE_BYTES_MAX];
+	struct build out;
 	va_list values;
 
 	va_start(values, format);
@@ -41,14 +45,18 @@ log_say(const char *format, ...)
 	if (len < 0)
 		return;
 	size_t kept = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
-	write_line((struct text){line, kept});
+	build_init(&out, LOG_BYTES_MAX);
+	add_line(&out, "", (struct text){line, kept});
+	write_out(&out);
 }
 
 void
 log_lost_entry(struct text entry)
 {
-	while (entry.len > 0) {
-		struct text line = text_split(&entry, '\n');
-		log_say("history: " TEXT_FMT, TEXT_ARG(line));
-	}
+	struct build out;
+
+	build_init(&out, LOG_BYTES_MAX);
+	while (entry.len > 0)
+		add_line(&out, "history: ", text_split(&entry, '\n'));
+	write_out(&out);
 }

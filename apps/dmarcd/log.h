@@ -9,8 +9,11 @@
 void log_open(const char *who);
 /* One line; whatever the values hold, bytes outside 0x20-0x7E are \xNN. */
 void log_say(const char *format, ...) PRINTF_LIKE(1, 2);
-/* A history entry that could not be written, line by line, each marked so that
- * it can be found and put back. */
+/* A history entry that could be neither written nor kept: its lines, whole and
+ * together, each behind "history: ". To put them back:
+ *
+ *	sed -n 's/^dmarcd[^:]*: history: //p' LOG > FILE; dmarc import FILE
+ */
 void log_lost_entry(struct text entry);
 
 #endif
