@@ -2,7 +2,9 @@
 
 #include "mail/authres.h"
 
-enum { RESULTS_MAX = 64 * 1024 };
+/* A flood of signatures must not push the rest out: beyond the first of them
+ * only those that passed are named. */
+enum { RESULTS_MAX = 64 * 1024, RESULTS_SIGNATURES_MAX = 20 };
 
 static void
 write_spf(struct authres *authres, const struct verdict *verdict)
@@ -23,20 +25,27 @@ write_spf(struct authres *authres, const struct verdict *verdict)
 }
 
 static void
+write_signature(struct authres *authres, const struct dkim_verdict *signature)
+{
+	authres_method(authres, "dkim",
+	    names_word(&dkim_result_names, (int)signature->result),
+	    signature->reason);
+	authres_property(authres, "header", "d", signature->domain);
+	authres_property(authres, "header", "i", signature->identity);
+	authres_property(authres, "header", "s", signature->selector);
+	authres_property(authres, "header", "a", signature->algorithm);
+	authres_property(authres, "header", "b", signature->b);
+}
+
+static void
 write_dkim(struct authres *authres, const struct dkim_results *dkim)
 {
 	if (dkim->count == 0)
 		authres_method(authres, "dkim", "none", TEXT(""));
 	for (size_t i = 0; i < dkim->count; i++) {
-		const struct dkim_verdict *signature = &dkim->at[i];
-		authres_method(authres, "dkim",
-		    names_word(&dkim_result_names, (int)signature->result),
-		    signature->reason);
-		authres_property(authres, "header", "d", signature->domain);
-		authres_property(authres, "header", "i", signature->identity);
-		authres_property(authres, "header", "s", signature->selector);
-		authres_property(authres, "header", "a", signature->algorithm);
-		authres_property(authres, "header", "b", signature->b);
+		if (i < RESULTS_SIGNATURES_MAX ||
+		    dkim->at[i].result == DKIM_PASS)
+			write_signature(authres, &dkim->at[i]);
 	}
 }
 
@@ -67,6 +76,13 @@ results_write(const struct verdict *verdict, struct text id, struct text job,
 	authres_begin(&authres, &value, id, job);
 	write_spf(&authres, verdict);
 	write_dkim(&authres, &verdict->dkim);
+	write_dmarc(&authres, verdict);
+	authres_end(&authres);
+	if (!build_failed(&value))
+		return build_view(&value);
+	/* Over the limit: the verdict alone, whole. */
+	build_init_arena(&value, arena, RESULTS_MAX);
+	authres_begin(&authres, &value, id, job);
 	write_dmarc(&authres, verdict);
 	authres_end(&authres);
 	return build_view(&value);
