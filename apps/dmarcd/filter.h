@@ -12,13 +12,15 @@ struct filter_options {
 	const int *sockets;
 	size_t socket_count;
 	int master; /* reads end of file when the master is gone */
+	int ready;  /* gets one byte when mail is served */
 };
 
 /* SIGUSR2 tells it to retire (serve what is open, take nothing new): after a
  * reload another filter has taken its place. */
 enum { FILTER_RETIRE_SIGNAL = SIGUSR2 };
 
-/* The process's whole life; the exit status. */
+/* The process's whole life; the exit status. The signals that it takes (this
+ * one, SIGTERM, SIGINT) must be blocked; it lets them in when it is ready. */
 int filter_run(const struct filter_options *options);
 
 #endif

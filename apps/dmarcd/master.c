@@ -1,14 +1,22 @@
+/* Plan: signals only set flags, and are let in only while the master waits
+ * (ppoll): for them, for a child's end, or for a filter that says it is ready.
+ * A reload has two steps: a filter with the next configuration is started;
+ * once it is ready, and only then, it takes the place of the current one. */
+#define _GNU_SOURCE /* ppoll */
 #include "master.h"
 
 #include "clerk.h"
 #include "filter.h"
 #include "log.h"
+#include "pid_file.h"
 #include "privileges.h"
+#include "settings.h"
 
 #include "loop/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +30,6 @@ enum {
 	SOCKETS_MAX = 16,
 	CHILDREN_MAX = 64, /* retired filters included */
 	RESTART_DELAY = 1, /* seconds between two starts of the same kind */
-	FIRST_SECONDS = 3, /* an end this early is our start failing */
 	STOP_SPARE = 10,   /* seconds over MessageTimeout, then SIGKILL */
 };
 
@@ -30,54 +37,45 @@ enum kind { FILTER, CLERK, KINDS };
 
 static const char *const kind_words[KINDS] = {"filter", "clerk"};
 
+/* Runs with the current settings; with the next; with former ones. */
+enum place { CURRENT, NEXT, RETIRED };
+
 struct child {
 	pid_t pid; /* 0: free */
 	enum kind kind;
-	bool is_retired;
+	enum place place;
+	int ready; /* a pipe, until it said or closed something; then -1 */
 };
 
 struct master {
 	const char *config_path;
-	struct config *config;
-	struct setup setup;
+	struct settings current;
+	struct settings next; /* while a reload is under way */
 	struct identity identity;
 	int sockets[SOCKETS_MAX];
 	size_t socket_count;
-	int life[2]; /* a pipe that closes when we are gone */
+	int pid_file; /* open as long as we run; -1: none */
+	int life[2];  /* a pipe that closes when we are gone */
 	struct child children[CHILDREN_MAX];
-	time_t started;
 	time_t last_start[KINDS];
+	bool is_up; /* a filter was ready once */
 	bool is_stopping;
 	time_t kill_at;
 	int status;
-	sigset_t signals;
+	sigset_t waiting; /* the signal mask while we wait */
 };
 
-/* --- configuration --- */
+static volatile sig_atomic_t stop_is_asked;
+static volatile sig_atomic_t reload_is_asked;
 
-static bool
-load(const char *path, struct config **ret_config, struct setup *ret_setup,
-    struct problem *problem)
+/* Seconds, whatever happens to the wall clock. */
+static time_t
+now(void)
 {
-	struct config *config = config_load(path, problem);
+	struct timespec time = {0};
 
-	if (config == NULL)
-		return false;
-	if (config->socket.len == 0)
-		(void)problem_set(problem, PROBLEM_CONFIG,
-		    "%s: Socket is missing; say where the MTA connects, for "
-		    "example: Socket unix:/run/dmarcd/milter.sock",
-		    path == NULL ? "no configuration file" : path);
-	else if (config->database.len > 0 && config->history_file.len == 0)
-		(void)problem_set(problem, PROBLEM_CONFIG,
-		    "%s: Database without HistoryFile: nothing to import",
-		    path);
-	else if (setup_make(config, ret_setup, problem)) {
-		*ret_config = config;
-		return true;
-	}
-	config_free(config);
-	return false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
 }
 
 static int
@@ -92,14 +90,13 @@ master_check(const struct master_options *options)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
 	struct identity identity;
-	struct config *config;
-	struct setup setup;
+	struct settings settings = {0};
 
-	if (!load(options->config_path, &config, &setup, &problem))
+	if (!settings_load(options->config_path, &settings, &problem))
 		return fail(&problem);
-	bool is_good = identity_read(config->user_id, &identity, &problem);
-	setup_clear(&setup);
-	config_free(config);
+	bool is_good =
+	    identity_read(settings.config->user_id, &identity, &problem);
+	settings_clear(&settings);
 	return is_good ? EX_OK : fail(&problem);
 }
 
@@ -112,7 +109,7 @@ give_socket(struct master *master, struct text address, struct problem *problem)
 
 	if (path.len == 0 || !master->identity.is_set || geteuid() != 0)
 		return true;
-	const char *cstr = arena_cstr(master->config->arena, path);
+	const char *cstr = arena_cstr(master->current.config->arena, path);
 	if (chown(cstr, master->identity.user, master->identity.group) == 0)
 		return true;
 	return problem_set(
@@ -122,8 +119,8 @@ give_socket(struct master *master, struct text address, struct problem *problem)
 static bool
 bind_sockets(struct master *master, struct problem *problem)
 {
-	struct text rest = master->config->socket;
-	unsigned mode = 0777 & ~master->config->umask;
+	struct text rest = master->current.config->socket;
+	unsigned mode = 0777 & ~master->current.config->umask;
 
 	while (rest.len > 0) {
 		struct text address = text_trim(text_split(&rest, ','));
@@ -144,85 +141,130 @@ bind_sockets(struct master *master, struct problem *problem)
 static void
 remove_sockets(struct master *master)
 {
-	struct text rest = master->config->socket;
+	struct text rest = master->current.config->socket;
 
 	for (size_t i = 0; i < master->socket_count; i++) {
 		struct text path =
 		    address_path(text_trim(text_split(&rest, ',')));
 		(void)close(master->sockets[i]);
 		if (path.len > 0)
-			(void)unlink(arena_cstr(master->config->arena, path));
+			(void)unlink(
+			    arena_cstr(master->current.config->arena, path));
 	}
 }
 
-/* --- pid file --- */
-
-static bool
-write_pid(const struct master *master, struct problem *problem)
+static const char *
+pid_path(const struct master *master)
 {
-	const struct config *config = master->config;
+	const struct config *config = master->current.config;
 
-	if (config->pid_file.len == 0)
-		return true;
-	const char *path = arena_cstr(config->arena, config->pid_file);
-	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	bool is_written = fd >= 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0;
-	int error = errno;
-	if (fd >= 0)
-		(void)close(fd);
-	return is_written || problem_set(problem, PROBLEM_CANNOT_WRITE,
-				 "PidFile: %s: %s", path, strerror(error));
+	return arena_cstr(config->arena, config->pid_file);
 }
 
-static void
-remove_pid(const struct master *master)
+static bool
+write_pid(struct master *master, struct problem *problem)
 {
-	const struct config *config = master->config;
-
-	if (config->pid_file.len > 0)
-		(void)unlink(arena_cstr(config->arena, config->pid_file));
+	if (master->current.config->pid_file.len == 0)
+		return true;
+	master->pid_file = pid_file_write(pid_path(master), problem);
+	return master->pid_file >= 0;
 }
 
 /* --- children --- */
 
+/* The clerk sets its handlers itself, some time later; until then it may just
+ * end. SIGHUP, sent to all by mistake, is nothing for children. */
 static int
-child_run(struct master *master, enum kind kind)
+run_clerk(const struct clerk_options *options)
 {
-	struct filter_options filter = {&master->setup, master->sockets,
-	    master->socket_count, master->life[0]};
-	struct clerk_options clerk = {&master->setup, master->life[0]};
+	sigset_t set;
 
-	(void)close(master->life[1]);
-	(void)sigprocmask(SIG_UNBLOCK, &master->signals, NULL);
-	return kind == FILTER ? filter_run(&filter) : clerk_run(&clerk);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return clerk_run(options);
 }
 
-static void
-start_child(struct master *master, enum kind kind)
+static int
+child_run(struct master *master, const struct child *child, int ready)
 {
-	struct child *slot = NULL;
+	const struct settings *settings =
+	    child->place == NEXT ? &master->next : &master->current;
+	struct filter_options filter = {&settings->setup, master->sockets,
+	    master->socket_count, master->life[0], ready};
+	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
-	for (size_t i = 0; i < CHILDREN_MAX && slot == NULL; i++) {
+	(void)close(master->life[1]);
+	(void)close(child->ready);
+	if (child->kind == FILTER)
+		return filter_run(&filter);
+	(void)close(ready);
+	return run_clerk(&clerk);
+}
+
+static struct child *
+free_child(struct master *master)
+{
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
 		if (master->children[i].pid == 0)
-			slot = &master->children[i];
+			return &master->children[i];
 	}
+	return NULL;
+}
+
+static bool
+start_child(struct master *master, enum kind kind, enum place place)
+{
+	struct child *slot = free_child(master);
+	struct child child = {.kind = kind, .place = place};
+	int ready[2];
+
+	master->last_start[kind] = now();
 	if (slot == NULL) {
 		log_say("too many retired processes; %s not started yet",
 		    kind_words[kind]);
-		return;
+		return false;
 	}
-	master->last_start[kind] = time(NULL);
+	if (pipe(ready) != 0) {
+		log_say("cannot start the %s: pipe: %s", kind_words[kind],
+		    strerror(errno));
+		return false;
+	}
+	child.ready = ready[0];
+	(void)fcntl(child.ready, F_SETFL, O_NONBLOCK);
 	(void)fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0)
-		_exit(child_run(master, kind));
-	if (pid < 0) {
+	child.pid = fork();
+	if (child.pid == 0)
+		_exit(child_run(master, &child, ready[1]));
+	(void)close(ready[1]);
+	if (child.pid < 0) {
 		log_say("cannot start the %s: %s", kind_words[kind],
 		    strerror(errno));
-		return;
+		(void)close(ready[0]);
+		return false;
 	}
-	*slot = (struct child){.pid = pid, .kind = kind};
+	*slot = child;
+	return true;
+}
+
+/* A filter that was not heard of yet, a clerk for a moment. */
+static bool
+is_starting(const struct child *child)
+{
+	return child->pid != 0 && child->ready >= 0;
+}
+
+static bool
+is_any_starting(const struct master *master)
+{
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		if (is_starting(&master->children[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -230,7 +272,7 @@ is_wanted(const struct master *master, enum kind kind)
 {
 	if (master->is_stopping)
 		return false;
-	return kind == FILTER || master->config->database.len > 0;
+	return kind == FILTER || master->current.config->database.len > 0;
 }
 
 static bool
@@ -239,7 +281,7 @@ is_running(const struct master *master, enum kind kind)
 	for (size_t i = 0; i < CHILDREN_MAX; i++) {
 		const struct child *child = &master->children[i];
 		if (child->pid != 0 && child->kind == kind &&
-		    !child->is_retired)
+		    child->place == CURRENT)
 			return true;
 	}
 	return false;
@@ -250,8 +292,8 @@ start_missing(struct master *master)
 {
 	for (enum kind kind = FILTER; kind < KINDS; kind++) {
 		if (is_wanted(master, kind) && !is_running(master, kind) &&
-		    time(NULL) >= master->last_start[kind] + RESTART_DELAY)
-			start_child(master, kind);
+		    now() >= master->last_start[kind] + RESTART_DELAY)
+			(void)start_child(master, kind, CURRENT);
 	}
 }
 
@@ -281,28 +323,115 @@ begin_stop(struct master *master, int status)
 		return;
 	master->is_stopping = true;
 	master->status = status;
-	master->kill_at =
-	    time(NULL) + (time_t)master->config->message_timeout + STOP_SPARE;
+	master->kill_at = now() +
+			  (time_t)master->current.config->message_timeout +
+			  STOP_SPARE;
 	signal_all(master, SIGTERM);
+}
+
+/* --- reload --- */
+
+/* The old filter serves the connections that it has until they end, so that no
+ * session is dropped. */
+static void
+retire_children(struct master *master)
+{
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		struct child *child = &master->children[i];
+		if (child->pid == 0 || child->place != CURRENT)
+			continue;
+		child->place = RETIRED;
+		(void)kill(child->pid,
+		    child->kind == FILTER ? FILTER_RETIRE_SIGNAL : SIGTERM);
+	}
+}
+
+static void
+begin_reload(struct master *master)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	if (!settings_load(master->config_path, &master->next, &problem)) {
+		log_say("%s; the old configuration stays", problem.text);
+		return;
+	}
+	const char *option =
+	    settings_changed_for_good(&master->current, &master->next);
+	if (option != NULL)
+		log_say("%s cannot be changed by a reload, only by a restart; "
+			"the old configuration stays",
+		    option);
+	else if (start_child(master, FILTER, NEXT))
+		return;
+	else
+		log_say("the old configuration stays");
+	settings_clear(&master->next);
+}
+
+static void
+end_reload(struct master *master, struct child *next)
+{
+	retire_children(master);
+	next->place = CURRENT;
+	settings_clear(&master->current);
+	master->current = master->next;
+	master->next = (struct settings){0};
+	log_say("configuration reloaded from %s",
+	    master->config_path == NULL ? "defaults" : master->config_path);
+}
+
+/* --- what children tell --- */
+
+static void
+note_ready(struct master *master, struct child *child)
+{
+	if (master->is_stopping)
+		return;
+	if (!master->is_up)
+		log_say("started; listening on " TEXT_FMT,
+		    TEXT_ARG(master->current.config->socket));
+	master->is_up = true;
+	if (child->place == NEXT)
+		end_reload(master, child);
+}
+
+static void
+read_ready(struct master *master, struct child *child)
+{
+	char byte;
+
+	ssize_t len = read(child->ready, &byte, 1);
+	if (len < 0)
+		return; /* not yet */
+	(void)close(child->ready);
+	child->ready = -1;
+	if (len == 1)
+		note_ready(master, child);
 }
 
 static void
 note_end(struct master *master, const struct child *child, int status)
 {
-	bool is_early = time(NULL) < master->started + FIRST_SECONDS;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+	char how[64];
 
-	if (child->is_retired || master->is_stopping)
+	if (child->place == RETIRED || master->is_stopping)
 		return;
-	if (WIFSIGNALED(status))
-		log_say("the %s was ended by signal %d",
-		    kind_words[child->kind], WTERMSIG(status));
-	else
-		log_say("the %s ended with status %d", kind_words[child->kind],
-		    code);
+	(void)snprintf(how, sizeof how,
+	    WIFSIGNALED(status) ? "was ended by signal %d"
+				: "ended with status %d",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : code);
+	if (child->place == NEXT) {
+		log_say("the new filter %s before it was ready; the old "
+			"configuration stays",
+		    how);
+		settings_clear(&master->next);
+		return;
+	}
+	log_say("the %s %s", kind_words[child->kind], how);
 	/* A filter that cannot even start would only be started again for
 	 * nothing: whoever started us should see it. */
-	if (child->kind == FILTER && is_early && code != EX_OK)
+	if (child->kind == FILTER && !master->is_up)
 		begin_stop(master, code);
 }
 
@@ -316,87 +445,84 @@ reap(struct master *master)
 			struct child *child = &master->children[i];
 			if (child->pid != pid)
 				continue;
+			if (is_starting(child))
+				read_ready(master, child);
 			note_end(master, child, status);
 			child->pid = 0;
 		}
 	}
 }
 
-/* --- reload --- */
-
-/* The new configuration goes to new processes; the old filter serves the
- * connections that it has until they end, so that no session is dropped. */
-static void
-retire_children(struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		struct child *child = &master->children[i];
-		if (child->pid == 0 || child->is_retired)
-			continue;
-		child->is_retired = true;
-		(void)kill(child->pid,
-		    child->kind == FILTER ? FILTER_RETIRE_SIGNAL : SIGTERM);
-	}
-}
-
-static void
-reload(struct master *master)
-{
-	struct problem problem = {PROBLEM_NONE, ""};
-	struct config *config;
-	struct setup setup;
-
-	if (!load(master->config_path, &config, &setup, &problem)) {
-		log_say("%s; the old configuration stays", problem.text);
-		return;
-	}
-	if (!text_equal(config->socket, master->config->socket)) {
-		log_say("Socket cannot be changed by a reload; restart for "
-			"that. The old configuration stays");
-		setup_clear(&setup);
-		config_free(config);
-		return;
-	}
-	setup_clear(&master->setup);
-	config_free(master->config);
-	master->config = config;
-	master->setup = setup;
-	master->setup.config = config;
-	retire_children(master);
-	start_child(master, FILTER);
-	log_say("configuration reloaded from %s",
-	    master->config_path == NULL ? "defaults" : master->config_path);
-}
-
 /* --- the whole --- */
+
+static void
+on_signal(int number)
+{
+	if (number == SIGTERM || number == SIGINT)
+		stop_is_asked = true;
+	else if (number == SIGHUP || number == SIGUSR1)
+		reload_is_asked = true;
+}
 
 static void
 take_signals(struct master *master)
 {
-	(void)sigemptyset(&master->signals);
-	(void)sigaddset(&master->signals, SIGTERM);
-	(void)sigaddset(&master->signals, SIGINT);
-	(void)sigaddset(&master->signals, SIGHUP);
-	(void)sigaddset(&master->signals, SIGUSR1);
-	(void)sigaddset(&master->signals, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &master->signals, NULL);
+	static const int numbers[] = {
+	    SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t blocked;
+
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		(void)sigaddset(&blocked, numbers[i]);
+		(void)sigaction(numbers[i], &action, NULL);
+	}
+	/* A filter begins with our mask, before it has its handlers. */
+	(void)sigaddset(&blocked, FILTER_RETIRE_SIGNAL);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &master->waiting);
+	(void)sigaddset(&master->waiting, FILTER_RETIRE_SIGNAL);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)sigdelset(&master->waiting, numbers[i]);
 	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* For a signal, or a filter's word, but not longer than a second. */
+static void
+wait_for_news(struct master *master)
+{
+	static const struct timespec second = {.tv_sec = 1};
+	struct pollfd fds[CHILDREN_MAX];
+	nfds_t count = 0;
+
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		const struct child *child = &master->children[i];
+		if (is_starting(child))
+			fds[count++] = (struct pollfd){
+			    .fd = child->ready, .events = POLLIN};
+	}
+	(void)ppoll(fds, count, &second, &master->waiting);
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		if (is_starting(&master->children[i]))
+			read_ready(master, &master->children[i]);
+	}
 }
 
 static void
 supervise(struct master *master)
 {
-	static const struct timespec second = {.tv_sec = 1};
-
 	while (!master->is_stopping || has_children(master)) {
 		start_missing(master);
-		int number = sigtimedwait(&master->signals, NULL, &second);
-		if (number == SIGTERM || number == SIGINT)
-			begin_stop(master, EX_OK);
-		else if (number == SIGHUP || number == SIGUSR1)
-			reload(master);
+		wait_for_news(master);
 		reap(master);
-		if (master->is_stopping && time(NULL) > master->kill_at)
+		if (stop_is_asked)
+			begin_stop(master, EX_OK);
+		if (reload_is_asked && !master->is_stopping &&
+		    !is_any_starting(master)) {
+			reload_is_asked = false;
+			begin_reload(master);
+		}
+		if (master->is_stopping && now() > master->kill_at)
 			signal_all(master, SIGKILL);
 	}
 }
@@ -406,12 +532,12 @@ start(struct master *master, struct problem *problem)
 {
 	struct config *again;
 
-	if (!load(
-		master->config_path, &master->config, &master->setup, problem))
+	if (!settings_load(master->config_path, &master->current, problem))
 		return false;
-	if (!identity_read(master->config->user_id, &master->identity, problem))
+	if (!identity_read(
+		master->current.config->user_id, &master->identity, problem))
 		return false;
-	(void)umask(master->config->umask);
+	(void)umask(master->current.config->umask);
 	if (!bind_sockets(master, problem) || !write_pid(master, problem) ||
 	    !identity_become(&master->identity, problem))
 		return false;
@@ -429,7 +555,7 @@ start(struct master *master, struct problem *problem)
 int
 master_run(const struct master_options *options)
 {
-	static struct master master;
+	static struct master master = {.pid_file = -1};
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd");
@@ -438,17 +564,14 @@ master_run(const struct master_options *options)
 	if (!start(&master, &problem)) {
 		master.status = fail(&problem);
 	} else {
-		master.started = time(NULL);
-		log_say("started; listening on " TEXT_FMT,
-		    TEXT_ARG(master.config->socket));
 		supervise(&master);
 		log_say("stopped");
 	}
-	if (master.config != NULL) {
+	if (master.current.config != NULL) {
 		remove_sockets(&master);
-		remove_pid(&master);
-		setup_clear(&master.setup);
-		config_free(master.config);
+		pid_file_remove(master.pid_file, pid_path(&master));
 	}
+	settings_clear(&master.next);
+	settings_clear(&master.current);
 	return master.status;
 }

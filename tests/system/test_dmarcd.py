@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """dmarcd as a service: start, stop, reload, failing parts."""
 import contextlib
+import fcntl
 import os
 import pathlib
+import resource
 import signal
 import socket
 import struct
@@ -272,17 +274,177 @@ def cases(tap, top):
                             pass
             contains(send(top), "mta 550")
 
+    def configure(**options):
+        """What daemon() writes, with other options."""
+        parts.write_config(top / "d/dmarcd.conf", **{
+            "Socket": f"unix:{top}/d/milter.sock", "UMask": "0",
+            "AuthservID": "mx.test", "Enforce": "strict",
+            "ZoneFile": parts.MESSAGES / "zone",
+            "IgnoreHosts": top / "nobody", **options})
+
+    def reload_while_stopping():
+        with silent_dns() as (port, asked), daemon(
+                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
+                MessageTimeout=4) as started:
+            busy = Milter(top / "d/milter.sock")
+            busy.begin()
+            busy.message()
+            parts.wait_for("a question", asked)
+            before = children(started.pid)
+            started.terminate()
+            time.sleep(0.5)
+            started.send_signal(signal.SIGHUP)
+            started.send_signal(signal.SIGUSR1)
+            time.sleep(0.5)
+            assert set(children(started.pid)) <= set(before), "a new filter"
+            equal(busy.verdict()[0], "a", "the message under way")
+            equal(started.wait(8), 0, "status")
+            busy.close()
+
+    def stop_then_retire():
+        with silent_dns() as (port, asked), daemon(
+                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
+                MessageTimeout=2) as started:
+            busy = Milter(top / "d/milter.sock")
+            busy.begin()
+            busy.message()
+            parts.wait_for("a question", asked)
+            old = children(started.pid)[0]
+            os.kill(old, signal.SIGTERM)
+            time.sleep(0.2)
+            os.kill(old, signal.SIGUSR2)
+            equal(busy.verdict()[0], "a", "the message under way")
+            parts.wait_for("the filter's end", lambda: not alive(old))
+            assert "given up" not in log(top), "went back to retiring"
+            busy.close()
+
+    def failing_reload():
+        with daemon(top, HistoryFile=top / "h3") as started:
+            before = children(started.pid)
+            old = Milter(top / "d/milter.sock")
+            old.begin()
+            configure(Enforce="monitor", HistoryFile="/nonexistent/history")
+            started.send_signal(signal.SIGHUP)
+            parts.wait_for("the message", lambda: "stays" in log(top))
+            contains(log(top), "/nonexistent/history")
+            contains(log(top), "66 before it was ready")
+            assert "reloaded" not in log(top)
+            contains(send(top), "mta 550 5.7.1")
+            equal(children(started.pid), before, "the old filter")
+            # It can be mended, the daemon still reacts, nothing was lost.
+            configure(Enforce="monitor", HistoryFile=top / "h3")
+            started.send_signal(signal.SIGHUP)
+            parts.wait_for("the reload", lambda: "reloaded" in log(top))
+            contains(send(top), "mta accept")
+            old.message()
+            equal(old.verdict()[0], "y", "the old session's answer")
+            old.close()
+
+    def reloads_in_a_row():
+        with daemon(top) as started:
+            for enforce in ("monitor", "strict", "monitor") * 3:
+                configure(Enforce=enforce)
+                started.send_signal(signal.SIGHUP)
+                time.sleep(0.02)
+            parts.wait_for("the last", lambda: "accept" in send(top))
+            parts.wait_for("the end of all others", lambda: len(
+                children(started.pid)) == 1)
+            contains(send(top), "mta accept")
+
+    def restart_only():
+        pid = top / "d/pid"
+        with daemon(top, PidFile=pid) as started:
+            for option, value in (("PidFile", top / "precious"),
+                                  ("UserID", "0"), ("UMask", "077"),
+                                  ("Socket", f"unix:{top}/d/other.sock")):
+                (top / "precious").write_text("precious")
+                configure(**{"PidFile": pid, option: value})
+                started.send_signal(signal.SIGHUP)
+                parts.wait_for(option, lambda: f"{option} cannot" in log(top))
+            contains(send(top), "mta 550")
+        equal((top / "precious").read_text(), "precious", "another's file")
+        assert not pid.exists(), "the pid file stays"
+
+    def second_daemon():
+        pid = top / "d/pid"
+        with daemon(top, PidFile=pid) as started:
+            run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
+                                 stderr=subprocess.PIPE, timeout=60)
+            contains(run.stderr.decode(), "in use")
+            equal(pid.read_text(), f"{started.pid}\n", "the pid file")
+
+    def killed_early():
+        with daemon(top) as started:
+            for _ in range(2):
+                before = children(started.pid)
+                os.kill(before[0], signal.SIGKILL)
+                parts.wait_for("a new filter", lambda: children(
+                    started.pid) and children(started.pid) != before)
+            contains(send(top), "mta 550")
+
+    def early_stop():
+        with daemon(top) as started:
+            contains(send(top), "mta 550")
+            for _ in range(6):
+                old = children(started.pid)
+                os.kill(old[0], signal.SIGTERM)
+                deadline = time.monotonic() + parts.PATIENCE
+                while children(started.pid) in ([], old):  # met at its birth
+                    assert time.monotonic() < deadline, "no new filter"
+            contains(log(top), "ended with status 0")
+            assert "signal" not in log(top), log(top)
+
+    def history_trouble():
+        with daemon(top, HistoryFile=top / "h4", Workers=1):
+            send(top)
+            with open(top / "h4", "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                contains(send(top), "mta 550")
+                contains(send(top), "mta 550")
+                parts.wait_for("the first line",
+                               lambda: "bytes wait" in log(top))
+                time.sleep(4)
+                equal(log(top).count("bytes wait"), 1, "lines that say so")
+            parts.wait_for("the last line", lambda:
+                           "bytes that waited are safe" in log(top))
+            time.sleep(1.5)
+            equal(log(top).count("are safe"), 1, "lines that say so")
+            equal((top / "h4").read_text().count("\nend "), 3, "entries")
+
+    def descriptors():
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        try:
+            with daemon(top) as started:
+                limit = resource.prlimit(children(started.pid)[0],
+                                         resource.RLIMIT_NOFILE)
+                equal(limit, (hard, hard), "open files of the filter")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
     tap.case("configuration errors say where and what", configuration)
     tap.case("a live socket is not taken away", live_socket)
     tap.case("a stale socket is removed", stale_socket)
     tap.case("SIGHUP reloads and drops no session", reload)
     tap.case("a bad new file keeps the old configuration", bad_reload)
+    tap.case("a reload whose filter cannot start changes nothing",
+             failing_reload)
+    tap.case("of many reloads the last one counts", reloads_in_a_row)
+    tap.case("a reload does not change what takes a restart", restart_only)
+    tap.case("a second daemon leaves the first one's PidFile", second_daemon)
+    tap.case("SIGHUP after SIGTERM starts nothing", reload_while_stopping)
+    tap.case("a filter that stops does not go back", stop_then_retire)
+    tap.case("SIGTERM to a filter that just starts ends it well", early_stop)
+    tap.case("a filter killed early is started again", killed_early)
     tap.case("a killed filter is started again", killed_filter)
     tap.case("when the master is killed the filter ends", killed_master)
     tap.case("without DNS a message is judged at the deadline", slow_dns)
     tap.case("SIGTERM answers what is under way", stop_answers)
     tap.case("the history has an entry for each message", history)
     tap.case("a history that cannot be written stops the start", no_history)
+    tap.case("a history that cannot be written is said once",
+             history_trouble)
+    tap.case("the filter may open as many files as it can", descriptors)
     tap.case("the clerk imports by itself", clerk)
     tap.case("IgnoreHosts and its exceptions", ignored)
     tap.case("a client that speaks nonsense harms nobody", broken_client)

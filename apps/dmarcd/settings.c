@@ -1,0 +1,52 @@
+#include "settings.h"
+
+void
+settings_clear(struct settings *settings)
+{
+	if (settings->config == NULL)
+		return;
+	setup_clear(&settings->setup);
+	config_free(settings->config);
+	*settings = (struct settings){0};
+}
+
+bool
+settings_load(const char *path, struct settings *ret_settings,
+    struct problem *ret_problem)
+{
+	struct config *config = config_load(path, ret_problem);
+
+	if (config == NULL)
+		return false;
+	if (config->socket.len == 0)
+		(void)problem_set(ret_problem, PROBLEM_CONFIG,
+		    "%s: Socket is missing; say where the MTA connects, for "
+		    "example: Socket unix:/run/dmarcd/milter.sock",
+		    path == NULL ? "no configuration file" : path);
+	else if (config->database.len > 0 && config->history_file.len == 0)
+		(void)problem_set(ret_problem, PROBLEM_CONFIG,
+		    "%s: Database without HistoryFile: nothing to import",
+		    path);
+	else if (setup_make(config, &ret_settings->setup, ret_problem)) {
+		ret_settings->config = config;
+		return true;
+	}
+	config_free(config);
+	return false;
+}
+
+const char *
+settings_changed_for_good(
+    const struct settings *old_settings, const struct settings *new_settings)
+{
+	const struct config *old = old_settings->config;
+	const struct config *new = new_settings->config;
+
+	if (!text_equal(old->socket, new->socket))
+		return "Socket";
+	if (!text_equal(old->pid_file, new->pid_file))
+		return "PidFile";
+	if (!text_equal(old->user_id, new->user_id))
+		return "UserID";
+	return old->umask == new->umask ? NULL : "UMask";
+}

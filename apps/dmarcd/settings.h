@@ -1,0 +1,21 @@
+/* Settings: a configuration that the daemon can run with. */
+#ifndef DMARCD_SETTINGS_H
+#define DMARCD_SETTINGS_H
+
+#include "config/setup.h"
+
+struct settings {
+	struct config *config; /* NULL: none */
+	struct setup setup;
+};
+
+/* PATH NULL: the built-in defaults. False: *ret_problem, nothing to clear. */
+bool settings_load(const char *path, struct settings *ret_settings,
+    struct problem *ret_problem) MUST_USE;
+void settings_clear(struct settings *settings);
+/* The name of an option that takes root, or a new start, to change; NULL if
+ * they all are the same. */
+const char *settings_changed_for_good(const struct settings *old_settings,
+    const struct settings *new_settings) MUST_USE;
+
+#endif
