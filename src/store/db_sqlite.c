@@ -103,12 +103,30 @@ run_plain(struct sqlite *sqlite, const char *sql, struct problem *ret_problem)
 
 /* --- open and close --- */
 
+/* Made by root, it belongs to whom its folder belongs to, so that the daemon
+ * can open it. Where root may not give files away it stays root's. */
+static void
+share_file(int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat status;
+	char *folder = slash == NULL
+			   ? strdup("./")
+			   : strndup(path, (size_t)(slash - path) + 1);
+
+	if (folder != NULL && stat(folder, &status) == 0)
+		(void)fchown(fd, status.st_uid, status.st_gid);
+	free(folder);
+}
+
 /* SQLite would make it 0644; its -wal and -shm take after the file. */
 static bool
 make_file(const char *path, struct problem *ret_problem)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
+	if (fd >= 0 && geteuid() == 0)
+		share_file(fd, path);
 	if (fd >= 0)
 		(void)close(fd);
 	if (fd >= 0 || errno == EEXIST)

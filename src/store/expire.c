@@ -1,5 +1,6 @@
-/* Expiry: report by report, oldest first, and of each some batches at a time, so
- * that no transaction is large. Killed in between, the next run goes on. */
+/* Expiry: report by report, oldest first, and of each some batches at a time;
+ * then what is in no report. No transaction is large; killed in between, the
+ * next run goes on. */
 #include "store/internal.h"
 
 #include "base/date.h"
@@ -7,7 +8,7 @@
 #include <string.h>
 
 /* Of a transaction: looks at a report, and batches of rows deleted a look. */
-enum { LOOKS = 50, PARTS_A_LOOK = 20 };
+enum { LOOKS = 50, PARTS_A_LOOK = 20, PARTS_A_PAGE = 500 };
 
 /* A claim's file may be around long after it was read (ClaimKeep, at most a
  * year), and while it is, its batches say what was read of it. */
@@ -18,9 +19,20 @@ struct part {
 	int64_t batch;
 };
 
+/* A part by its whole name. */
+struct key {
+	struct text domain;
+	struct text policy;
+	int64_t hour;
+	int64_t batch;
+};
+
+/* --- reports --- */
+
 struct step {
 	char report[32];
 	int64_t before;
+	int64_t unsent_before;
 	uint64_t rows;
 	bool is_found;
 	size_t count;
@@ -63,17 +75,22 @@ take_part(void *context, const struct db_row *row)
 	return ++step->count < PARTS_A_LOOK;
 }
 
-/* A report that is final: nothing of it waits to be sent. */
+/* A report that is final: it was sent, or why not was noted, and nothing of it
+ * waits. Or one that is so old that this does not matter any more. */
 static bool
 find_report(struct db *db, struct step *step, struct problem *ret_problem)
 {
 	step->is_found = false;
 	return db_query(db,
 	    DB_SQL("SELECT id, policy, policy_domain FROM dmarc_report"
-		   " WHERE period_end < ? AND NOT EXISTS (SELECT 1"
-		   " FROM dmarc_delivery d WHERE d.report = dmarc_report.id"
-		   " AND d.state = 'waiting') ORDER BY period_end LIMIT 1",
-		db_number(step->before)),
+		   " WHERE period_end < ? AND (period_end < ? OR (EXISTS"
+		   " (SELECT 1 FROM dmarc_delivery d"
+		   " WHERE d.report = dmarc_report.id) AND NOT EXISTS"
+		   " (SELECT 1 FROM dmarc_delivery d"
+		   " WHERE d.report = dmarc_report.id"
+		   " AND d.state = 'waiting')))"
+		   " ORDER BY period_end LIMIT 1",
+		db_number(step->before), db_number(step->unsent_before)),
 	    take_report, step, ret_problem);
 }
 
@@ -92,28 +109,38 @@ find_parts(struct db *db, struct step *step, struct problem *ret_problem)
 	    take_part, step, ret_problem);
 }
 
+#define WHERE_PART                                                             \
+ " WHERE policy_domain = ? AND policy = ? AND hour = ? AND batch = ?"
+#define PART_VALUES(part)                                                      \
+ db_text((part)->domain), db_text((part)->policy), db_number((part)->hour),    \
+     db_number((part)->batch)
+
+static bool
+delete_rows(struct db *db, const struct key *key, uint64_t *rows,
+    struct problem *ret_problem)
+{
+	uint64_t deleted = 0;
+
+	if (!db_exec(db,
+		DB_SQL("DELETE FROM dmarc_row" WHERE_PART, PART_VALUES(key)),
+		&deleted, ret_problem))
+		return false;
+	*rows += deleted;
+	return true;
+}
+
 static bool
 delete_part(struct db *db, struct step *step, const struct part *part,
     struct problem *ret_problem)
 {
-	struct text domain = {step->domain, step->domain_len};
-	struct text policy = {step->policy, sizeof step->policy};
-	uint64_t rows = 0;
+	const struct key key = {{step->domain, step->domain_len},
+	    {step->policy, sizeof step->policy}, part->hour, part->batch};
 
-	if (!db_exec(db,
-		DB_SQL("DELETE FROM dmarc_row WHERE policy_domain = ?"
-		       " AND policy = ? AND hour = ? AND batch = ?",
-		    db_text(domain), db_text(policy), db_number(part->hour),
-		    db_number(part->batch)),
-		&rows, ret_problem))
-		return false;
-	step->rows += rows;
-	return db_exec(db,
-	    DB_SQL("DELETE FROM dmarc_report_batch WHERE policy_domain = ?"
-		   " AND policy = ? AND hour = ? AND batch = ?",
-		db_text(domain), db_text(policy), db_number(part->hour),
-		db_number(part->batch)),
-	    NULL, ret_problem);
+	return delete_rows(db, &key, &step->rows, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_report_batch" WHERE_PART,
+		       PART_VALUES(&key)),
+		   NULL, ret_problem);
 }
 
 static bool
@@ -163,18 +190,124 @@ expire_step(struct db *db, void *context, struct problem *ret_problem)
 	return true;
 }
 
-bool
-store_expire_before(struct store *store, int64_t before, uint64_t *ret_rows,
+static bool
+expire_reports(struct store *store, struct step *step, uint64_t *rows,
     struct problem *ret_problem)
 {
-	struct step step = {.before = before, .is_found = true};
+	step->is_found = true;
+	while (step->is_found) {
+		if (!db_transaction(store->db, expire_step, step, ret_problem))
+			return false;
+		*rows += step->rows;
+	}
+	return true;
+}
+
+/* --- what is in no report --- */
+
+struct page {
+	struct arena *arena;
+	VEC(struct key) keys;
+	uint64_t rows;
+};
+
+static bool
+take_key(void *context, const struct db_row *row)
+{
+	struct page *page = context;
+	struct key *key = vec_push(page->arena, &page->keys);
+
+	if (key == NULL)
+		return false;
+	key->domain = arena_copy(page->arena, db_row_text(row, 0));
+	key->policy = arena_copy(page->arena, db_row_text(row, 1));
+	key->hour = db_row_number(row, 2);
+	key->batch = db_row_number(row, 3);
+	return true;
+}
+
+/* Behind AFTER: all pages together are one look at the table. */
+static bool
+find_unsealed(struct store *store, struct page *page, const struct key *after,
+    int64_t before, struct problem *ret_problem)
+{
+	if (!db_query(store->db,
+		DB_SQL("SELECT policy_domain, policy, hour, batch"
+		       " FROM dmarc_unsealed WHERE hour < ?"
+		       " AND (policy_domain, policy, hour, batch)"
+		       " > (?, ?, ?, ?)"
+		       " ORDER BY policy_domain, policy, hour, batch LIMIT ?",
+		    db_number(before), PART_VALUES(after),
+		    db_number(PARTS_A_PAGE)),
+		take_key, page, ret_problem))
+		return false;
+	return !arena_failed(page->arena) || store_no_memory(ret_problem);
+}
+
+static bool
+delete_unsealed(struct db *db, void *context, struct problem *ret_problem)
+{
+	struct page *page = context;
+
+	page->rows = 0;
+	for (size_t i = 0; i < page->keys.count; i++) {
+		const struct key *key = &page->keys.at[i];
+		uint64_t deleted;
+		if (!db_exec(db,
+			DB_SQL("DELETE FROM dmarc_unsealed" WHERE_PART,
+			    PART_VALUES(key)),
+			&deleted, ret_problem))
+			return false;
+		/* 0: sealed since. */
+		if (deleted > 0 &&
+		    !delete_rows(db, key, &page->rows, ret_problem))
+			return false;
+	}
+	return true;
+}
+
+static bool
+expire_unsealed(struct store *store, int64_t before, uint64_t *rows,
+    struct problem *ret_problem)
+{
+	struct key after = {TEXT(""), TEXT(""), 0, 0};
+	struct arena *last = NULL; /* holds AFTER */
+	bool good = true;
+	bool more = true;
+
+	while (good && more) {
+		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
+		good = page.arena != NULL || store_no_memory(ret_problem);
+		good =
+		    good &&
+		    find_unsealed(store, &page, &after, before, ret_problem) &&
+		    db_transaction(
+			store->db, delete_unsealed, &page, ret_problem);
+		*rows += good ? page.rows : 0;
+		more = page.keys.count == PARTS_A_PAGE;
+		if (more)
+			after = page.keys.at[page.keys.count - 1];
+		arena_free(last);
+		last = page.arena;
+	}
+	arena_free(last);
+	return good;
+}
+
+/* --- the whole --- */
+
+bool
+store_expire_before(struct store *store, int64_t before, int64_t unsent_before,
+    uint64_t *ret_rows, struct problem *ret_problem)
+{
+	struct step step = {.before = before, .unsent_before = unsent_before};
 	uint64_t rows = 0;
 
-	while (step.is_found) {
-		if (!db_transaction(store->db, expire_step, &step, ret_problem))
-			return false;
-		rows += step.rows;
-	}
+	/* A day of which a part is in no report is expired as a whole, as the
+	 * reports are. */
+	if (!expire_reports(store, &step, &rows, ret_problem) ||
+	    !expire_unsealed(store, before - before % DAY, &rows, ret_problem))
+		return false;
 	if (!db_exec(store->db,
 		DB_SQL("DELETE FROM dmarc_batch WHERE added < ?",
 		    db_number(before - batch_kept)),

@@ -59,27 +59,47 @@ struct position {
 	int64_t seq;
 };
 
-/* Sealed reports within SPAN, behind POSITION. */
+#define WITHIN                                                                 \
+ " r.period_begin >= ? AND r.period_begin <= ?"                                \
+ " AND (? = '' OR r.policy_domain = ?)"
+
+#define REPORTS(and_where)                                                     \
+ "SELECT r.policy_domain, " POLICY_COLUMNS                                     \
+ ", r.id, r.period_begin, r.period_end, r.seq, r.rua"                          \
+ " FROM dmarc_report r JOIN dmarc_policy p ON p.id = r.policy WHERE" WITHIN    \
+ " AND (r.policy_domain, r.period_begin, r.policy, r.seq)"                     \
+ " > (?, ?, ?, ?)" and_where                                                   \
+ " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq LIMIT ?"
+
+/* Most reports are final: those that are not are found by small indices. */
+#define AND_DUE                                                                \
+ " AND r.id IN (SELECT x.id FROM dmarc_report x LEFT JOIN dmarc_delivery d"    \
+ " ON d.report = x.id WHERE d.report IS NULL"                                  \
+ " OR (d.state = 'waiting' AND d.next_try <= ?))"
+
+/* Sealed reports behind POSITION. */
 static bool
-find_reports(struct store *store, struct page *page, struct text domain,
-    const struct position *position, struct store_span span,
-    struct problem *ret_problem)
+find_reports(struct store *store, struct page *page,
+    const struct store_due *wanted, bool only_due,
+    const struct position *position, struct problem *ret_problem)
 {
-	return db_query(store->db,
-	    DB_SQL("SELECT r.policy_domain, " POLICY_COLUMNS
-		   ", r.id, r.period_begin, r.period_end, r.seq, r.rua"
-		   " FROM dmarc_report r JOIN dmarc_policy p ON p.id = r.policy"
-		   " WHERE r.period_begin >= ? AND r.period_begin <= ?"
-		   " AND (? = '' OR r.policy_domain = ?)"
-		   " AND (r.policy_domain, r.period_begin, r.policy, r.seq)"
-		   " > (?, ?, ?, ?)"
-		   " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq"
-		   " LIMIT ?",
-		db_number(span.begin), db_number(span.end), db_text(domain),
-		db_text(domain), db_text(position->domain),
-		db_number(position->begin), db_text(position->policy),
-		db_number(position->seq), db_number(REPORTS_A_PAGE)),
-	    take_report, page, ret_problem);
+	struct db_value values[10] = {
+	    db_number(wanted->span.begin),
+	    db_number(wanted->span.end),
+	    db_text(wanted->domain),
+	    db_text(wanted->domain),
+	    db_text(position->domain),
+	    db_number(position->begin),
+	    db_text(position->policy),
+	    db_number(position->seq),
+	};
+	struct db_sql sql = {
+	    only_due ? REPORTS(AND_DUE) : REPORTS(""), 8, values};
+
+	if (only_due)
+		values[sql.count++] = db_number(wanted->now);
+	values[sql.count++] = db_number(REPORTS_A_PAGE);
+	return db_query(store->db, &sql, take_report, page, ret_problem);
 }
 
 /* Calls EACH for the page and moves POSITION behind it. */
@@ -102,10 +122,9 @@ tell_page(const struct page *page, struct position *position,
 	return true;
 }
 
-bool
-store_for_each_report(struct store *store, struct text domain,
-    struct store_span span, store_report_fn *each, void *context,
-    struct problem *ret_problem)
+static bool
+tell_reports(struct store *store, const struct store_due *wanted, bool only_due,
+    store_report_fn *each, void *context, struct problem *ret_problem)
 {
 	struct position position = {.domain = TEXT(""), .policy = TEXT("")};
 	struct arena *before = NULL; /* holds the position */
@@ -115,7 +134,7 @@ store_for_each_report(struct store *store, struct text domain,
 	while (good && more) {
 		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
 		good = page.arena != NULL &&
-		       find_reports(store, &page, domain, &position, span,
+		       find_reports(store, &page, wanted, only_due, &position,
 			   ret_problem) &&
 		       !arena_failed(page.arena);
 		if (page.arena == NULL || arena_failed(page.arena))
@@ -126,6 +145,42 @@ store_for_each_report(struct store *store, struct text domain,
 	}
 	arena_free(before);
 	return good;
+}
+
+bool
+store_for_each_report(struct store *store, struct text domain,
+    struct store_span span, store_report_fn *each, void *context,
+    struct problem *ret_problem)
+{
+	const struct store_due wanted = {.domain = domain, .span = span};
+
+	return tell_reports(store, &wanted, false, each, context, ret_problem);
+}
+
+bool
+store_for_each_due_report(struct store *store, const struct store_due *due,
+    store_report_fn *each, void *context, struct problem *ret_problem)
+{
+	return tell_reports(store, due, true, each, context, ret_problem);
+}
+
+bool
+store_count_waiting(struct store *store, struct text domain,
+    struct store_span span, uint64_t *ret_waiting, struct problem *ret_problem)
+{
+	int64_t waiting = 0;
+
+	if (!db_query_number(store->db,
+		DB_SQL("SELECT COUNT(*) FROM dmarc_delivery d"
+		       " WHERE d.state = 'waiting' AND EXISTS"
+		       " (SELECT 1 FROM dmarc_report r"
+		       " WHERE r.id = d.report AND" WITHIN ")",
+		    db_number(span.begin), db_number(span.end), db_text(domain),
+		    db_text(domain)),
+		&waiting, ret_problem))
+		return false;
+	*ret_waiting = (uint64_t)waiting;
+	return true;
 }
 
 /* --- what is not sealed --- */

@@ -14,8 +14,8 @@
 struct store;
 
 /* DATABASE as the option has it: "sqlite:/path". The schema is brought up to
- * date (numbered migrations); CREATE: the file may be made (0640). NULL:
- * *ret_problem. */
+ * date (numbered migrations); CREATE: the file may be made (0640; by root: for
+ * its folder's owner and group). NULL: *ret_problem. */
 struct store *store_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void store_close(struct store *store);
@@ -80,8 +80,24 @@ typedef bool store_report_fn(void *context, const struct store_report *report);
 bool store_for_each_report(struct store *store, struct text domain,
     struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
-/* The same of what is not sealed: the period SPAN as it stands, for looking at
- * (the id is made up, nothing is written). */
+
+/* The same of those that are due: no delivery was noted yet, or one waits and
+ * its time has come. */
+struct store_due {
+	struct text domain;
+	struct store_span span;
+	int64_t now;
+};
+
+bool store_for_each_due_report(struct store *store, const struct store_due *due,
+    store_report_fn *each, void *context, struct problem *ret_problem) MUST_USE;
+/* How many deliveries wait, due or not, of the reports that begin within SPAN;
+ * "" DOMAIN: all. */
+bool store_count_waiting(struct store *store, struct text domain,
+    struct store_span span, uint64_t *ret_waiting,
+    struct problem *ret_problem) MUST_USE;
+/* As store_for_each_report, of what is not sealed: the period SPAN as it stands,
+ * for looking at (the id is made up, nothing is written). */
 bool store_preview_reports(struct store *store, struct text domain,
     struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
@@ -137,10 +153,15 @@ bool store_for_each_delivery(struct store *store, struct text report,
 
 /* --- expiry and figures --- */
 
-/* Deletes reports whose period ended before BEFORE and of which no delivery
- * waits, with their rows, in bounded transactions. What is not sealed stays. */
+/* Deletes, in bounded transactions, with their rows:
+ * - sealed reports whose period ended before BEFORE, if they are final: they
+ *   have deliveries, and none of them waits;
+ * - other sealed reports, if it ended before UNSENT_BEFORE;
+ * - what is in no report, of UTC days that ended before BEFORE: it was not to
+ *   be reported, or it would have been sealed long ago. */
 bool store_expire_before(struct store *store, int64_t before,
-    uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
+    int64_t unsent_before, uint64_t *ret_rows,
+    struct problem *ret_problem) MUST_USE;
 
 struct store_figures {
 	unsigned schema;

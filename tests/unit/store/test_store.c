@@ -270,6 +270,48 @@ test_open(void **state)
 	assert_int_equal(refused.kind, PROBLEM_CANNOT_WRITE);
 }
 
+/* Made by root for a daemon that is somebody else: its folder's owner can work
+ * with it, while root has it open and afterwards. */
+static void
+test_open_as_root(void **state)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+
+	enum { NOBODY = 65534, OTHER = 65533 };
+	struct place *place = *state;
+	struct problem refused = {0};
+	struct stat status;
+	char path[160];
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(place->folder, NOBODY, OTHER), 0);
+	(void)snprintf(path, sizeof path, "sqlite:%s/shared.db", place->folder);
+	struct store *store = store_open(path, true, &refused);
+	assert_non_null(store);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		char file[192];
+		(void)snprintf(file, sizeof file, "%s%s", path + 7, ends[i]);
+		assert_int_equal(stat(file, &status), 0);
+		assert_int_equal(status.st_uid, NOBODY);
+		assert_int_equal(status.st_gid, OTHER);
+		assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
+	}
+	pid_t child = fork();
+	if (child == 0) {
+		bool is_other = setgid(OTHER) == 0 && setuid(NOBODY) == 0;
+		struct store *again = store_open(path, false, &refused);
+		if (again == NULL)
+			(void)fprintf(stderr, "# %s\n", refused.text);
+		store_close(again);
+		_exit(!is_other || again == NULL);
+	}
+	int ended = -1;
+	assert_int_equal(waitpid(child, &ended, 0), child);
+	assert_int_equal(ended, 0);
+	store_close(store);
+}
+
 static void
 test_not_a_database(void **state)
 {
@@ -874,15 +916,184 @@ test_lease_at_once(void **state)
 	assert_int_equal(got, 1);
 }
 
+/* --- what is due --- */
+
+struct due {
+	struct store *store;
+	struct build names;
+};
+
+static bool
+name_due(void *context, const struct store_report *report)
+{
+	struct due *due = context;
+	const struct store_delivery delivery = {.report = report->id,
+	    .destination = TEXT("new@example.com"),
+	    .state = DELIVERY_ACCEPTED,
+	    .words = TEXT("")};
+
+	build_text(&due->names, report->policy.domain);
+	build_byte(&due->names, ' ');
+	/* The store may be used meanwhile. */
+	MUST(store_add_delivery(due->store, &delivery, &problem));
+	return true;
+}
+
+static void
+assert_due(
+    struct store *store, const struct store_due *wanted, const char *expected)
+{
+	struct due due = {.store = store};
+
+	build_init(&due.names, SIZE_MAX);
+	MUST(
+	    store_for_each_due_report(store, wanted, name_due, &due, &problem));
+	build_byte(&due.names, '\0');
+	assert_string_equal(due.names.ptr, expected);
+	build_free(&due.names);
+}
+
+static uint64_t
+waiting(struct store *store, const char *domain)
+{
+	uint64_t count = 99;
+
+	MUST(store_count_waiting(store, text_from_cstr(domain),
+	    ((struct store_span){0, INT64_MAX}), &count, &problem));
+	return count;
+}
+
+/* Gives the report of a domain the deliveries that its name tells: "now",
+ * "later", "sent", in any order. */
+static bool
+add_told(void *context, const struct store_report *report)
+{
+	static const struct {
+		const char *part;
+		enum delivery_state state;
+		int64_t next;
+	} told[] = {{"now", DELIVERY_WAITING, 1000},
+	    {"later", DELIVERY_WAITING, 1001}, {"sent", DELIVERY_ACCEPTED, 0}};
+	struct text domain = report->policy.domain;
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		struct text part = text_from_cstr(told[i].part);
+		const struct store_delivery delivery = {.report = report->id,
+		    .destination = part,
+		    .state = told[i].state,
+		    .next = told[i].next,
+		    .words = TEXT("")};
+		if (text_find_part(domain, part) < domain.len)
+			MUST(store_add_delivery(context, &delivery, &problem));
+	}
+	return true;
+}
+
+static void
+test_due(void **state)
+{
+	static const char *const domains[] = {"fresh.example", "later.example",
+	    "now.example", "now-later.example", "sent.example",
+	    "sent-later.example", "sent-now.example"};
+
+	enum { DOMAINS = sizeof domains / sizeof *domains };
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct history_entry entries[DOMAINS];
+	struct store_due due = {TEXT(""), {0, INT64_MAX}, 1000};
+
+	for (size_t i = 0; i < DOMAINS; i++) {
+		entries[i] = sample();
+		entries[i].policy_domain = text_from_cstr(domains[i]);
+	}
+	add_to(store, "c", 0, entries, DOMAINS);
+	assert_due(store, &due, ""); /* not sealed */
+	assert_int_equal(waiting(store, ""), 0);
+	assert_int_equal(seal(store, day + 2 * DAY), DOMAINS);
+	assert_int_equal(waiting(store, ""), 0);
+	MUST(store_for_each_report(store, TEXT(""),
+	    ((struct store_span){0, INT64_MAX}), add_told, store, &problem));
+	assert_int_equal(waiting(store, ""), 6);
+	assert_int_equal(waiting(store, "now-later.example"), 2);
+	assert_int_equal(waiting(store, "fresh.example"), 0);
+	assert_int_equal(waiting(store, "sent.example"), 0);
+
+	due.span = (struct store_span){day + 1, INT64_MAX};
+	assert_due(store, &due, "");
+	due.span = (struct store_span){day, day};
+	due.now = 999;
+	assert_due(store, &due, "fresh.example ");
+	due.now = 1000;
+	assert_due(
+	    store, &due, "now-later.example now.example sent-now.example ");
+	due.domain = TEXT("now.example");
+	assert_due(store, &due, "now.example ");
+	due = (struct store_due){TEXT(""), {0, INT64_MAX}, 1001};
+	assert_due(store, &due,
+	    "later.example now-later.example now.example sent-later.example "
+	    "sent-now.example ");
+}
+
+/* All of many are told, though those before are not due any more. */
+static void
+test_due_pages(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	const struct store_due all = {TEXT(""), {0, INT64_MAX}, 0};
+	struct due due = {.store = store};
+
+	add_numbered(place, "c", 700);
+	assert_int_equal(seal(store, day + 2 * DAY), 700);
+	build_init(&due.names, SIZE_MAX);
+	MUST(store_for_each_due_report(store, &all, name_due, &due, &problem));
+	struct text names = build_view(&due.names);
+	size_t count = 0;
+	for (; names.len > 0; count++)
+		(void)text_split(&names, ' ');
+	assert_int_equal(count, 700);
+	build_free(&due.names);
+	assert_due(store, &all, "");
+}
+
 /* --- expiry --- */
 
 static uint64_t
-expire(struct store *store, int64_t before)
+expire_unsent(struct store *store, int64_t before, int64_t unsent_before)
 {
 	uint64_t rows = 99;
 
-	MUST(store_expire_before(store, before, &rows, &problem));
+	MUST(
+	    store_expire_before(store, before, unsent_before, &rows, &problem));
 	return rows;
+}
+
+/* What was not sent stays. */
+static uint64_t
+expire(struct store *store, int64_t before)
+{
+	return expire_unsent(store, before, 0);
+}
+
+/* Notes a delivery of every report. */
+static bool
+note_delivery(void *context, const struct store_report *report)
+{
+	struct store_delivery delivery = {.report = report->id,
+	    .destination = TEXT("a@example.com"),
+	    .state = DELIVERY_ACCEPTED,
+	    .words = TEXT("250 thanks")};
+
+	MUST(store_add_delivery(context, &delivery, &problem));
+	return true;
+}
+
+static void
+note_deliveries(struct store *store)
+{
+	MUST(store_for_each_report(store, TEXT(""),
+	    ((struct store_span){0, INT64_MAX}), note_delivery, store,
+	    &problem));
 }
 
 static void
@@ -901,9 +1112,8 @@ test_expire(void **state)
 	}
 	add_to(store, "c", 0, entries, 60);
 	add_to(store, "c", 100, entries, 10);
-	/* Not sealed: stays. */
-	assert_int_equal(expire(store, day + 90 * DAY), 0);
 	assert_int_equal(seal(store, day + 9 * DAY), 1);
+	note_deliveries(store);
 	/* Too young. */
 	assert_int_equal(expire(store, day + DAY - 1), 0);
 	assert_int_equal(figures_of(store).messages, 70);
@@ -914,6 +1124,56 @@ test_expire(void **state)
 	assert_int_equal(figures_of(store).batches, 2);
 	assert_int_equal(expire(store, day + 500 * DAY), 0);
 	assert_int_equal(figures_of(store).batches, 0);
+}
+
+/* A report that is not sent yet stays, until it is too old even for that. */
+static void
+test_expire_unsent(void **state)
+{
+	struct store *store = ((struct place *)*state)->store;
+	struct history_entry entries[] = {sample(), sample()};
+
+	entries[1].received += 5 * DAY;
+	add_to(store, "c", 0, entries, 2);
+	assert_int_equal(seal(store, day + 9 * DAY), 2);
+	assert_int_equal(expire_unsent(store, day + 90 * DAY, day), 0);
+	assert_int_equal(
+	    expire_unsent(store, day + 90 * DAY, day + DAY - 1), 0);
+	assert_int_equal(figures_of(store).reports, 2);
+	assert_int_equal(expire_unsent(store, day + 90 * DAY, day + DAY), 1);
+	assert_int_equal(figures_of(store).reports, 1);
+	note_deliveries(store);
+	assert_int_equal(expire_unsent(store, day + 90 * DAY, day + DAY), 1);
+	assert_int_equal(figures_of(store).reports, 0);
+}
+
+/* What is in no report goes too, by whole days; what else there is stays. */
+static void
+test_expire_unsealed(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct history_entry late = sample();
+
+	add_numbered(place, "c", 700); /* more than a page */
+	assert_int_equal(seal(store, day + 2 * DAY), 700);
+	note_deliveries(store);
+	add_numbered(place, "d", 700);
+	late.received = day + 24 * HOUR;
+	add_to(store, "e", 0, &late, 1);
+	late.received = day + 23 * HOUR;
+	add_to(store, "e", 100, &late, 1);
+	/* The day is not over at the limit. */
+	assert_int_equal(expire(store, day + 24 * HOUR - 1), 0);
+	/* All of the day, sealed or not; the next day stays. */
+	assert_int_equal(expire(store, day + 24 * HOUR), 1401);
+	assert_int_equal(expire(store, day + 47 * HOUR), 0);
+	assert_int_equal(figures_of(store).rows, 1);
+	assert_int_equal(seal(store, day + 9 * DAY), 1);
+	assert_int_equal(figures_of(store).reports, 1);
+	/* A report keeps what is in it. */
+	assert_int_equal(expire(store, day + 90 * DAY), 0);
+	assert_int_equal(figures_of(store).rows, 1);
 }
 
 /* A report that waits to be sent stays, the others go. */
@@ -934,6 +1194,11 @@ test_expire_waiting(void **state)
 	build_free(&output.text);
 	delivery.report = text_from_cstr(output.id);
 	MUST(store_add_delivery(store, &delivery, &problem));
+	note_deliveries(store);
+	delivery.destination = TEXT("b@example.com");
+	delivery.state = DELIVERY_ACCEPTED;
+	MUST(store_add_delivery(store, &delivery, &problem));
+	delivery.destination = TEXT("a@example.com");
 	assert_int_equal(expire(store, day + 90 * DAY), 2);
 	assert_int_equal(figures_of(store).rows, 1);
 	assert_int_equal(figures_of(store).reports, 1);
@@ -989,6 +1254,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(test_open),
+	    SCENARIO(test_open_as_root),
 	    SCENARIO(test_not_a_database),
 	    SCENARIO(test_later_schema),
 	    SCENARIO(test_open_at_once),
@@ -1004,7 +1270,11 @@ main(void)
 	    SCENARIO(test_fence),
 	    SCENARIO(test_lease_ends),
 	    SCENARIO(test_lease_at_once),
+	    SCENARIO(test_due),
+	    SCENARIO(test_due_pages),
 	    SCENARIO(test_expire),
+	    SCENARIO(test_expire_unsent),
+	    SCENARIO(test_expire_unsealed),
 	    SCENARIO(test_expire_waiting),
 	    SCENARIO(test_kill),
 	};
