@@ -10,8 +10,8 @@
 static const char usage[] =
     "Usage: dmarc expire [OPTION...]\n"
     "\n"
-    "Deletes stored data that is older than ExpireDays and belongs to reports\n"
-    "that are finished.\n"
+    "Deletes stored data that is older than ExpireDays, and reports that still\n"
+    "wait to be sent when they are twice as old.\n"
     "\n"
     "  --days N    instead of ExpireDays\n"
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
@@ -77,7 +77,7 @@ run(struct tool *tool, int argc, char **argv)
 
 const struct command command_expire = {
     .name = "expire",
-    .sentence = "delete what is old and reported",
+    .sentence = "delete what is old",
     .usage = usage,
     .run = run,
 };

@@ -12,6 +12,9 @@ struct clerk_import {
 	int64_t now;
 	/* Progress: called now and then; may be NULL. */
 	void (*on_progress)(void *context, uint64_t bytes, uint64_t of_bytes);
+	/* Asked between batches; may be NULL. True: the import returns early,
+	 * which is no failure; the next one goes on there. */
+	bool (*should_stop)(void *context);
 	void *context;
 };
 
@@ -36,17 +39,21 @@ struct clerk_report {
 	int64_t date;       /* a day to look at, or -1: finished periods */
 	bool dry_run;       /* nothing written, sent, or asked */
 	const char *output; /* a directory for the XML, or NULL */
+	size_t xml_max;     /* bytes of a report; 0: the usual limit */
 	/* Called for each report with a line on what happened; may be NULL. */
 	void (*on_report)(
 	    void *context, const struct store_report *report, const char *what);
+	/* Asked before each delivery is begun; may be NULL. True: the job
+	 * returns early, which is no failure; what was not done waits. */
+	bool (*should_stop)(void *context);
 	void *context;
 };
 
 struct clerk_reported {
 	uint64_t reports; /* looked at */
 	uint64_t sent;    /* destinations that took one */
-	uint64_t waiting; /* destinations to try again */
-	uint64_t failed;  /* destinations that refused */
+	uint64_t waiting; /* destinations that wait now, tried or not */
+	uint64_t failed;  /* destinations that are given up */
 };
 
 /* Seals, asks policy and destinations again, sends what is due. RESOLVER may
@@ -55,7 +62,8 @@ bool clerk_report(const struct clerk_report *job, struct store *store,
     struct resolver *resolver, struct clerk_reported *ret_reported,
     struct problem *ret_problem) MUST_USE;
 
-/* Deletes what is older than DAYS. */
+/* Deletes what is older than DAYS; reports that were not sent, or not to all,
+ * when they are older than twice that. */
 bool clerk_expire(struct store *store, int64_t now, unsigned days,
     uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
 

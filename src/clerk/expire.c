@@ -6,6 +6,8 @@ bool
 clerk_expire(struct store *store, int64_t now, unsigned days,
     uint64_t *ret_rows, struct problem *ret_problem)
 {
+	int64_t age = (int64_t)days * DAY;
+
 	return store_expire_before(
-	    store, now - (int64_t)days * DAY, ret_rows, ret_problem);
+	    store, now - age, now - 2 * age, ret_rows, ret_problem);
 }

@@ -34,6 +34,7 @@ struct importing {
 	struct clerk_imported done;
 	uint64_t bytes;
 	uint64_t of_bytes;
+	bool is_stopped;
 };
 
 /* The claim that is being read. */
@@ -299,6 +300,17 @@ set_rejects_aside(
 
 /* --- a claim --- */
 
+/* Sticky: who was once told to stop need not be told again. */
+static bool
+should_stop(struct importing *importing)
+{
+	const struct clerk_import *import = importing->import;
+
+	if (!importing->is_stopped && import->should_stop != NULL)
+		importing->is_stopped = import->should_stop(import->context);
+	return importing->is_stopped;
+}
+
 static bool
 read_claim(const struct claim *claim, struct problem *ret_problem)
 {
@@ -309,11 +321,11 @@ read_claim(const struct claim *claim, struct problem *ret_problem)
 	if (!store_next_byte(importing->store, claim->id, &first, ret_problem))
 		return false;
 	uint64_t at = first;
-	while (at < claim->size) {
+	while (at < claim->size && !should_stop(importing)) {
 		if (!import_batch(claim, &at, ret_problem))
 			return false;
 	}
-	if (at > first) {
+	if (at > first && at == claim->size) {
 		importing->done.claims++;
 		/* ClaimKeep counts from now. Who may not do this has it counted
 		 * from the last byte. */
@@ -343,8 +355,10 @@ import_claim(
 	}
 	bool good = read_claim(&claim, ret_problem);
 	(void)close(claim.fd);
-	return good && journal_remove_claim(importing->lock, path, claim.size,
-			   importing->import->now - keep, ret_problem);
+	if (!good || importing->is_stopped)
+		return good;
+	return journal_remove_claim(importing->lock, path, claim.size,
+	    importing->import->now - keep, ret_problem);
 }
 
 static void
@@ -375,8 +389,11 @@ import_locked(struct importing *importing, struct problem *ret_problem)
 		return problem_set(
 		    ret_problem, claiming.kind, "%s", claiming.text);
 	add_sizes(importing, &claims);
-	for (size_t i = 0; good && i < claims.count; i++)
+	for (size_t i = 0; good && i < claims.count; i++) {
+		if (should_stop(importing))
+			break;
 		good = import_claim(importing, claims.path[i], ret_problem);
+	}
 	journal_claims_free(&claims);
 	return good;
 }

@@ -21,8 +21,9 @@ struct errand {
 	struct arena *arena;
 	VEC(struct store_delivery) deliveries;
 	struct targets targets;
-	struct build gzip; /* failed: too large, or no memory */
-	bool is_composed;
+
+	enum { NOT_COMPOSED, COMPOSED, TOO_LARGE, NO_MEMORY } composed;
+	struct build gzip;
 };
 
 int64_t
@@ -58,6 +59,24 @@ outbox_say(const struct outbox *outbox, const struct store_report *report,
 		outbox->job->on_report(outbox->job->context, report, clean.ptr);
 	build_free(&raw);
 	build_free(&clean);
+}
+
+bool
+outbox_should_stop(struct outbox *outbox)
+{
+	const struct clerk_report *job = outbox->job;
+
+	if (!outbox->is_stopped && job->should_stop != NULL)
+		outbox->is_stopped = job->should_stop(job->context);
+	return outbox->is_stopped;
+}
+
+static size_t
+xml_max(const struct outbox *outbox)
+{
+	size_t asked = outbox->job->xml_max;
+
+	return asked > 0 ? asked : OUTBOX_XML_MAX;
 }
 
 /* --- what the store knows --- */
@@ -117,30 +136,21 @@ is_due(const struct errand *errand, const struct store_delivery *delivery)
 	       delivery->next <= errand->outbox->job->now;
 }
 
-/* A report without deliveries is new. */
-static bool
-has_work(const struct errand *errand)
-{
-	for (size_t i = 0; i < errand->deliveries.count; i++)
-		if (is_due(errand, &errand->deliveries.at[i]))
-			return true;
-	return errand->deliveries.count == 0;
-}
-
-bool
-outbox_is_due(
-    struct outbox *outbox, const struct store_report *report, bool *ret_due)
-{
-	struct errand errand;
-	bool done = begin_errand(&errand, outbox, report);
-
-	if (done)
-		*ret_due = has_work(&errand);
-	arena_free(errand.arena);
-	return done;
-}
-
 /* --- settling --- */
+
+/* What became of it. A build does not say why it failed; one that holds half
+ * of what it may is too large, also for our memory. */
+static void
+pack(struct errand *errand, const struct build *xml)
+{
+	if (build_failed(xml))
+		errand->composed =
+		    xml->len > xml->limit / 2 ? TOO_LARGE : NO_MEMORY;
+	else if (report_gzip(&errand->gzip, build_view(xml)))
+		errand->composed = COMPOSED;
+	else
+		errand->composed = NO_MEMORY;
+}
 
 /* Once for all destinations. False: *problem; a report that is too large is
  * none, since it must not stop the others. */
@@ -151,18 +161,17 @@ compose_once(struct errand *errand)
 	const char *folder = outbox->job->output;
 	struct build xml;
 
-	if (errand->is_composed)
+	if (errand->composed != NOT_COMPOSED)
 		return true;
-	build_init(&xml, OUTBOX_XML_MAX);
+	build_init(&xml, xml_max(outbox));
 	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
 	    errand->report, true, outbox->problem);
 	if (done && folder != NULL && !build_failed(&xml))
 		done = compose_file(folder, &outbox->sender, errand->report,
 		    build_view(&xml), outbox->problem);
-	if (build_failed(&xml) || !report_gzip(&errand->gzip, build_view(&xml)))
-		errand->gzip.failed = true;
+	if (done)
+		pack(errand, &xml);
 	build_free(&xml);
-	errand->is_composed = done;
 	return done;
 }
 
@@ -203,21 +212,17 @@ retry_or_give_up(
 	return outcome;
 }
 
-static bool
-send_mail(
-    struct lease *lease, unsigned tries, struct store_delivery *ret_outcome)
+static enum deliver_result
+hand_over(struct lease *lease, struct text *ret_words)
 {
 	struct errand *errand = lease->errand;
-	struct outbox *outbox = errand->outbox;
-	enum deliver_result result = DELIVER_RETRY;
-	struct text words = TEXT("the report is too large");
+	const struct outbox *outbox = errand->outbox;
+	enum deliver_result result = DELIVER_REFUSED;
 	struct build mail;
 
-	if (!compose_once(errand))
-		return false;
-	build_init(&mail, OUTBOX_XML_MAX);
-	if (!build_failed(&errand->gzip) &&
-	    compose_mail(&mail, &outbox->sender, errand->report,
+	build_init(&mail, SIZE_MAX); /* as large as the report makes it */
+	*ret_words = TEXT("no mail can be made of the report");
+	if (compose_mail(&mail, &outbox->sender, errand->report,
 		build_view(&errand->gzip), lease->target->address))
 		result = deliver_mail(outbox->deliver,
 		    &(struct deliver_letter){.from = outbox->sender.email,
@@ -225,8 +230,37 @@ send_mail(
 			.mail = build_view(&mail),
 			.before_data = is_still_ours,
 			.context = lease},
-		    errand->arena, &words);
+		    errand->arena, ret_words);
 	build_free(&mail);
+	return result;
+}
+
+/* Trying again helps against what may pass only. */
+static enum deliver_result
+send_composed(struct lease *lease, struct text *ret_words)
+{
+	switch (lease->errand->composed) {
+	case COMPOSED: return hand_over(lease, ret_words);
+	case TOO_LARGE:
+		*ret_words = TEXT("the report is too large");
+		return DELIVER_REFUSED;
+	case NO_MEMORY:
+	case NOT_COMPOSED: break;
+	}
+	*ret_words = TEXT("no memory for the report");
+	return DELIVER_RETRY;
+}
+
+static bool
+send_mail(
+    struct lease *lease, unsigned tries, struct store_delivery *ret_outcome)
+{
+	struct outbox *outbox = lease->errand->outbox;
+	struct text words;
+
+	if (!compose_once(lease->errand))
+		return false;
+	enum deliver_result result = send_composed(lease, &words);
 	if (result == DELIVER_RETRY)
 		*ret_outcome =
 		    retry_or_give_up(lease, tries, words, outbox->job->now);
@@ -256,7 +290,6 @@ count_and_say(const struct errand *errand, const struct store_delivery *outcome)
 	struct clerk_reported *reported = errand->outbox->reported;
 
 	reported->sent += outcome->state == DELIVERY_ACCEPTED;
-	reported->waiting += outcome->state == DELIVERY_WAITING;
 	reported->failed += outcome->state == DELIVERY_REFUSED;
 	outbox_say(errand->outbox, errand->report,
 	    "%s%s" TEXT_FMT ": " TEXT_FMT, said[outcome->state].what,
@@ -311,10 +344,9 @@ settle(struct errand *errand, const struct target *target)
 	struct lease lease = {.errand = errand, .target = target};
 	struct store_delivery outcome;
 
-	if (known != NULL && !is_due(errand, known)) {
-		outbox->reported->waiting += known->state == DELIVERY_WAITING;
+	if ((known != NULL && !is_due(errand, known)) ||
+	    outbox_should_stop(outbox))
 		return true;
-	}
 	if (!store_lease_delivery(outbox->store, errand->report->id,
 		target->address, OUTBOX_LEASE_SECONDS, &lease.fence,
 		outbox->problem))
@@ -365,16 +397,43 @@ settle_all(struct errand *errand)
 	return !errand->targets.policy_is_known || close_unwanted(errand);
 }
 
+/* DNS does not say where to: who waits waits on, each with tries of its own,
+ * instead of the report as a whole. */
+static void
+keep_waiting(struct errand *errand)
+{
+	struct targets *targets = &errand->targets;
+	struct target unknown = targets->list.at[0];
+	size_t count = 0;
+
+	for (size_t i = 0; i < errand->deliveries.count; i++) {
+		const struct store_delivery *delivery =
+		    &errand->deliveries.at[i];
+		struct target *target;
+		if (delivery->state != DELIVERY_WAITING)
+			continue;
+		target = count++ == 0 ? &targets->list.at[0]
+				      : vec_push(errand->arena, &targets->list);
+		if (target == NULL)
+			return;
+		*target = unknown;
+		target->address = delivery->destination;
+	}
+}
+
 bool
 outbox_send(struct outbox *outbox, const struct store_report *report)
 {
 	struct errand errand;
 	bool done = begin_errand(&errand, outbox, report);
 
-	build_init(&errand.gzip, OUTBOX_XML_MAX);
-	if (done && has_work(&errand)) {
+	build_init(&errand.gzip, SIZE_MAX); /* as large as the XML makes it */
+	if (done) {
 		outbox->reported->reports++;
 		targets_find(outbox, report, errand.arena, &errand.targets);
+		if (!errand.targets.policy_is_known &&
+		    errand.targets.list.count > 0)
+			keep_waiting(&errand);
 		done = !arena_failed(errand.arena) ? settle_all(&errand)
 						   : no_memory(&errand);
 	}
@@ -440,7 +499,7 @@ show_file(const struct errand *errand, bool sealed)
 
 	if (outbox->job->output == NULL)
 		return true;
-	build_init(&xml, OUTBOX_XML_MAX);
+	build_init(&xml, xml_max(outbox));
 	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
 	    errand->report, sealed, outbox->problem);
 	if (done && build_failed(&xml))

@@ -21,6 +21,7 @@ struct outbox {
 	struct sender sender;
 	struct clerk_reported *reported;
 	struct problem *problem;
+	bool is_stopped;
 };
 
 enum {
@@ -39,12 +40,12 @@ int64_t outbox_retry_after(unsigned try);
 void outbox_say(const struct outbox *outbox, const struct store_report *report,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Asks job->should_stop; once true, always true. */
+bool outbox_should_stop(struct outbox *outbox);
+
 /* Sends REPORT to everybody who is due. False: *outbox->problem, stop. */
 bool outbox_send(
     struct outbox *outbox, const struct store_report *report) MUST_USE;
-/* Is there anybody to send REPORT to now? */
-bool outbox_is_due(struct outbox *outbox, const struct store_report *report,
-    bool *ret_due) MUST_USE;
 /* What a dry run says of REPORT: what came of its deliveries, or of the rua
  * last seen. */
 bool outbox_show(struct outbox *outbox, const struct store_report *report,

@@ -10,28 +10,22 @@
 
 enum { SENDER_ARENA_MAX = 64 * 1024, HOST_NAME_BYTES = 256 };
 
-/* A period, both ends included. */
-struct period {
-	int64_t begin;
-	int64_t end;
-};
-
-static struct period
+static struct store_span
 period_of(const struct config *config, int64_t time)
 {
 	int64_t interval = config->report_interval;
 	int64_t begin = time - time % interval;
 
-	return (struct period){begin, begin + interval - 1};
+	return (struct store_span){begin, begin + interval - 1};
 }
 
 /* The period asked for, or all of time. */
-static struct period
-asked_period(const struct clerk_report *job)
+static struct store_span
+asked_span(const struct clerk_report *job)
 {
 	if (job->date >= 0)
 		return period_of(job->config, job->date);
-	return (struct period){0, INT64_MAX};
+	return (struct store_span){0, INT64_MAX};
 }
 
 /* --- a dry run --- */
@@ -47,13 +41,8 @@ static bool
 show_sealed(void *context, const struct store_report *report)
 {
 	struct visit *visit = context;
-	bool is_shown = true;
 
-	/* Without a date only what a real run would touch. */
-	if (visit->outbox->job->date < 0)
-		visit->done = outbox_is_due(visit->outbox, report, &is_shown);
-	if (visit->done && is_shown)
-		visit->done = outbox_show(visit->outbox, report, true);
+	visit->done = outbox_show(visit->outbox, report, true);
 	return visit->done;
 }
 
@@ -67,13 +56,12 @@ show_unsealed(void *context, const struct store_report *report)
 }
 
 static bool
-preview(struct outbox *outbox, struct period period)
+preview(struct outbox *outbox, struct store_span period)
 {
 	struct visit visit = {outbox, true};
 
-	return store_preview_reports(outbox->store, outbox->job->domain,
-		   (struct store_span){period.begin, period.end}, show_unsealed,
-		   &visit, outbox->problem) &&
+	return store_preview_reports(outbox->store, outbox->job->domain, period,
+		   show_unsealed, &visit, outbox->problem) &&
 	       visit.done;
 }
 
@@ -88,7 +76,7 @@ preview_finished(struct outbox *outbox)
 		return false;
 	if (figures.oldest == 0)
 		return true;
-	struct period period = period_of(config, figures.oldest);
+	struct store_span period = period_of(config, figures.oldest);
 	while (period.end + config->report_delay < outbox->job->now) {
 		if (!preview(outbox, period))
 			return false;
@@ -98,25 +86,33 @@ preview_finished(struct outbox *outbox)
 }
 
 static bool
-visit_sealed(struct outbox *outbox, store_report_fn *each)
+visit_due(struct outbox *outbox, store_report_fn *each)
 {
-	struct period asked = asked_period(outbox->job);
+	const struct clerk_report *job = outbox->job;
+	const struct store_due due = {job->domain, asked_span(job), job->now};
 	struct visit visit = {outbox, true};
 
-	return store_for_each_report(outbox->store, outbox->job->domain,
-		   (struct store_span){asked.begin, asked.end}, each, &visit,
-		   outbox->problem) &&
+	return store_for_each_due_report(
+		   outbox->store, &due, each, &visit, outbox->problem) &&
 	       visit.done;
 }
 
+/* What a real run would touch. */
 static bool
-show_all(struct outbox *outbox)
+show_due(struct outbox *outbox)
 {
-	if (!visit_sealed(outbox, show_sealed))
-		return false;
-	return outbox->job->date < 0
-		   ? preview_finished(outbox)
-		   : preview(outbox, asked_period(outbox->job));
+	return visit_due(outbox, show_sealed) && preview_finished(outbox);
+}
+
+static bool
+show_day(struct outbox *outbox)
+{
+	const struct clerk_report *job = outbox->job;
+	struct visit visit = {outbox, true};
+
+	return store_for_each_report(outbox->store, job->domain,
+		   asked_span(job), show_sealed, &visit, outbox->problem) &&
+	       visit.done && preview(outbox, asked_span(job));
 }
 
 /* --- the real thing --- */
@@ -126,6 +122,8 @@ send_sealed(void *context, const struct store_report *report)
 {
 	struct visit *visit = context;
 
+	if (outbox_should_stop(visit->outbox))
+		return false;
 	visit->done = outbox_send(visit->outbox, report);
 	return visit->done;
 }
@@ -138,7 +136,9 @@ send_all(struct outbox *outbox)
 
 	return store_seal(outbox->store, job->now, job->config->report_interval,
 		   job->config->report_delay, &sealed, outbox->problem) &&
-	       visit_sealed(outbox, send_sealed);
+	       visit_due(outbox, send_sealed) &&
+	       store_count_waiting(outbox->store, job->domain, asked_span(job),
+		   &outbox->reported->waiting, outbox->problem);
 }
 
 static bool
@@ -194,8 +194,9 @@ run(struct outbox *outbox)
 		    setup_make(job->config, &setup, outbox->problem);
 	if (done) {
 		outbox->dmarc = &setup.checks.dmarc;
-		done = job->dry_run ? show_all(outbox)
-				    : send_with_relay(outbox, arena);
+		done = !job->dry_run   ? send_with_relay(outbox, arena)
+		       : job->date < 0 ? show_due(outbox)
+				       : show_day(outbox);
 		setup_clear(&setup);
 		outbox->dmarc = NULL;
 	}

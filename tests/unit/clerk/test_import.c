@@ -386,6 +386,58 @@ test_progress(void **state)
 	assert_counted(place, 25000);
 }
 
+struct stopping {
+	unsigned asked;
+	unsigned answer_at;
+};
+
+static bool
+stop_at(void *context)
+{
+	struct stopping *stopping = context;
+
+	return ++stopping->asked == stopping->answer_at;
+}
+
+/* Told to stop at any moment, the import is good for what it did, and the next
+ * one goes on there. */
+static void
+test_stop(void **state)
+{
+	static const struct {
+		unsigned answer_at;
+		uint64_t entries, claims;
+		size_t files;
+	} rows[] = {
+	    {1, 0, 0, 1},     /* before the claim */
+	    {2, 0, 0, 1},     /* before its first batch */
+	    {3, 10000, 0, 1}, /* before its second */
+	    {0, 15000, 1, 0},
+	};
+	struct place *place = *state;
+
+	write_entries(place->file, 1, 0, 25000);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct stopping stopping = {.answer_at = rows[i].answer_at};
+		const struct clerk_import job = {.config = &place->config,
+		    /* ClaimKeep is over: what is read is removed. */
+		    .now = (int64_t)time(NULL) + 1001,
+		    .should_stop = stop_at,
+		    .context = &stopping};
+		struct clerk_imported done = {0};
+		struct problem problem = {0};
+		print_message("# stop at %u\n", rows[i].answer_at);
+		if (!clerk_import(
+			&job, place->store, place->file, &done, &problem))
+			fail_msg("%s", problem.text);
+		assert_int_equal(done.entries, rows[i].entries);
+		assert_int_equal(done.claims, rows[i].claims);
+		assert_int_equal(
+		    count_files(place, "history.claim-*", NULL), rows[i].files);
+	}
+	assert_counted(place, 25000);
+}
+
 /* --- killed --- */
 
 static pid_t
@@ -513,6 +565,7 @@ main(void)
 	    SCENARIO(test_rejected),
 	    SCENARIO(test_nothing),
 	    SCENARIO(test_progress),
+	    SCENARIO(test_stop),
 	    SCENARIO(test_resume),
 	    SCENARIO(test_at_once),
 	};

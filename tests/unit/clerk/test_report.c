@@ -48,6 +48,8 @@ struct scene {
 	struct build lines; /* of on_report */
 	struct clerk_reported reported;
 	struct problem problem;
+	unsigned asked;   /* whether to stop */
+	unsigned stop_at; /* 0: never */
 };
 
 static const char *
@@ -184,12 +186,22 @@ note_line(void *context, const struct store_report *report, const char *what)
 }
 
 static bool
+stop_at(void *context)
+{
+	struct scene *scene = context;
+
+	return ++scene->asked == scene->stop_at;
+}
+
+static bool
 run_job(struct scene *scene, struct clerk_report job)
 {
+	scene->asked = 0;
 	build_cut(&scene->lines, 0);
 	job.config = scene->config;
 	job.now = scene->now;
 	job.on_report = note_line;
+	job.should_stop = stop_at;
 	job.context = scene;
 	return clerk_report(&job, scene->store,
 	    job.dry_run ? NULL : scene->resolver, &scene->reported,
@@ -327,7 +339,8 @@ run_outcome(size_t row)
 		    "%s: " TEXT_FMT, name, TEXT_ARG(build_view(&scene->lines)));
 	/* What is final stays so; what waits does until its time. */
 	run(scene);
-	if (scene->reported.reports != 0 || scene->lines.len != 0) {
+	if (scene->reported.reports != 0 || scene->lines.len != 0 ||
+	    scene->reported.waiting != outcome_rows[row].waiting) {
 		print_error("%s: looked at again\n", name);
 		passed = false;
 	}
@@ -443,7 +456,7 @@ test_retry(void **state)
 	assert_reported(scene, 1, 0, 1, 0);
 	scene->now += 15 * MINUTE - 1;
 	run(scene);
-	assert_reported(scene, 0, 0, 0, 0);
+	assert_reported(scene, 0, 0, 1, 0);
 	scene->now += 1;
 	sink_reply(scene->sink, SINK_END, NULL);
 	run(scene);
@@ -528,6 +541,100 @@ test_dns_recovers(void **state)
 	scene->now += HOUR;
 	run(scene);
 	assert_reported(scene, 1, 1, 0, 0);
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+/* DNS fails for good while some wait: each of them is tried as often as any, at
+ * its times, and given up. */
+static void
+test_dns_never_recovers(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(
+	    scene, RECORD("rua=mailto:a@example.com,mailto:b@example.com"));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	run(scene);
+	assert_reported(scene, 1, 0, 2, 0);
+	set_zone(scene, "_dmarc.example.com SERVFAIL TXT\n");
+	for (unsigned try = 2; try < OUTBOX_TRIES_MAX; try++) {
+		run(scene); /* too early */
+		assert_reported(scene, 0, 0, 2, 0);
+		scene->now += outbox_retry_after(try - 1);
+		run(scene);
+		assert_reported(scene, 1, 0, 2, 0);
+		assert_true(has_line(
+		    scene, "later to b@example.com: DNS does not say"));
+	}
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 1, 0, 0, 2);
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	scene_close(scene);
+}
+
+/* Told to stop before any of three deliveries of two reports: what was not
+ * begun waits, and is done by the next run. */
+static void
+test_stop(void **state)
+{
+	/* Asked before each report, and before each delivery. */
+	static const struct {
+		unsigned stop_at, reports, sent, waiting;
+	} rows[] = {
+	    {1, 0, 0, 0},
+	    {2, 1, 0, 2},
+	    {3, 1, 1, 1},
+	    {4, 1, 2, 0},
+	    {5, 2, 2, 1},
+	    {0, 2, 3, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct scene *scene = scene_open(SENDER);
+		print_message("# stop at %u\n", rows[i].stop_at);
+		set_zone(scene,
+		    RECORD(
+			"rua=mailto:a@example.com,mailto:b@example.com") "_dmarc.other.example TXT"
+									 " \"v=DMARC1; p=none; rua=mailto:a@other.example\"\n");
+		add_message(scene, "example.com", DAY_0 + HOUR);
+		add_message(scene, "other.example", DAY_0 + HOUR);
+		scene->stop_at = rows[i].stop_at;
+		run(scene);
+		assert_reported(
+		    scene, rows[i].reports, rows[i].sent, rows[i].waiting, 0);
+		scene->stop_at = 0;
+		run(scene);
+		assert_int_equal(rows[i].sent + scene->reported.sent, 3);
+		assert_int_equal(scene->reported.waiting, 0);
+		assert_int_equal(times_heard(scene, "\r\nSubject: "), 3);
+		scene_close(scene);
+	}
+}
+
+/* Composing it again would not make it smaller. */
+static void
+test_too_large(void **state)
+{
+	struct scene *scene = scene_open(SENDER);
+
+	(void)state;
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	assert_true(
+	    run_job(scene, (struct clerk_report){.date = -1, .xml_max = 1000}));
+	assert_reported(scene, 1, 0, 0, 1);
+	assert_true(has_line(
+	    scene, "refused by reports@example.com: the report is too large"));
+	assert_int_equal(sink_heard(scene->sink).len, 0);
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
@@ -720,6 +827,9 @@ main(void)
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_withdrawn),
 	    cmocka_unit_test(test_dns_recovers),
+	    cmocka_unit_test(test_dns_never_recovers),
+	    cmocka_unit_test(test_stop),
+	    cmocka_unit_test(test_too_large),
 	    cmocka_unit_test(test_two_destinations),
 	    cmocka_unit_test(test_supplement),
 	    cmocka_unit_test(test_unfinished),
