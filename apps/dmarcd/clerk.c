@@ -1,3 +1,6 @@
+/* Timers only note that a job is due; the jobs run between two steps of the
+ * loop, one after the other, since they take steps themselves: a report's DNS,
+ * and the question whether we should stop. */
 #include "clerk.h"
 
 #include "log.h"
@@ -13,7 +16,10 @@ enum {
 	REPORT_EVERY = 10 * 60 * SECOND,
 	EXPIRE_EVERY = 6 * 60 * 60 * SECOND,
 	FIRST_AFTER = SECOND,
+	STEP = 60 * SECOND,
 };
+
+enum job { IMPORT, EXPIRE, REPORT, JOBS };
 
 struct clerk {
 	const struct setup *setup;
@@ -21,6 +27,8 @@ struct clerk {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct store *store;
+	bool is_due[JOBS];
+	bool is_stopping;
 };
 
 static int64_t
@@ -49,18 +57,32 @@ give_up(struct clerk *clerk, const char *job, const struct problem *problem)
 	clerk->store = NULL;
 }
 
-static void
-on_import(void *context)
+/* A signal may have come while a job was at work. */
+static bool
+should_stop(void *context)
 {
 	struct clerk *clerk = context;
-	struct clerk_import import = {.config = clerk->config, .now = now()};
+
+	loop_step(clerk->loop, 0);
+	return clerk->is_stopping;
+}
+
+static void
+import(struct clerk *clerk)
+{
+	struct clerk_import job = {
+	    .config = clerk->config,
+	    .now = now(),
+	    .should_stop = should_stop,
+	    .context = clerk,
+	};
 	struct clerk_imported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 	const char *path =
 	    arena_cstr(clerk->config->arena, clerk->config->history_file);
 
 	if (!open_store(clerk, &problem) ||
-	    !clerk_import(&import, clerk->store, path, &done, &problem)) {
+	    !clerk_import(&job, clerk->store, path, &done, &problem)) {
 		give_up(clerk, "import", &problem);
 		return;
 	}
@@ -72,20 +94,21 @@ on_import(void *context)
 }
 
 static void
-on_report(void *context)
+report(struct clerk *clerk)
 {
-	struct clerk *clerk = context;
-	struct clerk_report report = {
+	struct clerk_report job = {
 	    .config = clerk->config,
 	    .now = now(),
 	    .date = -1,
+	    .should_stop = should_stop,
+	    .context = clerk,
 	};
 	struct clerk_reported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	if (!open_store(clerk, &problem) ||
 	    !clerk_report(
-		&report, clerk->store, clerk->resolver, &done, &problem)) {
+		&job, clerk->store, clerk->resolver, &done, &problem)) {
 		give_up(clerk, "report", &problem);
 		return;
 	}
@@ -97,9 +120,8 @@ on_report(void *context)
 }
 
 static void
-on_expire(void *context)
+expire(struct clerk *clerk)
 {
-	struct clerk *clerk = context;
 	struct problem problem = {PROBLEM_NONE, ""};
 	uint64_t rows = 0;
 
@@ -114,12 +136,37 @@ on_expire(void *context)
 }
 
 static void
+run_due(struct clerk *clerk)
+{
+	static void (*const jobs[JOBS])(struct clerk * clerk) = {
+	    [IMPORT] = import,
+	    [EXPIRE] = expire,
+	    [REPORT] = report,
+	};
+
+	for (enum job job = IMPORT; job < JOBS && !clerk->is_stopping; job++) {
+		if (!clerk->is_due[job])
+			continue;
+		clerk->is_due[job] = false;
+		jobs[job](clerk);
+	}
+}
+
+static void
+on_time(void *context)
+{
+	bool *is_due = context;
+
+	*is_due = true;
+}
+
+static void
 on_signal(void *context, int number)
 {
 	struct clerk *clerk = context;
 
 	(void)number;
-	loop_stop(clerk->loop);
+	clerk->is_stopping = true;
 }
 
 static void
@@ -156,18 +203,21 @@ work(struct clerk *clerk, int master)
 	    loop_signal_start(clerk->loop, SIGINT, on_signal, clerk);
 	struct loop_watch *watch = loop_watch_start(
 	    clerk->loop, master, LOOP_READABLE, on_master, clerk);
-	struct loop_timer *timers[] = {
-	    loop_timer_start(
-		clerk->loop, FIRST_AFTER, import_every, on_import, clerk),
-	    loop_timer_start(
-		clerk->loop, FIRST_AFTER * 2, EXPIRE_EVERY, on_expire, clerk),
+	struct loop_timer *timers[JOBS] = {
+	    loop_timer_start(clerk->loop, FIRST_AFTER, import_every, on_time,
+		&clerk->is_due[IMPORT]),
+	    loop_timer_start(clerk->loop, FIRST_AFTER * 2, EXPIRE_EVERY,
+		on_time, &clerk->is_due[EXPIRE]),
 	    reports ? loop_timer_start(clerk->loop, FIRST_AFTER * 3,
-			  REPORT_EVERY, on_report, clerk)
+			  REPORT_EVERY, on_time, &clerk->is_due[REPORT])
 		    : NULL,
 	};
 
-	loop_run(clerk->loop);
-	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+	while (!clerk->is_stopping) {
+		loop_step(clerk->loop, STEP);
+		run_due(clerk);
+	}
+	for (size_t i = 0; i < JOBS; i++)
 		loop_timer_stop(timers[i]);
 	loop_watch_stop(watch);
 	loop_signal_stop(interrupt);

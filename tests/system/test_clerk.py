@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""The clerk inside dmarcd: told to stop it ends what it has begun, and begins
+nothing else."""
+import contextlib
+import socket
+import sqlite3
+import threading
+import time
+
+import parts
+from tap import Tap, equal
+
+DAY = 86400
+ZONE = """\
+_dmarc.a.example TXT "v=DMARC1; p=none; rua=mailto:r@a.example"
+_dmarc.b.example TXT "v=DMARC1; p=none; rua=mailto:r@b.example"
+"""
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def entry(domain, received):
+    text = (f"job 4fQ1\nreporter mx.test\nreceived {received}\n"
+            f"ipaddr 192.0.2.1\nfrom {domain}\nmfrom {domain}\nspf 0\n"
+            f"pdomain {domain}\npolicy 15\nrua mailto:r@{domain}\npct 100\n"
+            "adkim 114\naspf 114\np 110\nsp 0\ndmarc pass\nalign_dkim 5\nalign_spf 4\n"
+            "action 2\n")
+    return f"{text}end {len(text)} {crc32c(text.encode()):08X}\n"
+
+
+class Relay:
+    """An SMTP server that thinks about each mail until RELEASE is set."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.mails = 0
+        self.release = threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with contextlib.suppress(OSError), connection:
+                self.talk(connection)
+
+    def talk(self, connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 relay\r\n")
+        for line in lines:
+            if line.startswith(b"DATA"):
+                connection.sendall(b"354 go on\r\n")
+                while lines.readline() not in (b".\r\n", b""):
+                    pass
+                self.mails += 1
+                self.release.wait(parts.PATIENCE)
+            connection.sendall(b"221 bye\r\n" if line.startswith(b"QUIT")
+                               else b"250 2.0.0 fine\r\n")
+
+
+def daemon(top, relay):
+    (top / "zone").write_text(ZONE)
+    return parts.dmarcd(
+        top / "d", ZoneFile=top / "zone", HistoryFile=top / "history",
+        Database=f"sqlite:{top}/db", ReportEmail="r@receiver.example",
+        ReportTransport=f"smtp://127.0.0.1:{relay.port}")
+
+
+def states(top):
+    with contextlib.closing(sqlite3.connect(top / "db")) as database:
+        return database.execute("SELECT destination, state FROM dmarc_delivery"
+                                " ORDER BY destination").fetchall()
+
+
+def cases(tap, top):
+    relay = Relay()
+
+    def stop_sending():
+        yesterday = int(time.time()) // DAY * DAY - DAY // 2
+        (top / "history").write_text(entry("a.example", yesterday) +
+                                     entry("b.example", yesterday))
+        with daemon(top, relay) as started:
+            parts.wait_for("a mail", lambda: relay.mails == 1, started)
+            started.terminate()
+            time.sleep(1)
+            equal(started.poll(), None, "status before the relay's answer")
+            relay.release.set()
+            equal(started.wait(parts.PATIENCE), 0, "status")
+        equal(relay.mails, 1, "mails after SIGTERM")
+        equal(states(top), [("r@a.example", "accepted")], "deliveries")
+
+    def go_on():
+        with daemon(top, relay) as started:
+            parts.wait_for("the other mail", lambda: relay.mails == 2, started)
+            parts.wait_for("the delivery", lambda: "1 sent" in
+                           (top / "d/log").read_text(), started)
+        equal(states(top), [("r@a.example", "accepted"),
+                            ("r@b.example", "accepted")], "deliveries")
+
+    tap.case("SIGTERM: the report under way is finished, no other begun",
+             stop_sending)
+    tap.case("the next start sends what waits, and only that", go_on)
+
+
+def main():
+    tap = Tap()
+    with parts.folder("clerk") as top:
+        cases(tap, top)
+    tap.end()
+
+
+main()
