@@ -69,7 +69,7 @@ bool dns_facts_waiting(const struct dns_facts *facts);
  * One last pass then ends in temperror by the RFCs' own rules. */
 void dns_facts_close(struct dns_facts *facts);
 
-/* All questions in the order they came up, for --save-facts and tests.
+/* All questions in the order they came up, for tests and tools.
  * *ret_answer is NULL where there is none yet. */
 size_t dns_facts_count(const struct dns_facts *facts);
 void dns_facts_at(const struct dns_facts *facts, size_t index,
