@@ -30,7 +30,11 @@ enum {
 	SOCKETS_MAX = 16,
 	CHILDREN_MAX = 64, /* retired filters included */
 	RESTART_DELAY = 1, /* seconds between two starts of the same kind */
-	STOP_SPARE = 10,   /* seconds over MessageTimeout, then SIGKILL */
+	/* Seconds after SIGTERM, then SIGKILL: the filter has messages under
+	 * way, over MessageTimeout; the clerk may wait for a server's word on
+	 * a report that it has sent, and must not send it again. */
+	FILTER_STOP_SPARE = 10,
+	CLERK_STOP = 150,
 };
 
 enum kind { FILTER, CLERK, KINDS };
@@ -60,7 +64,7 @@ struct master {
 	time_t last_start[KINDS];
 	bool is_up; /* a filter was ready once */
 	bool is_stopping;
-	time_t kill_at;
+	time_t kill_at[KINDS];
 	int status;
 	sigset_t waiting; /* the signal mask while we wait */
 };
@@ -317,15 +321,26 @@ signal_all(const struct master *master, int number)
 }
 
 static void
+kill_late(const struct master *master)
+{
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		const struct child *child = &master->children[i];
+		if (child->pid != 0 && now() > master->kill_at[child->kind])
+			(void)kill(child->pid, SIGKILL);
+	}
+}
+
+static void
 begin_stop(struct master *master, int status)
 {
 	if (master->is_stopping)
 		return;
 	master->is_stopping = true;
 	master->status = status;
-	master->kill_at = now() +
-			  (time_t)master->current.config->message_timeout +
-			  STOP_SPARE;
+	master->kill_at[FILTER] =
+	    now() + (time_t)master->current.config->message_timeout +
+	    FILTER_STOP_SPARE;
+	master->kill_at[CLERK] = now() + CLERK_STOP;
 	signal_all(master, SIGTERM);
 }
 
@@ -522,8 +537,8 @@ supervise(struct master *master)
 			reload_is_asked = false;
 			begin_reload(master);
 		}
-		if (master->is_stopping && now() > master->kill_at)
-			signal_all(master, SIGKILL);
+		if (master->is_stopping)
+			kill_late(master);
 	}
 }
 

@@ -43,7 +43,8 @@ const struct option config_options[] = {
      "How far policies are carried out: monitor, quarantine, considered or "
      "strict. Not set: strict with RejectFailures, else monitor."},
     {"ExpireDays", OPTION_NUMBER, AT(expire_days), "60", 1, 36500, NULL,
-     "Stored data older than this is deleted once it was reported."},
+     "Stored data older than this is deleted; a report that still waits "
+     "to be sent, when twice as old."},
     {"HistoryFile", OPTION_TEXT, AT(history_file), NULL, 0, 0, NULL,
      "Where an entry for each judged message is written."},
     {"HistorySync", OPTION_WORD, AT(history_sync), "second", 0, 0,

@@ -132,13 +132,14 @@ run_xmllint(const char *schema, const char *path, bool quiet)
 	return WEXITSTATUS(status);
 }
 
-/* The schema's path; skips the test without it. */
+/* The schema's path; skips the test without it, which frees ARENA. */
 static const char *
 schema_or_skip(struct arena *arena)
 {
 	const char *schema = vectors_path(arena, SCHEMA);
 
 	if (schema == NULL) {
+		arena_free(arena);
 		print_message("no dmarc-2.0.xsd: it is appendix A of RFC 9990,"
 			      " to be put into ../shared/rfc\n");
 		skip();
