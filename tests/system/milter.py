@@ -25,7 +25,8 @@ class Milter:
     def __exit__(self, *exception):
         self.socket.close()
 
-    close = __exit__
+    def close(self):
+        self.socket.close()
 
     def send(self, command, data=b""):
         self.socket.sendall(struct.pack(">I", len(data) + 1) +

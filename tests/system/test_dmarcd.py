@@ -4,70 +4,21 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import pwd
 import resource
 import signal
 import socket
-import struct
 import subprocess
 import time
 
 import parts
-from tap import Tap, contains, equal
+from milter import Milter
+from tap import Skip, Tap, contains, equal
 
 BANK = ("192.0.2.10", "mail.bank.example", "<news@bank.example>")
 ATTACKER = ("203.0.113.66", "attacker.example", "<x@attacker.example>")
 GENUINE = parts.MESSAGES / "1-genuine.eml"
 SPOOF = parts.MESSAGES / "4-spoof.eml"
-
-
-class Milter:
-    """A milter client, frame by frame: for what demo-mta does not do."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(parts.PATIENCE)
-        self.socket.connect(str(path))
-        self.send("O", struct.pack(">III", 6, 0x1FF, 0x1FFFFF))
-        equal(self.receive()[0], "O", "negotiation")
-
-    def send(self, command, data=b""):
-        self.socket.sendall(struct.pack(">I", len(data) + 1) +
-                            command.encode() + data)
-
-    def receive(self):
-        head = self.read(4)
-        frame = self.read(struct.unpack(">I", head)[0])
-        return chr(frame[0]), frame[1:]
-
-    def read(self, length):
-        data = b""
-        while len(data) < length:
-            piece = self.socket.recv(length - len(data))
-            if not piece:
-                raise EOFError("the filter closed the connection")
-            data += piece
-        return data
-
-    def begin(self):
-        self.send("C", b"[client]\x004\x04\x00203.0.113.66\x00")
-        self.send("H", b"attacker.example\x00")
-
-    def message(self, sender=b"<x@attacker.example>", author=b"bank.example"):
-        self.send("M", sender + b"\x00")
-        self.send("L", b"From\x00 x@" + author + b"\x00")
-        self.send("N")
-        self.send("B", b"hello\r\n")
-        self.send("E")
-
-    def verdict(self):
-        """The final answer's letter."""
-        while True:
-            command, data = self.receive()
-            if command in "acrtyd":
-                return command, data
-
-    def close(self):
-        self.socket.close()
 
 
 @contextlib.contextmanager
@@ -252,6 +203,28 @@ def cases(tap, top):
                                  "--dry-run", "--date",
                                  time.strftime("%Y-%m-%d", time.gmtime())),
                      "1 reports")
+
+    def user():
+        """Root binds and makes way; all else is UserID's."""
+        if os.geteuid() != 0:
+            raise Skip("only root can become somebody else")
+        nobody = pwd.getpwnam("nobody").pw_uid
+        lib = top / "lib"
+        lib.mkdir()
+        os.chown(lib, nobody, -1)
+        with daemon(top, UserID="nobody", HistoryFile=lib / "history",
+                    Database=f"sqlite:{lib}/dmarc.db",
+                    ImportInterval=1) as started:
+            contains(send(top), "mta 550")
+            parts.wait_for("the import",
+                           lambda: "imported 1 entries" in log(top))
+            pids = [started.pid, *children(started.pid)]
+            equal(len(pids), 3, "master, filter and clerk")
+            for pid in pids:
+                equal(os.stat(f"/proc/{pid}").st_uid, nobody, "user")
+            for file in lib.iterdir():
+                equal(file.stat().st_uid, nobody, file.name)
+                equal(file.stat().st_mode & 0o007, 0, f"others: {file.name}")
 
     def ignored():
         (top / "ignored").write_text("203.0.113.64/28\n!203.0.113.67\n")
@@ -446,6 +419,7 @@ def cases(tap, top):
              history_trouble)
     tap.case("the filter may open as many files as it can", descriptors)
     tap.case("the clerk imports by itself", clerk)
+    tap.case("all runs as UserID, and its files are UserID's", user)
     tap.case("IgnoreHosts and its exceptions", ignored)
     tap.case("a client that speaks nonsense harms nobody", broken_client)
 
