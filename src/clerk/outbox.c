@@ -454,7 +454,7 @@ show_deliveries(const struct errand *errand)
 		outbox_say(errand->outbox, errand->report,
 		    "%s" TEXT_FMT "%s%s " TEXT_FMT, to.len > 0 ? "to " : "",
 		    TEXT_ARG(to), to.len > 0 ? ": " : "",
-		    names_word(&delivery_state_names, delivery->state),
+		    names_word(&delivery_state_names, (int)delivery->state),
 		    TEXT_ARG(delivery->words));
 	}
 }

@@ -303,7 +303,7 @@ ask_host(const struct verification *verification)
 	    dns_ask(verification->facts, name, DNS_TXT);
 	trace_say(verification->trace,
 	    "consent of the destination (RFC 9990 4): TXT " TEXT_FMT ": %s",
-	    TEXT_ARG(name), names_word(&dns_status_names, answer->status));
+	    TEXT_ARG(name), names_word(&dns_status_names, (int)answer->status));
 	if (answer->status == DNS_UNKNOWN || answer->status == DNS_FAILED)
 		return decide(asked, DESTINATION_TEMPERROR,
 		    "DNS failed for its host's consent");
@@ -357,7 +357,7 @@ destination_check(struct destination *destination, struct text policy_domain,
 		result = decide(result, DESTINATION_TEMPERROR, "no memory");
 	trace_say(trace, "report to " TEXT_FMT ": %s " TEXT_FMT,
 	    TEXT_ARG(result.address),
-	    names_word(&destination_status_names, result.status),
+	    names_word(&destination_status_names, (int)result.status),
 	    TEXT_ARG(result.reason));
 	*destination = result;
 	return true;
