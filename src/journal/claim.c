@@ -239,7 +239,11 @@ make_uuid(char text[UUID_LENGTH + 1], struct problem *ret_problem)
 	    (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	for (int i = 0; i < 6; i++)
 		byte[i] = (unsigned char)(time >> (40 - 8 * i));
-	byte[6] = (unsigned char)((byte[6] & 0x0F) | 0x70);
+	/* The part of a millisecond too (6.2, method 3), so that two claims
+	 * made one right after the other are read in that order. */
+	unsigned part = (unsigned)(now.tv_nsec % 1000000 * 4096 / 1000000);
+	byte[6] = (unsigned char)(0x70 | part >> 8);
+	byte[7] = (unsigned char)(part & 0xFF);
 	byte[8] = (unsigned char)((byte[8] & 0x3F) | 0x80);
 	for (size_t i = 0, at = 0; i < sizeof byte; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
