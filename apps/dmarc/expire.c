@@ -52,7 +52,8 @@ run(struct tool *tool, int argc, char **argv)
 	for (int letter;
 	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
 		if (letter == '?')
-			return EX_USAGE;
+			return tool_usage(
+			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
 		const char *what = take_option(tool, &days, letter);
 		if (what != NULL)
 			return tool_usage(tool, what, optarg);

@@ -83,7 +83,8 @@ run(struct tool *tool, int argc, char **argv)
 	for (int letter;
 	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
 		if (letter == '?')
-			return EX_USAGE;
+			return tool_usage(
+			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
 		if (letter == 'c')
 			tool->config_path = optarg;
 		else if (!date_read(text_from_cstr(optarg), &tool->now))

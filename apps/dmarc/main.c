@@ -1,26 +1,26 @@
 /* dmarc: the tool. One word, one command. */
 #include "tool.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
-enum { COMMANDS = 5 };
-
-static const struct command *const commands[COMMANDS] = {
+static const struct command *const commands[] = {
     &command_lookup,
     &command_verify,
     &command_import,
     &command_report,
     &command_expire,
+    NULL,
 };
 
 static void
 print_usage(FILE *out)
 {
 	(void)fputs("Usage: dmarc COMMAND [OPTION...]\n\n", out);
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; commands[i] != NULL; i++)
 		(void)fprintf(out, "  %-8s %s\n", commands[i]->name,
 		    commands[i]->sentence);
 	(void)fputs("\ndmarc COMMAND --help tells more; so does dmarc(1).\n"
@@ -31,7 +31,7 @@ print_usage(FILE *out)
 static const struct command *
 find_command(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; commands[i] != NULL; i++) {
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	}
@@ -83,5 +83,6 @@ main(int argc, char **argv)
 		return EX_OK;
 	}
 	tool.command = command->name;
+	opterr = 0;
 	return command->run(&tool, argc - 1, argv + 1);
 }

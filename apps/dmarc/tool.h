@@ -32,6 +32,8 @@ extern const struct command command_verify;
 int tool_fail(const struct tool *tool, const struct problem *problem);
 /* Says what is wrong with the command line; returns EX_USAGE. */
 int tool_usage(const struct tool *tool, const char *what, const char *value);
+/* For getopt's '?', which is kept from printing words of its own. */
+#define TOOL_BAD_OPTION "unknown option, or one without its value"
 
 /* -c's file, else the daemon's default, else built-in defaults. */
 struct config *tool_config(

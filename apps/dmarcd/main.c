@@ -17,7 +17,7 @@ static const char usage[] =
     "  -c, --config FILE  configuration (default /etc/dmarcd.conf, else\n"
     "                     /etc/opendmarc.conf)\n"
     "  -f                 foreground; accepted, since it always is\n"
-    "  -n, --check        check the configuration and exit: 0 or 78\n"
+    "  -n, --check        check the configuration and exit: 0 if it is good\n"
     "  -h, --help         this help\n"
     "  -V, --version      version\n"
     "\n"
