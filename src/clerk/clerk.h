@@ -32,6 +32,10 @@ bool clerk_import(const struct clerk_import *import, struct store *store,
     const char *path, struct clerk_imported *ret_imported,
     struct problem *ret_problem) MUST_USE;
 
+/* Is ReportEmail, if it is set, one address that mail can come from? */
+bool clerk_check_sender(
+    const struct config *config, struct problem *ret_problem) MUST_USE;
+
 struct clerk_report {
 	const struct config *config;
 	int64_t now;

@@ -1,5 +1,7 @@
 #include "clerk/compose.h"
 
+#include "clerk/clerk.h"
+
 #include "report/destination.h"
 #include "report/envelope.h"
 
@@ -38,6 +40,19 @@ compose_sender(struct arena *arena, const struct config *config,
 	    config->report_org.len > 0 ? config->report_org : sender.receiver;
 	*ret_sender = sender;
 	return true;
+}
+
+bool
+clerk_check_sender(const struct config *config, struct problem *ret_problem)
+{
+	struct arena *arena = arena_new(NAME_ARENA_MAX);
+	struct sender sender;
+
+	if (arena == NULL)
+		return problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	bool is_good = compose_sender(arena, config, &sender, ret_problem);
+	arena_free(arena);
+	return is_good;
 }
 
 static struct report_metadata

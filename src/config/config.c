@@ -207,6 +207,13 @@ check_together(
 		    "%s: ReportInterval must be whole hours that divide a day: "
 		    "1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h",
 		    path);
+	struct text format = config->reject_string;
+	size_t first = text_find_part(format, TEXT("%s"));
+	format = text_slice(format, first + 2, format.len);
+	if (text_find_part(format, TEXT("%s")) < format.len)
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "%s: RejectString may have %%s, for the domain, once",
+		    path);
 	return true;
 }
 

@@ -18,6 +18,9 @@ enum deliver_result {
 	DELIVER_REFUSED, /* 5xx: final */
 };
 
+/* Is RELAY such a URL, of a host and perhaps a port? Asks nobody. */
+bool deliver_check(const char *relay, struct problem *ret_problem) MUST_USE;
+
 struct deliver;
 
 struct deliver *deliver_new(const struct deliver_options *options,

@@ -4,6 +4,7 @@
 #include "deliver/deliver.h"
 
 #include "base/build.h"
+#include "base/ip.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -133,26 +134,55 @@ is_host(struct text host)
 	return host.len > 0;
 }
 
-/* RELAY is scheme, host and port; with the path libcurl says EHLO. */
+/* host [ ":" port ]; an IPv6 address stands in brackets. */
+static bool
+is_server(struct text server)
+{
+	bool has_brackets = text_starts(server, TEXT("["));
+	size_t end =
+	    has_brackets ? text_find(server, ']') + 1 : text_find(server, ':');
+	struct text port = text_slice(server, end, server.len);
+	struct ip ip;
+	uint64_t number;
+
+	if (end > server.len || end > URL_MAX / 2)
+		return false;
+	if (port.len > 0 && (port.ptr[0] != ':' ||
+				!text_to_number(text_slice(port, 1, port.len),
+				    65535, &number) ||
+				number == 0))
+		return false;
+	return has_brackets ? ip_read(text_slice(server, 1, end - 1), &ip) &&
+				  ip.version == 6
+			    : is_host(text_slice(server, 0, end));
+}
+
+bool
+deliver_check(const char *relay, struct problem *ret_problem)
+{
+	static const struct text schemes[] = {{"smtp://", 7}, {"smtps://", 8}};
+	struct text url = text_from_cstr(relay);
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (text_starts_nocase(url, schemes[i]) &&
+		    is_server(text_slice(url, schemes[i].len, url.len)))
+			return true;
+	return problem_set(ret_problem, PROBLEM_CONFIG,
+	    "ReportTransport \"%s\" cannot be used; write smtp://HOST:PORT or"
+	    " smtps://HOST:PORT",
+	    relay);
+}
+
+/* To scheme, host and port comes a path, with which libcurl says EHLO. */
 static bool
 set_url(
     CURL *curl, const struct deliver_options *options, struct problem *problem)
 {
-	struct text relay = text_from_cstr(options->relay);
 	struct text helo = text_from_cstr(options->helo);
-	struct text scheme = text_starts_nocase(relay, TEXT("smtps://"))
-				 ? TEXT("smtps://")
-				 : TEXT("smtp://");
-	struct text host = text_slice(relay, scheme.len, relay.len);
 	char url[URL_MAX];
 
-	if (!text_starts_nocase(relay, scheme) || host.len == 0 ||
-	    host.len > URL_MAX / 2 || text_has(host, '/') ||
-	    text_has(host, '@'))
-		return problem_set(problem, PROBLEM_CONFIG,
-		    "ReportTransport %s: give it as smtp://HOST:PORT or"
-		    " smtps://HOST:PORT",
-		    options->relay);
+	if (!deliver_check(options->relay, problem))
+		return false;
 	if (!is_host(helo) || helo.len > URL_MAX / 4)
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "%s: no host name to greet the relay with", options->helo);

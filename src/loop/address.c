@@ -45,12 +45,17 @@ address_path(struct text address)
 	return split_scheme(address, &rest) == AF_UNIX ? rest : TEXT("");
 }
 
-/* --- inet and inet6 --- */
+/* What an address says; nothing is looked up for it. */
+struct place {
+	int family;
+	struct sockaddr_un path;
+	char port[6];
+	char host[HOST_MAX + 1]; /* "": every address of this host */
+};
 
 /* port [ "@" host ]; the host may stand in brackets. */
 static bool
-split_port(
-    struct text rest, char port[6], char host[HOST_MAX + 1], bool *ret_has_host)
+read_port(struct text rest, struct place *place)
 {
 	uint64_t number;
 	struct text digits = text_split(&rest, '@');
@@ -61,59 +66,83 @@ split_port(
 		rest = text_slice(rest, 1, rest.len - 1);
 	if (rest.len > HOST_MAX || text_has(rest, '\0'))
 		return false;
-	(void)snprintf(port, 6, "%u", (unsigned)number);
-	memcpy(host, rest.ptr, rest.len);
-	host[rest.len] = '\0';
-	*ret_has_host = rest.len > 0;
+	(void)snprintf(place->port, sizeof place->port, "%u", (unsigned)number);
+	if (rest.len > 0)
+		memcpy(place->host, rest.ptr, rest.len);
+	return true;
+}
+
+static bool
+read_path(struct text path, struct place *place)
+{
+	struct sockaddr_un *name = &place->path;
+
+	name->sun_family = AF_UNIX;
+	if (path.len >= sizeof name->sun_path || text_has(path, '\0'))
+		return false;
+	memcpy(name->sun_path, path.ptr, path.len);
+	return true;
+}
+
+static bool
+read_place(
+    struct text address, struct place *ret_place, struct problem *ret_problem)
+{
+	struct text rest;
+
+	*ret_place = (struct place){.family = split_scheme(address, &rest)};
+	if (ret_place->family == AF_UNIX && rest.len > 0)
+		return read_path(rest, ret_place) ||
+		       problem_set(ret_problem, PROBLEM_CONFIG,
+			   "\"" TEXT_FMT "\" is no path for a unix socket: "
+			   "it must have 1 to %zu bytes",
+			   TEXT_ARG(address),
+			   sizeof ret_place->path.sun_path - 1);
+	if ((ret_place->family == AF_INET || ret_place->family == AF_INET6) &&
+	    read_port(rest, ret_place))
+		return true;
+	return problem_set(ret_problem, PROBLEM_CONFIG,
+	    "\"" TEXT_FMT "\" is not a socket: write unix:/path, "
+	    "inet:port@host or inet6:port@host",
+	    TEXT_ARG(address));
+}
+
+bool
+address_check(struct text address, struct problem *ret_problem)
+{
+	struct place place;
+
+	if (!read_place(address, &place, ret_problem))
+		return false;
+	if (strcmp(place.port, "0") == 0)
+		return problem_set(ret_problem, PROBLEM_CONFIG,
+		    "\"" TEXT_FMT "\": nobody would know the port; write one "
+		    "from 1 to 65535",
+		    TEXT_ARG(address));
 	return true;
 }
 
 /* NULL: *ret_problem. */
 static struct addrinfo *
-find_host(struct text address, int flags, struct problem *ret_problem)
+find_host(struct text address, const struct place *place, int flags,
+    struct problem *ret_problem)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+	    .ai_family = place->family,
+	    .ai_flags = flags};
+	const char *host = place->host[0] == '\0' ? NULL : place->host;
 	struct addrinfo *found = NULL;
-	struct text rest;
-	char port[6];
-	char host[HOST_MAX + 1];
-	bool has_host;
+	int error = getaddrinfo(host, place->port, &hints, &found);
 
-	hints.ai_family = split_scheme(address, &rest);
-	if (hints.ai_family == AF_UNSPEC ||
-	    !split_port(rest, port, host, &has_host)) {
-		(void)problem_set(ret_problem, PROBLEM_CONFIG,
-		    "\"" TEXT_FMT "\" is not a socket: write unix:/path, "
-		    "inet:port@host or inet6:port@host",
-		    TEXT_ARG(address));
-		return NULL;
-	}
-	int error = getaddrinfo(has_host ? host : NULL, port, &hints, &found);
-	if (error != 0) {
-		(void)problem_set(ret_problem, PROBLEM_CONFIG,
-		    "\"" TEXT_FMT "\": no such host: %s", TEXT_ARG(address),
-		    gai_strerror(error));
-		return NULL;
-	}
-	return found;
+	if (error == 0)
+		return found;
+	(void)problem_set(ret_problem, PROBLEM_CONFIG,
+	    "\"" TEXT_FMT "\": no such host: %s", TEXT_ARG(address),
+	    gai_strerror(error));
+	return NULL;
 }
 
-/* --- unix --- */
-
-static bool
-fill_path(
-    struct text path, struct sockaddr_un *ret_name, struct problem *ret_problem)
-{
-	*ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (path.len == 0 || path.len >= sizeof ret_name->sun_path ||
-	    text_has(path, '\0'))
-		return problem_set(ret_problem, PROBLEM_CONFIG,
-		    "\"" TEXT_FMT "\" is no path for a unix socket: it must "
-		    "have 1 to %zu bytes",
-		    TEXT_ARG(path), sizeof ret_name->sun_path - 1);
-	memcpy(ret_name->sun_path, path.ptr, path.len);
-	return true;
-}
+/* --- a stale socket --- */
 
 static bool
 is_answered(const struct sockaddr_un *name)
@@ -190,18 +219,16 @@ start_listening(int fd)
 }
 
 static int
-listen_unix(struct text address, unsigned mode, struct problem *ret_problem)
+listen_unix(struct text address, const struct sockaddr_un *name, unsigned mode,
+    struct problem *ret_problem)
 {
-	struct sockaddr_un name;
-
-	if (!fill_path(address_path(address), &name, ret_problem) ||
-	    !remove_stale(&name, ret_problem))
+	if (!remove_stale(name, ret_problem))
 		return -1;
 	int fd = open_socket(AF_UNIX);
 	/* The mode is right before anybody can connect. */
 	if (fd < 0 ||
-	    bind(fd, (const struct sockaddr *)&name, sizeof name) != 0 ||
-	    chmod(name.sun_path, (mode_t)mode) != 0 || !start_listening(fd))
+	    bind(fd, (const struct sockaddr *)name, sizeof *name) != 0 ||
+	    chmod(name->sun_path, (mode_t)mode) != 0 || !start_listening(fd))
 		return give_up(fd, "listen on", address, ret_problem);
 	return fd;
 }
@@ -220,9 +247,14 @@ bind_inet(int fd, const struct addrinfo *to)
 int
 address_listen(struct text address, unsigned mode, struct problem *ret_problem)
 {
-	if (address_path(address).len > 0)
-		return listen_unix(address, mode, ret_problem);
-	struct addrinfo *found = find_host(address, AI_PASSIVE, ret_problem);
+	struct place place;
+
+	if (!read_place(address, &place, ret_problem))
+		return -1;
+	if (place.family == AF_UNIX)
+		return listen_unix(address, &place.path, mode, ret_problem);
+	struct addrinfo *found =
+	    find_host(address, &place, AI_PASSIVE, ret_problem);
 	if (found == NULL)
 		return -1;
 	int fd = open_socket(found->ai_family);
@@ -234,15 +266,13 @@ address_listen(struct text address, unsigned mode, struct problem *ret_problem)
 }
 
 static int
-connect_unix(struct text address, struct problem *ret_problem)
+connect_unix(struct text address, const struct sockaddr_un *name,
+    struct problem *ret_problem)
 {
-	struct sockaddr_un name;
-
-	if (!fill_path(address_path(address), &name, ret_problem))
-		return -1;
 	int fd = open_socket(AF_UNIX);
+
 	if (fd < 0 ||
-	    connect(fd, (const struct sockaddr *)&name, sizeof name) != 0)
+	    connect(fd, (const struct sockaddr *)name, sizeof *name) != 0)
 		return give_up(fd, "connect to", address, ret_problem);
 	return fd;
 }
@@ -250,9 +280,13 @@ connect_unix(struct text address, struct problem *ret_problem)
 int
 address_connect(struct text address, struct problem *ret_problem)
 {
-	if (address_path(address).len > 0)
-		return connect_unix(address, ret_problem);
-	struct addrinfo *found = find_host(address, 0, ret_problem);
+	struct place place;
+
+	if (!read_place(address, &place, ret_problem))
+		return -1;
+	if (place.family == AF_UNIX)
+		return connect_unix(address, &place.path, ret_problem);
+	struct addrinfo *found = find_host(address, &place, 0, ret_problem);
 	if (found == NULL)
 		return -1;
 	int fd = open_socket(found->ai_family);

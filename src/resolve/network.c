@@ -20,6 +20,7 @@ enum {
 	TIMEOUT_MIN = 100,
 	EDNS_SIZE = 1232,
 	QUERY_MAX = 512,
+	SERVERS_MAX = 64 * 1024,
 	/* Half of all ids, so that a free one is found soon. */
 	OPEN_MAX = 32768,
 	FAILED_TTL = 10,
@@ -121,6 +122,18 @@ write_servers(
 	build_byte(build, '\0');
 	return !build_failed(build) ||
 	       problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+}
+
+bool
+resolver_check(const char *servers, struct problem *ret_problem)
+{
+	struct build build;
+
+	build_init(&build, SERVERS_MAX);
+	bool is_good =
+	    servers == NULL || write_servers(&build, servers, ret_problem);
+	build_free(&build);
+	return is_good;
 }
 
 static size_t
@@ -397,7 +410,7 @@ source_new_network(struct loop *loop, const struct resolver_options *options,
 	network->source.functions = &functions;
 	network->loop = loop;
 	network->has_own_ids = version >= ARES_OWN_ID;
-	build_init(&servers, 64 * 1024);
+	build_init(&servers, SERVERS_MAX);
 	bool is_open =
 	    (options->servers == NULL ||
 		write_servers(&servers, options->servers, ret_problem)) &&

@@ -15,6 +15,8 @@ struct resolver_options {
 	size_t cache_bytes;  /* budget of the cache; 0: no cache */
 };
 
+/* Are these servers that can be asked? Asks none of them. */
+bool resolver_check(const char *servers, struct problem *ret_problem) MUST_USE;
 /* Questions go to recursive servers by c-ares; answers are read by our own
  * dns/message. NULL: *ret_problem. */
 struct resolver *resolver_new_network(struct loop *loop,

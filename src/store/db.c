@@ -18,20 +18,43 @@ db_text(struct text text)
 	return (struct db_value){.type = DB_TEXT, .text = text};
 }
 
-struct db *
-db_open(const char *database, bool create, struct problem *ret_problem)
+/* NULL: *ret_problem. *RET_WHERE: what stands after "scheme:". */
+static const struct db_driver *
+find_driver(
+    const char *database, const char **ret_where, struct problem *ret_problem)
 {
 	const char *colon = strchr(database, ':');
 	size_t len = colon == NULL ? 0 : (size_t)(colon - database);
 
 	for (const struct db_driver *const *at = drivers; *at != NULL; at++) {
 		const char *scheme = (*at)->scheme;
-		if (len == strlen(scheme) && memcmp(database, scheme, len) == 0)
-			return (*at)->open(colon + 1, create, ret_problem);
+		if (len == strlen(scheme) &&
+		    memcmp(database, scheme, len) == 0 && colon[1] != '\0') {
+			*ret_where = colon + 1;
+			return *at;
+		}
 	}
 	(void)problem_set(ret_problem, PROBLEM_CONFIG,
-	    "Database %s: no such engine; write sqlite:/path", database);
+	    "Database \"%s\" cannot be used; write sqlite:/path", database);
 	return NULL;
+}
+
+bool
+db_check(const char *database, struct problem *ret_problem)
+{
+	const char *where;
+
+	return find_driver(database, &where, ret_problem) != NULL;
+}
+
+struct db *
+db_open(const char *database, bool create, struct problem *ret_problem)
+{
+	const char *where;
+	const struct db_driver *driver =
+	    find_driver(database, &where, ret_problem);
+
+	return driver == NULL ? NULL : driver->open(where, create, ret_problem);
 }
 
 void

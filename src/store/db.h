@@ -92,7 +92,9 @@ struct db_row {
 
 extern const struct db_driver db_sqlite;
 
-/* "sqlite:/path": finds the driver by what stands before the colon. */
+/* "sqlite:/path": finds the driver by what stands before the colon. The check
+ * looks at the words alone. */
+bool db_check(const char *database, struct problem *ret_problem) MUST_USE;
 struct db *db_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void db_close(struct db *db);

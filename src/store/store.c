@@ -23,6 +23,12 @@ store_read_uris(
 	return true;
 }
 
+bool
+store_check(const char *database, struct problem *ret_problem)
+{
+	return db_check(database, ret_problem);
+}
+
 struct store *
 store_open(const char *database, bool create, struct problem *ret_problem)
 {

@@ -12,6 +12,7 @@
 #include "base/date.h"
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
+#include "exact.h"
 #include "sink.h"
 #include "vectors.h"
 
@@ -36,6 +37,7 @@ enum {
 
 struct scene {
 	struct arena *arena;
+	const char *options;
 	char folder[64];
 	struct sink *sink;
 	struct config *config;
@@ -82,6 +84,7 @@ set_zone(struct scene *scene, const char *text)
 		resolver_free(scene->resolver);
 	if (scene->zone != NULL)
 		dns_zone_free(scene->zone);
+	scene->resolver = NULL;
 	scene->zone =
 	    dns_zone_read(text_from_cstr(text), "zone", &scene->problem);
 	if (scene->zone == NULL)
@@ -98,6 +101,7 @@ scene_open(const char *options)
 
 	assert_non_null(scene);
 	scene->arena = arena;
+	scene->options = options;
 	(void)snprintf(scene->folder, sizeof scene->folder, "%s",
 	    "/tmp/test_report.XXXXXX");
 	assert_non_null(mkdtemp(scene->folder));
@@ -136,6 +140,33 @@ scene_close(struct scene *scene)
 	(void)closedir(folder);
 	assert_int_equal(rmdir(scene->folder), 0);
 	arena_free(arena);
+}
+
+/* Its options are the test's initial state. */
+static int
+set_up(void **state)
+{
+	*state = scene_open(*state);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	scene_close(*state);
+	return 0;
+}
+
+/* For the next row of a table: nothing of the last one is left. */
+static struct scene *
+scene_renew(void **state)
+{
+	struct scene *scene = *state;
+	const char *options = scene->options;
+
+	scene_close(scene);
+	*state = scene_open(options);
+	return *state;
 }
 
 /* A message about DOMAIN, received at TIME, in a batch of its own. */
@@ -318,9 +349,8 @@ static const struct {
 };
 
 static bool
-run_outcome(size_t row)
+run_outcome(struct scene *scene, size_t row)
 {
-	struct scene *scene = scene_open(SENDER);
 	const char *name = outcome_rows[row].name;
 	struct text lines = text_from_cstr(outcome_rows[row].lines);
 
@@ -344,7 +374,6 @@ run_outcome(size_t row)
 		print_error("%s: looked at again\n", name);
 		passed = false;
 	}
-	scene_close(scene);
 	return passed;
 }
 
@@ -353,10 +382,9 @@ test_outcomes(void **state)
 {
 	size_t failures = 0;
 
-	(void)state;
 	for (size_t row = 0; row < sizeof outcome_rows / sizeof *outcome_rows;
 	     row++)
-		failures += !run_outcome(row);
+		failures += !run_outcome(scene_renew(state), row);
 	assert_int_equal(failures, 0);
 }
 
@@ -414,9 +442,8 @@ find_xml(struct scene *scene)
 static void
 test_mail(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	add_message(scene, "example.com", DAY_0 + 5 * HOUR);
@@ -438,7 +465,6 @@ test_mail(void **state)
 	assert_true(has_line(
 	    scene, "example.com: to reports@example.com: accepted 250 2.0.0"));
 	assert_true(text_equal(find_xml(scene), xml));
-	scene_close(scene);
 }
 
 /* --- again and again --- */
@@ -446,9 +472,8 @@ test_mail(void **state)
 static void
 test_retry(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	sink_reply(scene->sink, SINK_END, "451 4.3.0 busy\r\n");
@@ -472,16 +497,14 @@ test_retry(void **state)
 	assert_true(second < rest.len);
 	assert_true(text_equal(text_slice(heard, first, first_end),
 	    text_slice(rest, second, text_find_part(rest, end))));
-	scene_close(scene);
 }
 
 static void
 test_given_up(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 	int64_t begin = scene->now;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
@@ -498,16 +521,14 @@ test_given_up(void **state)
 	scene->now += 30 * DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 /* The record changes while a delivery waits. */
 static void
 test_withdrawn(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, RECORD("rua=mailto:old@example.com"));
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
@@ -524,15 +545,13 @@ test_withdrawn(void **state)
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 static void
 test_dns_recovers(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, "_dmarc.example.com SERVFAIL TXT\n");
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	run(scene);
@@ -544,7 +563,6 @@ test_dns_recovers(void **state)
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 /* DNS fails for good while some wait: each of them is tried as often as any, at
@@ -552,9 +570,8 @@ test_dns_recovers(void **state)
 static void
 test_dns_never_recovers(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(
 	    scene, RECORD("rua=mailto:a@example.com,mailto:b@example.com"));
 	add_message(scene, "example.com", DAY_0 + HOUR);
@@ -577,7 +594,6 @@ test_dns_never_recovers(void **state)
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 /* Told to stop before any of three deliveries of two reports: what was not
@@ -597,9 +613,8 @@ test_stop(void **state)
 	    {0, 2, 3, 0},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct scene *scene = scene_open(SENDER);
+		struct scene *scene = scene_renew(state);
 		print_message("# stop at %u\n", rows[i].stop_at);
 		set_zone(scene,
 		    RECORD(
@@ -616,7 +631,6 @@ test_stop(void **state)
 		assert_int_equal(rows[i].sent + scene->reported.sent, 3);
 		assert_int_equal(scene->reported.waiting, 0);
 		assert_int_equal(times_heard(scene, "\r\nSubject: "), 3);
-		scene_close(scene);
 	}
 }
 
@@ -624,9 +638,8 @@ test_stop(void **state)
 static void
 test_too_large(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	assert_true(
@@ -638,16 +651,14 @@ test_too_large(void **state)
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 /* Each destination has its own fate. */
 static void
 test_two_destinations(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, RECORD("rua=mailto:a@example.com,mailto:b@example.com,"
 			       "mailto:c@elsewhere.example"));
 	add_message(scene, "example.com", DAY_0 + HOUR);
@@ -655,16 +666,14 @@ test_two_destinations(void **state)
 	assert_reported(scene, 1, 2, 0, 0);
 	assert_int_equal(times_heard(scene, "\r\nSubject: "), 2);
 	assert_true(has_line(scene, "not sent to c@elsewhere.example"));
-	scene_close(scene);
 }
 
 /* Rows that come after sealing are a report of their own. */
 static void
 test_supplement(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	run(scene);
@@ -678,15 +687,13 @@ test_supplement(void **state)
 	assert_false(text_equal(first, second));
 	assert_true(
 	    text_find_part(second, TEXT("<count>1</count>")) < second.len);
-	scene_close(scene);
 }
 
 static void
 test_unfinished(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	scene->now = DAY_0 + DAY + HOUR - 1; /* within ReportDelay */
@@ -695,15 +702,13 @@ test_unfinished(void **state)
 	scene->now += 1;
 	run(scene);
 	assert_reported(scene, 1, 1, 0, 0);
-	scene_close(scene);
 }
 
 static void
 test_one_domain(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene,
 	    OWN "_dmarc.other.example TXT"
 		" \"v=DMARC1; p=none; rua=mailto:a@other.example\"\n");
@@ -718,7 +723,6 @@ test_one_domain(void **state)
 	assert_reported(scene, 0, 0, 0, 0);
 	assert_true(run_job(scene, (struct clerk_report){.date = DAY_0}));
 	assert_reported(scene, 1, 1, 0, 0);
-	scene_close(scene);
 }
 
 /* --- looking only --- */
@@ -726,11 +730,10 @@ test_one_domain(void **state)
 static void
 test_dry_run(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 	struct clerk_report look = {
 	    .date = DAY_0, .dry_run = true, .output = scene->folder};
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	scene->now = DAY_0 + 2 * HOUR; /* today so far */
@@ -755,30 +758,26 @@ test_dry_run(void **state)
 	assert_reported(scene, 1, 1, 0, 0);
 	assert_true(run_job(scene, look));
 	assert_reported(scene, 0, 0, 0, 0);
-	scene_close(scene);
 }
 
 static void
 test_output_is_no_folder(void **state)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	assert_false(run_job(scene, (struct clerk_report){.date = DAY_0,
 					.dry_run = true,
 					.output = "/nonexistent/folder"}));
 	assert_int_equal(scene->problem.kind, PROBLEM_CANNOT_WRITE);
-	scene_close(scene);
 }
 
 static void
 test_no_report_email(void **state)
 {
-	struct scene *scene = scene_open("");
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	add_message(scene, "example.com", DAY_0 + HOUR);
 	assert_true(run_job(
@@ -789,19 +788,51 @@ test_no_report_email(void **state)
 	assert_int_equal(scene->problem.kind, PROBLEM_CONFIG);
 	assert_non_null(strstr(scene->problem.text, "ReportEmail"));
 	assert_int_equal(sink_heard(scene->sink).len, 0);
-	scene_close(scene);
 }
 
 static void
 test_bad_report_email(void **state)
 {
-	struct scene *scene = scene_open("ReportEmail dmarc@localhost\n");
+	struct scene *scene = *state;
 
-	(void)state;
 	set_zone(scene, OWN);
 	assert_false(run_job(scene, (struct clerk_report){.date = -1}));
 	assert_int_equal(scene->problem.kind, PROBLEM_CONFIG);
-	scene_close(scene);
+}
+
+static void
+test_check_sender(void **state)
+{
+	static const struct {
+		const char *email;
+		bool is_good;
+	} rows[] = {
+	    {"", true},
+	    {"dmarc@receiver.example", true},
+	    {"dmarc@localhost", false},
+	    {"dmarc", false},
+	    {"@receiver.example", false},
+	    {"a@receiver.example,b@receiver.example", false},
+	    {"a b@receiver.example", false},
+	    {"a@receiver.example>\r\nBcc: x@y.example", false},
+	};
+	struct problem problem = {0};
+	struct config *config = config_load(NULL, &problem);
+
+	(void)state;
+	assert_non_null(config);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		problem = (struct problem){0};
+		config->report_email = exact(text_from_cstr(rows[i].email));
+		bool is_good = clerk_check_sender(config, &problem);
+		exact_free(config->report_email);
+		if (is_good != rows[i].is_good ||
+		    (!is_good &&
+			(problem.kind != PROBLEM_CONFIG ||
+			    strstr(problem.text, "ReportEmail") == NULL)))
+			fail_msg("\"%s\": %s", rows[i].email, problem.text);
+	}
+	config_free(config);
 }
 
 static void
@@ -817,27 +848,32 @@ test_backoff(void **state)
 	assert_int_equal(outbox_retry_after(UINT32_MAX), 240 * MINUTE);
 }
 
+#define SCENARIO(name, options)                                                \
+ cmocka_unit_test_prestate_setup_teardown(                                     \
+     name, set_up, tear_down, (void *)(options))
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_outcomes),
-	    cmocka_unit_test(test_mail),
-	    cmocka_unit_test(test_retry),
-	    cmocka_unit_test(test_given_up),
-	    cmocka_unit_test(test_withdrawn),
-	    cmocka_unit_test(test_dns_recovers),
-	    cmocka_unit_test(test_dns_never_recovers),
-	    cmocka_unit_test(test_stop),
-	    cmocka_unit_test(test_too_large),
-	    cmocka_unit_test(test_two_destinations),
-	    cmocka_unit_test(test_supplement),
-	    cmocka_unit_test(test_unfinished),
-	    cmocka_unit_test(test_one_domain),
-	    cmocka_unit_test(test_dry_run),
-	    cmocka_unit_test(test_output_is_no_folder),
-	    cmocka_unit_test(test_no_report_email),
-	    cmocka_unit_test(test_bad_report_email),
+	    SCENARIO(test_outcomes, SENDER),
+	    SCENARIO(test_mail, SENDER),
+	    SCENARIO(test_retry, SENDER),
+	    SCENARIO(test_given_up, SENDER),
+	    SCENARIO(test_withdrawn, SENDER),
+	    SCENARIO(test_dns_recovers, SENDER),
+	    SCENARIO(test_dns_never_recovers, SENDER),
+	    SCENARIO(test_stop, SENDER),
+	    SCENARIO(test_too_large, SENDER),
+	    SCENARIO(test_two_destinations, SENDER),
+	    SCENARIO(test_supplement, SENDER),
+	    SCENARIO(test_unfinished, SENDER),
+	    SCENARIO(test_one_domain, SENDER),
+	    SCENARIO(test_dry_run, SENDER),
+	    SCENARIO(test_output_is_no_folder, SENDER),
+	    SCENARIO(test_no_report_email, ""),
+	    SCENARIO(test_bad_report_email, "ReportEmail dmarc@localhost\n"),
+	    cmocka_unit_test(test_check_sender),
 	    cmocka_unit_test(test_backoff),
 	};
 

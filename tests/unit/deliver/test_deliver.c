@@ -277,7 +277,15 @@ test_nobody_there(void **state)
 
 static const char *const relay_rows[] = {"", "127.0.0.1", "http://a.example",
     "file:///etc/passwd", "smtp://", "smtp://a.example/path",
-    "smtp://user:secret@a.example"};
+    "smtp://user:secret@a.example", "smtp://a.example:", "smtp://a.example:0",
+    "smtp://a.example:65536", "smtp://a.example:x", "smtp://a.example:25:25",
+    "smtp://:25", "smtp://a b", "smtp://a.example?x", "smtp://a.example#x",
+    "smtp://[::1", "smtp://[::1]25", "smtp://[127.0.0.1]", "smtp://::1",
+    "smtp://[]", "a.example:25"};
+
+static const char *const good_relay_rows[] = {"smtp://127.0.0.1",
+    "smtp://localhost:25", "SMTP://a.example:2525", "smtps://a.example",
+    "smtps://a.example:465", "smtp://[::1]", "smtp://[2001:db8::1]:65535"};
 
 static void
 test_relays(void **state)
@@ -288,8 +296,15 @@ test_relays(void **state)
 		struct deliver *deliver = deliver_new(
 		    &(struct deliver_options){relay_rows[i], "mail.example", 5},
 		    &problem);
-		assert_null(deliver);
-		assert_int_equal(problem.kind, PROBLEM_CONFIG);
+		if (deliver != NULL || problem.kind != PROBLEM_CONFIG ||
+		    deliver_check(relay_rows[i], NULL))
+			fail_msg("%s: %s", relay_rows[i], problem.text);
+	}
+	for (size_t i = 0; i < sizeof good_relay_rows / sizeof *good_relay_rows;
+	     i++) {
+		struct problem problem = {0};
+		if (!deliver_check(good_relay_rows[i], &problem))
+			fail_msg("%s: %s", good_relay_rows[i], problem.text);
 	}
 	struct problem problem = {0};
 	assert_null(deliver_new(

@@ -83,9 +83,56 @@ says_what_is_wrong(void **state)
 		struct text text = exact(text_from_cstr(rows[i].address));
 		int fd = address_listen(text, 0600, &problem);
 		if (fd >= 0 || problem.kind != rows[i].kind ||
-		    strstr(problem.text, rows[i].part) == NULL) {
+		    strstr(problem.text, rows[i].part) == NULL ||
+		    strstr(problem.text, rows[i].address) == NULL) {
 			print_error("%s: %d %s\n", rows[i].address,
 			    (int)problem.kind, problem.text);
+			failures++;
+		}
+		exact_free(text);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* What `dmarcd -n` looks at: nothing is bound or looked up. */
+static void
+checks_alone(void **state)
+{
+	static const struct {
+		const char *address;
+		const char *part; /* of the problem's text; NULL: good */
+	} rows[] = {
+	    {"unix:/nowhere/at/all", NULL},
+	    {"local:/run/x", NULL},
+	    {"/run/x", NULL},
+	    {"inet:1", NULL},
+	    {"inet:65535@no.such.host.invalid", NULL},
+	    {"inet6:8893@[::1]", NULL},
+	    {"", "is not a socket"},
+	    {"unix:", "is not a socket"},
+	    {"inet:65536", "is not a socket"},
+	    {"inet:0", "from 1 to 65535"},
+	    {"inet6:00@::1", "from 1 to 65535"},
+	    {"8893@localhost", "is not a socket"},
+	    {"unix:/tmp/"
+	     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"must have 1 to"},
+	};
+
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {0};
+		struct text text = exact(text_from_cstr(rows[i].address));
+		bool is_good = address_check(text, &problem);
+		if (is_good != (rows[i].part == NULL) ||
+		    (!is_good &&
+			(problem.kind != PROBLEM_CONFIG ||
+			    strstr(problem.text, rows[i].part) == NULL ||
+			    strstr(problem.text, rows[i].address) == NULL))) {
+			print_error("%s: %s\n", rows[i].address, problem.text);
 			failures++;
 		}
 		exact_free(text);
@@ -189,6 +236,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(finds_paths),
 	    cmocka_unit_test(says_what_is_wrong),
+	    cmocka_unit_test(checks_alone),
 	    cmocka_unit_test(listens_on_a_path),
 	    cmocka_unit_test(keeps_what_is_no_socket),
 	    cmocka_unit_test(listens_on_a_port),

@@ -673,6 +673,8 @@ reads_servers(void **state)
 		struct resolver *resolver =
 		    resolver_new_network(loop, &options, &problem);
 		if ((resolver != NULL) != (rows[i].problem == NULL) ||
+		    resolver_check(rows[i].servers, NULL) !=
+			(rows[i].problem == NULL) ||
 		    (rows[i].problem != NULL &&
 			(problem.kind != PROBLEM_CONFIG ||
 			    strstr(problem.text, rows[i].problem) == NULL))) {
@@ -682,6 +684,7 @@ reads_servers(void **state)
 		}
 		resolver_free(resolver);
 	}
+	assert_true(resolver_check(NULL, NULL));
 	loop_free(loop);
 	assert_int_equal(failures, 0);
 }

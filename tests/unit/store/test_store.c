@@ -270,6 +270,37 @@ test_open(void **state)
 	assert_int_equal(refused.kind, PROBLEM_CANNOT_WRITE);
 }
 
+static void
+test_check(void **state)
+{
+	static const struct {
+		const char *database;
+		bool is_good;
+	} rows[] = {
+	    {"sqlite:/nowhere/x.db", true},
+	    {"sqlite:x", true},
+	    {"sqlite:", false},
+	    {"sqlite", false},
+	    {"SQLITE:/x", false},
+	    {"oracle:x", false},
+	    {":x", false},
+	    {"", false},
+	    {"/var/lib/x", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {0};
+		bool is_good = store_check(rows[i].database, &problem);
+		if (is_good == rows[i].is_good &&
+		    (is_good ||
+			(problem.kind == PROBLEM_CONFIG &&
+			    strstr(problem.text, "write sqlite:/path"))))
+			continue;
+		fail_msg("\"%s\": %s", rows[i].database, problem.text);
+	}
+}
+
 /* Made by root for a daemon that is somebody else: its folder's owner can work
  * with it, while root has it open and afterwards. */
 static void
@@ -1254,6 +1285,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(test_open),
+	    cmocka_unit_test(test_check),
 	    SCENARIO(test_open_as_root),
 	    SCENARIO(test_not_a_database),
 	    SCENARIO(test_later_schema),
