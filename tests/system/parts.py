@@ -3,6 +3,7 @@ ended by the pid it was started with, also when a test fails."""
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -81,7 +82,7 @@ def process(command, log, **options):
         if started.poll() is None:
             started.send_signal(signal.SIGTERM)
             try:
-                started.wait(40)
+                started.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.wait()
@@ -149,6 +150,14 @@ def dmarcd(path, **options):
 def write_config(file, **options):
     file.write_text("".join(f"{name} {value}\n"
                             for name, value in options.items()))
+
+
+def received(history):
+    """When its messages came, imported since or not. A test takes the day from
+    here: by its own clock it may be another one by now."""
+    return sorted(int(line) for file in history.parent.glob(f"{history.name}*")
+                  for line in re.findall(r"(?m)^received (\d+)$",
+                                         file.read_text()))
 
 
 def dmarc(*words, status=0):

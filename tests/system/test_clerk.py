@@ -83,9 +83,10 @@ def cases(tap, top):
     relay = Relay()
 
     def stop_sending():
-        yesterday = int(time.time()) // DAY * DAY - DAY // 2
-        (top / "history").write_text(entry("a.example", yesterday) +
-                                     entry("b.example", yesterday))
+        # Two days ago: for ReportDelay after midnight yesterday is not over.
+        noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
+        (top / "history").write_text(entry("a.example", noon) +
+                                     entry("b.example", noon))
         with daemon(top, relay) as started:
             parts.wait_for("a mail", lambda: relay.mails == 1, started)
             started.terminate()

@@ -2,7 +2,6 @@
 """The demo, run as `make demo` runs it, and every line of its table."""
 import pathlib
 import re
-import subprocess
 
 import parts
 from tap import Tap, contains, equal
@@ -26,10 +25,10 @@ TABLE = [
 def main():
     tap = Tap()
     with parts.folder("demo") as top:
-        run = subprocess.run([parts.ROOT / "apps/demo/demo", parts.BUILD,
-                              top / "out"], stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=120)
-        text = run.stdout.decode()
+        with parts.process([parts.ROOT / "apps/demo/demo", parts.BUILD,
+                            top / "out"], top / "shown") as run:
+            run.wait(2 * parts.PATIENCE)
+        text = (top / "shown").read_text()
         blocks = re.split(r"\n\n(?=\d  |The history|The report|To look)",
                           text)
 

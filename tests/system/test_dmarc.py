@@ -6,6 +6,7 @@ import parts
 from tap import Tap, contains, equal
 
 ZONE = parts.MESSAGES / "zone"
+COMMANDS = ("lookup", "verify", "import", "report", "expire")
 
 
 def run(*words, stdin=b"", status=0):
@@ -81,9 +82,15 @@ def cases(tap, top):
         run("report", "--date", "2026-02-01", status=64)
         run("expire", "--days", "0", status=64)
         out, _ = run("--help")
-        for command in ("lookup", "verify", "import", "report", "expire"):
+        for command in COMMANDS:
             contains(out, command)
             contains(run(command, "--help")[0], f"Usage: dmarc {command}")
+
+    def unknown_option():
+        for command in COMMANDS:
+            for option in ("--nonsense", "-Z"):
+                _, err = run(command, option, status=64)
+                equal(err.split(" ", 2)[:2], ["dmarc", f"{command}:"], err)
 
     def config():
         conf = top / "c.conf"
@@ -116,6 +123,8 @@ def cases(tap, top):
     tap.case("verify takes LF and CR LF alike", verify_line_ends)
     tap.case("verify: what is no message", verify_no_message)
     tap.case("usage errors", usage)
+    tap.case("an unknown option: which command does not know it",
+             unknown_option)
     tap.case("configuration errors say what to do", config)
     tap.case("import sets bad entries aside", import_bad)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""dmarcd as a service: start, stop, reload, failing parts."""
+"""dmarcd as a service: start, stop, reload, failing parts. Where a case sleeps,
+that is the time for what must not happen; a slow machine only sees less."""
 import contextlib
 import fcntl
 import os
@@ -88,8 +89,9 @@ def cases(tap, top):
             (top / "second.conf").write_text(
                 f"Socket unix:{top}/d/milter.sock\n")
             run = subprocess.run([parts.DMARCD, "-c", top / "second.conf"],
-                                 stderr=subprocess.PIPE, timeout=60)
-            assert run.returncode != 0, "two daemons on one socket"
+                                 stderr=subprocess.PIPE,
+                                 timeout=parts.PATIENCE)
+            equal(run.returncode, 69, "status")
             contains(send(top, GENUINE, BANK), "mta accept")
 
     def stale_socket():
@@ -132,14 +134,13 @@ def cases(tap, top):
 
     def killed_filter():
         with daemon(top) as started:
+            for _ in range(2):  # the second one has only just begun
+                before = children(started.pid)
+                os.kill(before[0], signal.SIGKILL)
+                parts.wait_for("a new filter", lambda: children(
+                    started.pid) and children(started.pid) != before)
             contains(send(top), "mta 550")
-            time.sleep(3.5)  # past the time in which a start may fail
-            before = children(started.pid)
-            os.kill(before[0], signal.SIGKILL)
-            parts.wait_for("a new filter", lambda: children(started.pid) and
-                           children(started.pid) != before)
-            contains(send(top), "mta 550")
-            contains(log(top), "signal 9")
+            equal(log(top).count("signal 9"), 2, "ends that the log tells")
 
     def killed_master():
         with daemon(top) as started:
@@ -156,7 +157,7 @@ def cases(tap, top):
                 MessageTimeout=3):
             contains(send(top), "mta accept")
             parts.wait_for("a question", asked)
-            contains(log(top), "temperror")
+            parts.wait_for("the result", lambda: "temperror" in log(top))
 
     def stop_answers():
         with silent_dns() as (port, asked), daemon(
@@ -189,8 +190,9 @@ def cases(tap, top):
                            Socket=f"unix:{top}/d/milter.sock",
                            HistoryFile="/nonexistent/history")
         run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
-                             stderr=subprocess.PIPE, timeout=60)
-        assert run.returncode != 0
+                             stderr=subprocess.PIPE,
+                             timeout=parts.PATIENCE)
+        equal(run.returncode, 66, "status")
         contains(run.stderr.decode(), "/nonexistent/history")
 
     def clerk():
@@ -199,9 +201,10 @@ def cases(tap, top):
             send(top)
             parts.wait_for("the import",
                            lambda: "imported 1 entries" in log(top))
+            day = time.gmtime(parts.received(top / "h2")[0])
             contains(parts.dmarc("report", "-c", top / "d/dmarcd.conf",
                                  "--dry-run", "--date",
-                                 time.strftime("%Y-%m-%d", time.gmtime())),
+                                 time.strftime("%Y-%m-%d", day)),
                      "1 reports")
 
     def user():
@@ -222,9 +225,9 @@ def cases(tap, top):
             equal(len(pids), 3, "master, filter and clerk")
             for pid in pids:
                 equal(os.stat(f"/proc/{pid}").st_uid, nobody, "user")
-            for file in lib.iterdir():
-                equal(file.stat().st_uid, nobody, file.name)
-                equal(file.stat().st_mode & 0o007, 0, f"others: {file.name}")
+        for file in lib.iterdir():
+            equal(file.stat().st_uid, nobody, file.name)
+            equal(file.stat().st_mode & 0o007, 0, f"others: {file.name}")
 
     def ignored():
         (top / "ignored").write_text("203.0.113.64/28\n!203.0.113.67\n")
@@ -271,7 +274,7 @@ def cases(tap, top):
             time.sleep(0.5)
             assert set(children(started.pid)) <= set(before), "a new filter"
             equal(busy.verdict()[0], "a", "the message under way")
-            equal(started.wait(8), 0, "status")
+            equal(started.wait(parts.PATIENCE), 0, "status")
             busy.close()
 
     def stop_then_retire():
@@ -342,18 +345,11 @@ def cases(tap, top):
         pid = top / "d/pid"
         with daemon(top, PidFile=pid) as started:
             run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
-                                 stderr=subprocess.PIPE, timeout=60)
+                                 stderr=subprocess.PIPE,
+                                 timeout=parts.PATIENCE)
+            equal(run.returncode, 69, "status")
             contains(run.stderr.decode(), "in use")
             equal(pid.read_text(), f"{started.pid}\n", "the pid file")
-
-    def killed_early():
-        with daemon(top) as started:
-            for _ in range(2):
-                before = children(started.pid)
-                os.kill(before[0], signal.SIGKILL)
-                parts.wait_for("a new filter", lambda: children(
-                    started.pid) and children(started.pid) != before)
-            contains(send(top), "mta 550")
 
     def early_stop():
         with daemon(top) as started:
@@ -408,7 +404,6 @@ def cases(tap, top):
     tap.case("SIGHUP after SIGTERM starts nothing", reload_while_stopping)
     tap.case("a filter that stops does not go back", stop_then_retire)
     tap.case("SIGTERM to a filter that just starts ends it well", early_stop)
-    tap.case("a filter killed early is started again", killed_early)
     tap.case("a killed filter is started again", killed_filter)
     tap.case("when the master is killed the filter ends", killed_master)
     tap.case("without DNS a message is judged at the deadline", slow_dns)

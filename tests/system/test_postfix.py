@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The whole way with real parts: Postfix with dmarcd as its milter, nsd as the
-DNS, two messages over SMTP, the history imported, the report received."""
+DNS, three messages over SMTP, the history imported, the report received."""
+import collections
 import email
 import email.policy
 import gzip
@@ -8,7 +9,6 @@ import os
 import re
 import smtplib
 import subprocess
-import time
 import xml.etree.ElementTree as tree
 
 import parts
@@ -35,10 +35,14 @@ def send(port, file, address, name, sender):
         return smtp.data((parts.MESSAGES / file).read_bytes())
 
 
-def only_message(path):
+def messages(path, count):
     files = list(path.iterdir())
-    equal(len(files), 1, f"messages in {path}")
-    return files[0].read_bytes()
+    equal(len(files), count, f"messages in {path}")
+    return [file.read_bytes() for file in files]
+
+
+def only_message(path):
+    return messages(path, 1)[0]
 
 
 def run(top, tap):
@@ -57,8 +61,6 @@ def run(top, tap):
                          HistoryFile=top / "history") as daemon:
         server.relay_port = inbox
         with server.running():
-            now = int(time.time())
-
             def genuine():
                 code, words = send(server.port, "1-genuine.eml", "192.0.2.10",
                                    "mail.bank.example", "news@bank.example")
@@ -120,66 +122,76 @@ def run(top, tap):
             ReportEmail="dmarc-reports@receiver.example",
             ReportTransport=f"smtp://127.0.0.1:{reports}")
 
+        def days():
+            """Of the messages: two, if midnight came between them."""
+            return sorted({time - time % DAY for time in
+                           parts.received(top / "history")})
+
         def imported():
             contains(parts.dmarc("import", "-c", conf), "3 entries imported")
             contains(parts.dmarc("import", "-c", conf), "0 entries imported")
 
         def too_early():
-            parts.dmarc("report", "-c", conf, "--now", now)
+            parts.dmarc("report", "-c", conf, "--now",
+                        max(parts.received(top / "history")))
             equal(list((top / "reports").iterdir()), [], "reports")
 
         def reported():
-            tomorrow = now - now % DAY + DAY + 2 * 3600
+            count = len(days())
+            tomorrow = days()[-1] + DAY + 2 * 3600
             contains(parts.dmarc("report", "-c", conf, "--now", tomorrow),
-                     "1 sent")
-            parts.wait_for("the report", lambda: only_message(
-                top / "reports").rstrip().endswith(b"--"))
-            state["mail"] = only_message(top / "reports")
+                     f"{count} sent")
+            parts.wait_for("the report", lambda: all(
+                mail.rstrip().endswith(b"--")
+                for mail in messages(top / "reports", count)))
             contains(parts.dmarc("report", "-c", conf, "--now",
                                  tomorrow + 3600), " 0 sent")
-            only_message(top / "reports")
+            state["mails"] = messages(top / "reports", count)
 
         def mail():
-            message = email.message_from_bytes(
-                state["mail"].split(b"\n\n", 0)[0],
-                policy=email.policy.default)
-            begin = now - now % DAY
+            state["xml"] = []
+            periods = [check_mail(text) for text in state["mails"]]
+            equal(sorted(periods), [(day, day + DAY - 1) for day in days()],
+                  "periods")
+
+        def check_mail(text):
+            message = email.message_from_bytes(text,
+                                               policy=email.policy.default)
             attachment = next(message.iter_attachments())
-            state["xml"] = gzip.decompress(attachment.get_content())
+            state["xml"].append(gzip.decompress(attachment.get_content()))
             match = re.fullmatch(
                 r"receiver\.example!bank\.example!(\d+)!(\d+)!"
                 r"([0-9A-Za-z]+)\.xml\.gz", attachment.get_filename())
             assert match, attachment.get_filename()
-            equal((int(match[1]), int(match[2])), (begin, begin + DAY - 1),
-                  "period")
             equal(message["Subject"],
                   "Report Domain: bank.example Submitter: receiver.example "
                   f"Report-ID: <{match[3]}>", "Subject")
             equal(attachment.get_content_type(), "application/gzip", "type")
             equal(message["To"], "dmarc@bank.example", "To")
+            return int(match[1]), int(match[2])
 
         def valid():
             schema = parts.SHARED / "rfc/dmarc-2.0.xsd"
             if not schema.exists():
                 raise Skip("no dmarc-2.0.xsd (RFC 9990 Appendix A) beside the "
                            "project")
-            (top / "report.xml").write_bytes(state["xml"])
-            run = subprocess.run(
-                ["xmllint", "--noout", "--schema", schema,
-                 top / "report.xml"], stderr=subprocess.PIPE)
-            equal(run.returncode, 0, run.stderr.decode())
+            for xml in state["xml"]:
+                run = subprocess.run(
+                    ["xmllint", "--noout", "--schema", schema, "-"], input=xml,
+                    stderr=subprocess.PIPE)
+                equal(run.returncode, 0, run.stderr.decode())
 
         def counts():
-            root = tree.fromstring(state["xml"])
-            found = {}
-            for row in root.iter(f"{XML}row"):
+            found = collections.Counter()
+            for row in (row for xml in state["xml"] for row in
+                        tree.fromstring(xml).iter(f"{XML}row")):
                 evaluated = row.find(f"{XML}policy_evaluated")
                 key = (row.findtext(f"{XML}source_ip"),
                        evaluated.findtext(f"{XML}disposition"),
                        evaluated.findtext(f"{XML}dkim"),
                        evaluated.findtext(f"{XML}spf"),
                        evaluated.findtext(f"{XML}reason/{XML}type"))
-                found[key] = int(row.findtext(f"{XML}count"))
+                found[key] += int(row.findtext(f"{XML}count"))
             equal(found, {
                 ("192.0.2.10", "pass", "pass", "pass", None): 1,
                 ("203.0.113.66", "reject", "fail", "fail", None): 1,
