@@ -53,9 +53,8 @@ open_zone(const char *path, struct tool_dns *dns, struct problem *problem)
 	dns->zone = setup_read_zone(path, problem);
 	if (dns->zone == NULL)
 		return false;
-	dns->resolver = resolver_new_zone(dns->loop, dns->zone);
-	return dns->resolver != NULL ||
-	       problem_set(problem, PROBLEM_SYSTEM, "no memory");
+	dns->resolver = resolver_new_zone(dns->loop, dns->zone, problem);
+	return dns->resolver != NULL;
 }
 
 bool
@@ -94,7 +93,7 @@ tool_close_dns(struct tool_dns *dns)
 void
 tool_begin(struct tool_dns *dns)
 {
-	dns->deadline = loop_now(dns->loop) + (int64_t)dns->seconds * SECOND;
+	dns->deadline = resolver_deadline(dns->resolver, dns->seconds);
 }
 
 void

@@ -51,7 +51,8 @@ open_store(struct clerk *clerk, struct problem *problem)
 static void
 give_up(struct clerk *clerk, const char *job, const struct problem *problem)
 {
-	log_say("%s: %s; it will be tried again", job, problem->text);
+	log_say("%s: %s%s", job, problem->text,
+	    problem->kind == PROBLEM_CONFIG ? "" : "; it will be tried again");
 	if (clerk->store != NULL)
 		store_close(clerk->store);
 	clerk->store = NULL;
@@ -187,7 +188,7 @@ open_resolver(struct clerk *clerk, struct problem *problem)
 		    arena_cstr(config->arena, config->nameservers);
 	clerk->resolver =
 	    clerk->setup->zone != NULL
-		? resolver_new_zone(clerk->loop, clerk->setup->zone)
+		? resolver_new_zone(clerk->loop, clerk->setup->zone, problem)
 		: resolver_new_network(clerk->loop, &options, problem);
 	return clerk->resolver != NULL;
 }

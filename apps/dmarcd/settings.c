@@ -1,5 +1,9 @@
 #include "settings.h"
 
+#include "clerk/clerk.h"
+#include "deliver/deliver.h"
+#include "loop/address.h"
+
 void
 settings_clear(struct settings *settings)
 {
@@ -8,6 +12,39 @@ settings_clear(struct settings *settings)
 	setup_clear(&settings->setup);
 	config_free(settings->config);
 	*settings = (struct settings){0};
+}
+
+static bool
+check_sockets(const struct config *config, struct problem *problem)
+{
+	struct text rest = config->socket;
+
+	while (rest.len > 0) {
+		if (!address_check(text_trim(text_split(&rest, ',')), problem))
+			return false;
+	}
+	return true;
+}
+
+/* Values that only show that they are wrong when they are used: better now
+ * than every five minutes in the log. */
+static bool
+check_values(const struct config *config, struct problem *problem)
+{
+	struct arena *arena = config->arena;
+
+	if (!check_sockets(config, problem))
+		return false;
+	if (config->nameservers.len > 0 &&
+	    !resolver_check(arena_cstr(arena, config->nameservers), problem))
+		return false;
+	if (config->database.len > 0 &&
+	    !store_check(arena_cstr(arena, config->database), problem))
+		return false;
+	return config->report_email.len == 0 ||
+	       (clerk_check_sender(config, problem) &&
+		   deliver_check(
+		       arena_cstr(arena, config->report_relay), problem));
 }
 
 bool
@@ -27,7 +64,8 @@ settings_load(const char *path, struct settings *ret_settings,
 		(void)problem_set(ret_problem, PROBLEM_CONFIG,
 		    "%s: Database without HistoryFile: nothing to import",
 		    path);
-	else if (setup_make(config, &ret_settings->setup, ret_problem)) {
+	else if (check_values(config, ret_problem) &&
+		 setup_make(config, &ret_settings->setup, ret_problem)) {
 		ret_settings->config = config;
 		return true;
 	}

@@ -210,9 +210,9 @@ open_resolver(struct worker *worker, struct problem *problem)
 	};
 
 	if (setup->zone != NULL) {
-		worker->resolver = resolver_new_zone(worker->loop, setup->zone);
-		return worker->resolver != NULL ||
-		       problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		worker->resolver =
+		    resolver_new_zone(worker->loop, setup->zone, problem);
+		return worker->resolver != NULL;
 	}
 	if (config->nameservers.len > 0)
 		options.servers =

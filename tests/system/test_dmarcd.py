@@ -82,6 +82,16 @@ def cases(tap, top):
                     "/nonexistent")
         check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 78,
                     "nobody-like-this")
+        # What would only fail when it is used is refused at once.
+        for line, word in (("Socket nonsense", "not a socket"),
+                           ("Socket inet:99999@127.0.0.1", "not a socket"),
+                           ("Database mysql:foo", "Database"),
+                           ("ReportEmail foo", "ReportEmail"),
+                           ("ReportTransport foo", "ReportTransport"),
+                           ("Nameservers bogus", "name server"),
+                           ("RejectString %s and %s", "RejectString")):
+            check_fails(top, "Socket unix:/x\nHistoryFile /h\n"
+                        f"ReportEmail a@example.org\n{line}\n", 78, word)
         check_fails(top, "Socket unix:/x # and a comment\n", 0)
 
     def live_socket():
