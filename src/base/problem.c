@@ -1,5 +1,6 @@
 #include "base/problem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -17,6 +18,37 @@ problem_set(
 	(void)vsnprintf(problem->text, sizeof problem->text, format, values);
 	va_end(values);
 	return false;
+}
+
+bool
+problem_no_memory(struct problem *problem)
+{
+	return problem_set(problem, PROBLEM_SYSTEM, "no memory");
+}
+
+enum problem_kind
+problem_kind_of(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM: return PROBLEM_PERMISSION;
+	case ENOENT:
+	case ENOTDIR: return PROBLEM_NO_INPUT;
+	case ELOOP: return PROBLEM_CONFIG;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+	case EROFS:
+	case EIO: return PROBLEM_CANNOT_WRITE;
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT: return PROBLEM_UNAVAILABLE;
+	default: return PROBLEM_SYSTEM;
+	}
 }
 
 int

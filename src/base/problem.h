@@ -33,6 +33,10 @@ struct problem {
  * problem stays: setting a second one changes nothing. NULL is allowed. */
 bool problem_set(struct problem *problem, enum problem_kind kind,
     const char *format, ...) PRINTF_LIKE(3, 4);
+/* Memory ran out; false. */
+bool problem_no_memory(struct problem *problem);
+/* The kind that a system error (errno) stands for. */
+enum problem_kind problem_kind_of(int error);
 int problem_exit_code(const struct problem *problem);
 
 #endif

@@ -58,6 +58,17 @@ hex_value(int byte)
 	return -1;
 }
 
+void
+hex_write(char *to, const unsigned char *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*to++ = digits[bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+}
+
 struct text
 text_from_cstr(const char *cstr)
 {
@@ -130,6 +141,15 @@ text_ends_nocase(struct text text, struct text end)
 		return false;
 	return text_equal_nocase(
 	    text_slice(text, text.len - end.len, text.len), end);
+}
+
+bool
+text_is_ascii(struct text text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] > 0x7F)
+			return false;
+	return true;
 }
 
 int

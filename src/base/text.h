@@ -33,6 +33,8 @@ bool is_wsp(int byte);       /* SP or TAB, and nothing else (RFC 5234) */
 bool is_printable(int byte); /* 0x21-0x7E */
 char to_lower(char byte);
 int hex_value(int byte); /* 0-15, or -1 */
+/* Writes 2 * LEN lower-case digits, and no NUL. */
+void hex_write(char *to, const unsigned char *bytes, size_t len);
 
 struct text text_from_cstr(const char *cstr);
 
@@ -45,6 +47,8 @@ bool text_equal_nocase(struct text a, struct text b);
 bool text_starts(struct text text, struct text start);
 bool text_starts_nocase(struct text text, struct text start);
 bool text_ends_nocase(struct text text, struct text end);
+
+bool text_is_ascii(struct text text); /* no byte over 0x7F */
 
 /* Order as memcmp, a prefix first; for qsort and sorted tables. */
 int text_compare(struct text a, struct text b);

@@ -49,7 +49,7 @@ clerk_check_sender(const struct config *config, struct problem *ret_problem)
 	struct sender sender;
 
 	if (arena == NULL)
-		return problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(ret_problem);
 	bool is_good = compose_sender(arena, config, &sender, ret_problem);
 	arena_free(arena);
 	return is_good;
@@ -157,7 +157,7 @@ compose_file(const char *folder, const struct sender *sender,
 	struct arena *arena = arena_new(NAME_ARENA_MAX);
 
 	if (arena == NULL)
-		return problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(ret_problem);
 	struct text name = report_file_name(
 	    arena, sender->receiver, report->policy.domain, &metadata);
 	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */

@@ -46,12 +46,6 @@ struct claim {
 	uint64_t size;
 };
 
-static bool
-no_memory(struct problem *problem)
-{
-	return problem_set(problem, PROBLEM_SYSTEM, "no memory");
-}
-
 /* --- a window of bytes --- */
 
 static bool
@@ -156,10 +150,10 @@ import_batch(
 		return false;
 	batch.arena = arena_new(ARENA_MAX);
 	if (batch.arena == NULL)
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	bool good =
 	    read_entries(&batch, bytes, *at + bytes.len == claim->size) ||
-	    no_memory(ret_problem);
+	    problem_no_memory(ret_problem);
 	good = good && store_batch(claim, &batch, *at, ret_problem);
 	*at += batch.used;
 	arena_free(batch.arena);
@@ -193,7 +187,7 @@ copy_rejects(const struct claim *claim, const struct store_batch *batch,
 {
 	struct text bytes = {"", 0};
 	struct arena *arena = arena_new(ARENA_MAX);
-	bool good = (arena != NULL || no_memory(ret_problem)) &&
+	bool good = (arena != NULL || problem_no_memory(ret_problem)) &&
 		    read_window(claim, batch->first_byte, batch->last_byte + 1,
 			&bytes, ret_problem);
 
@@ -204,7 +198,7 @@ copy_rejects(const struct claim *claim, const struct store_batch *batch,
 		enum history_status status =
 		    history_read(arena, bytes, true, &ignored, &used, &why);
 		if (arena_failed(arena))
-			good = no_memory(ret_problem);
+			good = problem_no_memory(ret_problem);
 		else if (status == HISTORY_BAD)
 			(void)fwrite(bytes.ptr, 1, used, to);
 		bytes = text_slice(bytes, used, bytes.len);
@@ -216,10 +210,8 @@ copy_rejects(const struct claim *claim, const struct store_batch *batch,
 static bool
 cannot_write(struct problem *problem, const char *path)
 {
-	return problem_set(problem,
-	    errno == EACCES || errno == EPERM ? PROBLEM_PERMISSION
-					      : PROBLEM_CANNOT_WRITE,
-	    "%s: %s", path, strerror(errno));
+	return problem_set(
+	    problem, problem_kind_of(errno), "%s: %s", path, strerror(errno));
 }
 
 static FILE *
@@ -269,7 +261,7 @@ write_rejected(const struct claim *claim, const char *path, bool news,
 	const char *new_path = arena_cstr(
 	    rejects->arena, arena_format(rejects->arena, "%s.new", path));
 	if (new_path == NULL || arena_failed(rejects->arena))
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	if (!fill_rejected(claim, rejects, new_path, ret_problem))
 		return false;
 	if (rename(new_path, path) != 0)
@@ -286,13 +278,13 @@ set_rejects_aside(
 	struct rejects rejects = {.arena = arena_new(ARENA_MAX)};
 
 	if (rejects.arena == NULL)
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	const char *path = arena_cstr(rejects.arena,
 	    arena_format(rejects.arena, "%s.rejected", claim->path));
 	bool good = store_for_each_batch(claim->importing->store, claim->id,
 	    take_rejects, &rejects, ret_problem);
 	if (good && (path == NULL || arena_failed(rejects.arena)))
-		good = no_memory(ret_problem);
+		good = problem_no_memory(ret_problem);
 	good = good && write_rejected(claim, path, news, &rejects, ret_problem);
 	arena_free(rejects.arena);
 	return good;
@@ -339,20 +331,13 @@ static bool
 import_claim(
     struct importing *importing, const char *path, struct problem *ret_problem)
 {
-	static const char infix[] = ".claim-";
 	int64_t keep = (int64_t)importing->import->config->claim_keep;
-	struct claim claim = {.importing = importing, .path = path};
-	struct text name = text_from_cstr(path);
+	struct claim claim = {
+	    .importing = importing, .path = path, .id = journal_claim_id(path)};
 
 	claim.fd = journal_open_claim(path, &claim.size, ret_problem);
 	if (claim.fd < 0)
 		return false;
-	/* The last one: the folder's name may hold another. */
-	for (size_t i = 0; i < name.len; i++) {
-		struct text rest = text_slice(name, i, name.len);
-		if (text_starts(rest, text_from_cstr(infix)))
-			claim.id = text_slice(rest, sizeof infix - 1, rest.len);
-	}
 	bool good = read_claim(&claim, ret_problem);
 	(void)close(claim.fd);
 	if (!good || importing->is_stopped)
@@ -409,8 +394,9 @@ clerk_import(const struct clerk_import *import, struct store *store,
 	if (importing.lock == NULL)
 		return false;
 	importing.window = malloc(WINDOW);
-	bool good = (importing.window != NULL || no_memory(ret_problem)) &&
-		    import_locked(&importing, ret_problem);
+	bool good =
+	    (importing.window != NULL || problem_no_memory(ret_problem)) &&
+	    import_locked(&importing, ret_problem);
 	free(importing.window);
 	journal_unlock(importing.lock);
 	/* What was stored before a failure is stored. */

@@ -97,13 +97,6 @@ add_delivery(void *context, const struct store_delivery *delivery)
 	return !arena_failed(errand->arena);
 }
 
-static bool
-no_memory(struct errand *errand)
-{
-	return problem_set(
-	    errand->outbox->problem, PROBLEM_SYSTEM, "no memory");
-}
-
 /* False: *problem. The errand's arena is to be freed in any case. */
 static bool
 begin_errand(struct errand *errand, struct outbox *outbox,
@@ -113,11 +106,12 @@ begin_errand(struct errand *errand, struct outbox *outbox,
 	    .report = report,
 	    .arena = arena_new(REPORT_ARENA_MAX)};
 	if (errand->arena == NULL)
-		return no_memory(errand);
+		return problem_no_memory(errand->outbox->problem);
 	if (!store_for_each_delivery(outbox->store, report->id, add_delivery,
 		errand, outbox->problem))
 		return false;
-	return !arena_failed(errand->arena) || no_memory(errand);
+	return !arena_failed(errand->arena) ||
+	       problem_no_memory(errand->outbox->problem);
 }
 
 static const struct store_delivery *
@@ -359,7 +353,7 @@ settle(struct errand *errand, const struct target *target)
 	outcome.destination = target->address;
 	outcome.tries = tries;
 	if (arena_failed(errand->arena))
-		return no_memory(errand);
+		return problem_no_memory(errand->outbox->problem);
 	count_and_say(errand, &outcome);
 	return store_finish_delivery(
 	    outbox->store, lease.fence, &outcome, outbox->problem);
@@ -434,8 +428,9 @@ outbox_send(struct outbox *outbox, const struct store_report *report)
 		if (!errand.targets.policy_is_known &&
 		    errand.targets.list.count > 0)
 			keep_waiting(&errand);
-		done = !arena_failed(errand.arena) ? settle_all(&errand)
-						   : no_memory(&errand);
+		done = !arena_failed(errand.arena)
+			   ? settle_all(&errand)
+			   : problem_no_memory(errand.outbox->problem);
 	}
 	build_free(&errand.gzip);
 	arena_free(errand.arena);

@@ -156,8 +156,7 @@ open_relay(struct outbox *outbox, struct arena *arena)
 	    !dns_name_is_ldh(text_from_cstr(host)))
 		options.helo = arena_cstr(arena, outbox->sender.receiver);
 	if (arena_failed(arena))
-		return problem_set(
-		    outbox->problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(outbox->problem);
 	outbox->deliver = deliver_new(&options, outbox->problem);
 	return outbox->deliver != NULL;
 }
@@ -187,8 +186,7 @@ run(struct outbox *outbox)
 	struct setup setup;
 
 	if (arena == NULL)
-		return problem_set(
-		    outbox->problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(outbox->problem);
 	bool done = compose_sender(
 			arena, job->config, &outbox->sender, outbox->problem) &&
 		    setup_make(job->config, &setup, outbox->problem);

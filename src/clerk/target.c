@@ -2,8 +2,6 @@
 
 #include "report/destination.h"
 
-#include <time.h>
-
 /* One search for targets. */
 struct search {
 	const struct outbox *outbox;
@@ -39,16 +37,11 @@ target_is_ourselves(const struct outbox *outbox, struct text address)
 	return text_equal_nocase(address, outbox->sender.email);
 }
 
-/* On loop_now's clock, in milliseconds. */
 static int64_t
-deadline(const struct search *search)
+deadline(const struct outbox *outbox)
 {
-	struct timespec now = {0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((int64_t)now.tv_sec +
-		   search->outbox->job->config->message_timeout) *
-	       1000;
+	return resolver_deadline(
+	    outbox->resolver, outbox->job->config->message_timeout);
 }
 
 /* RFC 9990 4, with facts of its own: a share's room is for one check. */
@@ -57,7 +50,7 @@ ask_consent(const struct search *search, struct destination *destination)
 {
 	const struct outbox *outbox = search->outbox;
 	struct dns_facts *facts = dns_facts_new(search->arena);
-	int64_t until = deadline(search);
+	int64_t until = deadline(outbox);
 
 	if (facts == NULL) {
 		destination->status = DESTINATION_TEMPERROR;
@@ -132,7 +125,7 @@ targets_find(const struct outbox *outbox, const struct store_report *report,
 	struct search search = {outbox, report, arena, ret_targets};
 	struct text domain = report->policy.domain;
 	struct dns_facts *facts = dns_facts_new(arena);
-	int64_t until = deadline(&search);
+	int64_t until = deadline(outbox);
 	struct dmarc_discovery found = {.status = DMARC_DISCOVERY_TEMPERROR};
 
 	*ret_targets = (struct targets){.policy_is_known = false};

@@ -226,7 +226,7 @@ config_load(const char *path, struct problem *ret_problem)
 
 	if (config == NULL) {
 		arena_free(arena);
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	config->arena = arena;
@@ -239,7 +239,7 @@ config_load(const char *path, struct problem *ret_problem)
 		    : read_ignored_hosts(config, ret_problem)) &&
 	    resolve_names(config))
 		return config;
-	(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	(void)problem_no_memory(ret_problem);
 	arena_free(arena);
 	return NULL;
 }

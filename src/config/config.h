@@ -85,7 +85,7 @@ enum enforce config_enforce(const struct config *config);
 bool config_ignores(
     const struct config *config, const struct ip *client, struct text host);
 
-/* The option table, for --help, `dmarc config` and the manual's test. */
+/* The option table, for who lists the options: the tests, and tools to come. */
 struct config_option {
 	const char *name;
 	const char *type;

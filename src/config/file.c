@@ -7,14 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum problem_kind
-kind_of(int error)
-{
-	if (error == ENOENT || error == ENOTDIR)
-		return PROBLEM_NO_INPUT;
-	return error == EACCES ? PROBLEM_PERMISSION : PROBLEM_SYSTEM;
-}
-
 static bool
 read_all(int fd, struct build *bytes)
 {
@@ -45,8 +37,8 @@ file_read(struct arena *arena, const char *path, size_t max,
 	struct build bytes;
 
 	if (fd < 0)
-		return problem_set(ret_problem, kind_of(errno), "%s: %s", path,
-		    strerror(errno));
+		return problem_set(ret_problem, problem_kind_of(errno),
+		    "%s: %s", path, strerror(errno));
 	build_init_arena(&bytes, arena, max);
 	bool is_read = read_all(fd, &bytes);
 	int error = errno;

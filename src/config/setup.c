@@ -21,7 +21,7 @@ setup_read_zone(const char *path, struct problem *ret_problem)
 	struct text bytes;
 
 	if (arena == NULL)
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 	else if (file_read(arena, path, FILE_BYTES_MAX, &bytes, ret_problem))
 		zone = dns_zone_read(bytes, path, ret_problem);
 	arena_free(arena);
@@ -36,7 +36,7 @@ read_suffixes(const char *path, struct problem *problem)
 	struct text bytes;
 
 	if (arena == NULL) {
-		(void)problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(problem);
 		return NULL;
 	}
 	if (file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {

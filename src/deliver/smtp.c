@@ -188,7 +188,7 @@ set_url(
 		    "%s: no host name to greet the relay with", options->helo);
 	(void)snprintf(url, sizeof url, "%s/%s", options->relay, options->helo);
 	return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK ||
-	       problem_set(problem, PROBLEM_SYSTEM, "no memory");
+	       problem_no_memory(problem);
 }
 
 struct deliver *
@@ -198,7 +198,7 @@ deliver_new(const struct deliver_options *options, struct problem *ret_problem)
 
 	if (deliver == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
 		free(deliver);
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	deliver->curl = curl_easy_init();

@@ -12,6 +12,16 @@ static const char *const method_words[] = {
 };
 const struct names dmarc_method_names = NAMES(method_words);
 
+/* Where the trace says that a rule stands. RFC 9989 has no suffix list. */
+static const struct sections {
+	const char *search;
+	const char *organizational;
+	const char *policy;
+} method_sections[] = {
+    [DMARC_TREEWALK] = {"RFC 9989 4.10", "RFC 9989 4.10.2", "RFC 9989 4.10.1"},
+    [DMARC_PSL] = {"RFC 7489 6.6.3", "RFC 7489 3.2", "RFC 7489 6.6.3"},
+};
+
 /* What a search works with. */
 struct search {
 	struct text author;
@@ -192,8 +202,8 @@ settle(const struct search *search, const struct dmarc_step *step,
 		discovery->requested =
 		    as_none ? DMARC_POLICY_NONE : DMARC_POLICY_ABSENT;
 		trace_say(search->trace,
-		    "RFC 9989 4.10.1: p is missing, or p, sp or np is wrong: "
-		    "%s",
+		    "%s: p is missing, or p, sp or np is wrong: %s",
+		    method_sections[discovery->method].policy,
 		    as_none ? "with a rua it acts as p=none"
 			    : "and there is no rua: the record is unusable");
 		return;
@@ -228,7 +238,8 @@ discover_by_walk(const struct search *search, struct dmarc_discovery *discovery)
 
 	dmarc_walk(search->author, search->facts, search->arena, &walk);
 	for (size_t i = 0; i < walk.count; i++)
-		say_step(search->trace, "RFC 9989 4.10", &walk.steps[i]);
+		say_step(search->trace, method_sections[DMARC_TREEWALK].search,
+		    &walk.steps[i]);
 	discovery->organizational_failed = walk.failed;
 	discovery->organizational_domain =
 	    highest_organizational_domain(&walk, search->author);
@@ -252,17 +263,18 @@ static void
 discover_by_suffix(
     const struct search *search, struct dmarc_discovery *discovery)
 {
+	const char *section = method_sections[DMARC_PSL].search;
 	struct text author = search->author;
 	struct text org =
 	    suffix_organizational_domain(search->options->suffixes, author);
 	struct dmarc_step step = look_at(author, search->facts, search->arena);
 
 	discovery->organizational_domain = org;
-	say_step(search->trace, "RFC 7489 6.6.3", &step);
+	say_step(search->trace, section, &step);
 	if (step.records == 0 && !has_failed(&step) &&
 	    !dns_name_equal(author, org)) {
 		step = look_at(org, search->facts, search->arena);
-		say_step(search->trace, "RFC 7489 6.6.3", &step);
+		say_step(search->trace, section, &step);
 	}
 	if (has_failed(&step))
 		discovery->status = DMARC_DISCOVERY_TEMPERROR;
@@ -273,21 +285,22 @@ discover_by_suffix(
 static void
 say_outcome(struct trace *trace, const struct dmarc_discovery *discovery)
 {
-	trace_say(trace,
-	    "RFC 9989 4.10.2: Organizational Domain " TEXT_FMT "%s",
-	    TEXT_ARG(discovery->organizational_domain),
+	const struct sections *section = &method_sections[discovery->method];
+
+	trace_say(trace, "%s: Organizational Domain " TEXT_FMT "%s",
+	    section->organizational, TEXT_ARG(discovery->organizational_domain),
 	    discovery->organizational_failed ? ", or one below it: DNS failed"
 					     : "");
 	if (discovery->status == DMARC_DISCOVERY_NONE)
-		trace_say(trace, "RFC 9989 4.10.1: no DMARC record applies");
+		trace_say(
+		    trace, "%s: no DMARC record applies", section->policy);
 	else if (discovery->record == NULL)
-		trace_say(trace,
-		    "RFC 9989 4.10.1: DNS failed, the policy is not known");
+		trace_say(trace, "%s: DNS failed, the policy is not known",
+		    section->policy);
 	else
 		trace_say(trace,
-		    "RFC 9989 4.10.1: the record of " TEXT_FMT
-		    "%s applies: %s=%s",
-		    TEXT_ARG(discovery->policy_domain),
+		    "%s: the record of " TEXT_FMT "%s applies: %s=%s",
+		    section->policy, TEXT_ARG(discovery->policy_domain),
 		    discovery->is_psd_policy ? " (a public suffix)" : "",
 		    discovery->requested_by,
 		    names_word(&dmarc_policy_names, (int)discovery->requested));

@@ -43,16 +43,6 @@ dns_name_is_ldh(struct text name)
 	return dns_name_is_valid(name);
 }
 
-static bool
-is_ascii(struct text text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.ptr[i] > 0x7F)
-			return false;
-	}
-	return true;
-}
-
 /* RFC 5891 5, with the mapping of Unicode TR46. Without the STD3 rules, which
  * would refuse the underscore of _dmarc and _domainkey. */
 static bool
@@ -70,7 +60,7 @@ read_unicode(struct arena *arena, struct text text, struct text *ret_ascii)
 		return false;
 	*ret_ascii = arena_lower(arena, text_from_cstr((const char *)ascii));
 	idn2_free(ascii);
-	return is_ascii(*ret_ascii) && dns_name_is_valid(*ret_ascii);
+	return text_is_ascii(*ret_ascii) && dns_name_is_valid(*ret_ascii);
 }
 
 bool
@@ -80,7 +70,7 @@ dns_name_read(struct arena *arena, struct text text, struct text *ret_name)
 
 	if (name.len > 0 && name.ptr[name.len - 1] == '.')
 		name.len--;
-	if (!is_ascii(name)) {
+	if (!text_is_ascii(name)) {
 		if (!read_unicode(arena, name, &name))
 			return false;
 		*ret_name = name;

@@ -58,9 +58,7 @@ struct history_entry {
 enum { HISTORY_RUA_BYTES = 8 * 1024, HISTORY_DKIM_BYTES = 8 * 1024 };
 
 /* The entry of a verdict. Texts are shared with VERDICT and ENVELOPE, lists
- * are made in ARENA. ACTION: what the MTA was really told. How the policy was
- * discovered is configuration and not part of a verdict: the caller sets
- * ret_entry->discovery (dmarc_method_names) afterwards. False: no memory. */
+ * are made in ARENA. ACTION: what the MTA was really told. False: no memory. */
 bool history_entry_record(struct arena *arena, const struct envelope *envelope,
     const struct verdict *verdict, enum history_action action,
     struct history_entry *ret_entry) MUST_USE;

@@ -217,7 +217,7 @@ journal_open(
 	if (journal == NULL || copy == NULL) {
 		free(journal);
 		free(copy);
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	*journal = (struct journal){.path = copy, .sync = sync, .fd = -1};

@@ -40,12 +40,6 @@ join(const char *a, const char *b, const char *c)
 	return joined;
 }
 
-static bool
-no_memory(struct problem *problem)
-{
-	return problem_set(problem, PROBLEM_SYSTEM, "no memory");
-}
-
 /* --- the lock --- */
 
 static bool
@@ -97,7 +91,7 @@ take_lock(struct journal_lock *lock, struct problem *ret_problem)
 	char *lock_path = join(lock->path, ".lock", "");
 
 	if (lock_path == NULL)
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	lock->fd = open_lock(lock_path, lock->path, ret_problem);
 	bool taken = lock->fd >= 0 && flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
 	if (lock->fd >= 0 && !taken && errno == EWOULDBLOCK)
@@ -115,12 +109,12 @@ journal_lock(const char *path, struct problem *ret_problem)
 	struct journal_lock *lock = calloc(1, sizeof *lock);
 
 	if (lock == NULL) {
-		(void)no_memory(ret_problem);
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	lock->fd = -1;
 	if (!set_path(lock, path)) {
-		(void)no_memory(ret_problem);
+		(void)problem_no_memory(ret_problem);
 		journal_unlock(lock);
 		return NULL;
 	}
@@ -205,7 +199,7 @@ journal_claims(struct journal_lock *lock, struct journal_claims *ret_claims,
 	(void)closedir(folder);
 	if (!good) {
 		journal_claims_free(&claims);
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	}
 	if (claims.count > 1)
 		qsort(claims.path, claims.count, sizeof *claims.path,
@@ -221,6 +215,16 @@ journal_claims_free(struct journal_claims *claims)
 		free(claims->path[i]);
 	free(claims->path);
 	*claims = (struct journal_claims){0};
+}
+
+struct text
+journal_claim_id(const char *claim)
+{
+	struct text path = text_from_cstr(claim);
+
+	return path.len < UUID_LENGTH
+		   ? path
+		   : text_slice(path, path.len - UUID_LENGTH, path.len);
 }
 
 /* --- claiming --- */
@@ -248,19 +252,18 @@ make_uuid(char text[UUID_LENGTH + 1], struct problem *ret_problem)
 	for (size_t i = 0, at = 0; i < sizeof byte; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			text[at++] = '-';
-		(void)snprintf(text + at, 3, "%02x", byte[i]);
+		hex_write(text + at, byte + i, 1);
 		at += 2;
 	}
+	text[UUID_LENGTH] = '\0';
 	return true;
 }
 
 static bool
 refused(struct problem *problem, const char *path, const char *what, int error)
 {
-	return problem_set(problem,
-	    error == EPERM || error == EACCES ? PROBLEM_PERMISSION
-					      : PROBLEM_CANNOT_WRITE,
-	    "%s: %s: %s", path, what, strerror(error));
+	return problem_set(problem, problem_kind_of(error), "%s: %s: %s", path,
+	    what, strerror(error));
 }
 
 /* An empty file beside FILE, which looks like it. */
@@ -329,7 +332,7 @@ link_claim(struct journal_lock *lock, const struct stat *file,
 		return false;
 	char *claim = join(lock->path, ".claim-", uuid);
 	if (claim == NULL)
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	bool good = linkat(AT_FDCWD, lock->path, AT_FDCWD, claim, 0) == 0;
 	if (!good)
 		(void)refused(ret_problem, lock->path,
@@ -354,7 +357,7 @@ replace(struct journal_lock *lock, const struct stat *file,
 	char *new_path = join(lock->path, ".new", "");
 
 	if (new_path == NULL)
-		return no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	bool linked = false;
 	bool made = make_new(new_path, lock, file, ret_problem);
 	bool good = made && is_linked(lock, file, &linked, ret_problem) &&

@@ -47,23 +47,6 @@ is_remote(int fd)
 }
 #endif
 
-static enum problem_kind
-kind_of(int error)
-{
-	switch (error) {
-	case EACCES:
-	case EPERM: return PROBLEM_PERMISSION;
-	case ENOENT: return PROBLEM_NO_INPUT;
-	case ELOOP: return PROBLEM_CONFIG;
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-	case EROFS:
-	case EIO: return PROBLEM_CANNOT_WRITE;
-	default: return PROBLEM_SYSTEM;
-	}
-}
-
 bool
 journal_problem(
     struct problem *problem, int error, const char *path, const char *verb)
@@ -73,8 +56,8 @@ journal_problem(
 		    "%s: is a symbolic link, which is not followed; name the "
 		    "file itself",
 		    path);
-	return problem_set(problem, kind_of(error), "%s: cannot %s it: %s",
-	    path, verb, strerror(error));
+	return problem_set(problem, problem_kind_of(error),
+	    "%s: cannot %s it: %s", path, verb, strerror(error));
 }
 
 static bool

@@ -61,6 +61,7 @@ struct journal_claims {
 bool journal_claims(struct journal_lock *lock,
     struct journal_claims *ret_claims, struct problem *ret_problem) MUST_USE;
 void journal_claims_free(struct journal_claims *claims);
+struct text journal_claim_id(const char *claim);
 /* Opens a claim for reading, up to *ret_size: no entry of a late writer is half
  * written there. -1: *ret_problem. */
 int journal_open_claim(const char *claim, uint64_t *ret_size,

@@ -175,7 +175,7 @@ remove_stale(const struct sockaddr_un *name, struct problem *ret_problem)
 		return problem_set(ret_problem, PROBLEM_UNAVAILABLE,
 		    "%s is in use by a running process", name->sun_path);
 	if (unlink(name->sun_path) != 0)
-		return problem_set(ret_problem, PROBLEM_PERMISSION,
+		return problem_set(ret_problem, problem_kind_of(errno),
 		    "cannot remove the old socket %s: %s", name->sun_path,
 		    strerror(errno));
 	return true;
@@ -198,12 +198,9 @@ static int
 give_up(
     int fd, const char *what, struct text address, struct problem *ret_problem)
 {
-	enum problem_kind kind = errno == EACCES || errno == EPERM
-				     ? PROBLEM_PERMISSION
-				     : PROBLEM_UNAVAILABLE;
-
-	(void)problem_set(ret_problem, kind, "cannot %s " TEXT_FMT ": %s", what,
-	    TEXT_ARG(address), strerror(errno));
+	(void)problem_set(ret_problem, problem_kind_of(errno),
+	    "cannot %s " TEXT_FMT ": %s", what, TEXT_ARG(address),
+	    strerror(errno));
 	if (fd >= 0)
 		(void)close(fd);
 	return -1;

@@ -120,8 +120,7 @@ write_servers(
 		return problem_set(
 		    ret_problem, PROBLEM_CONFIG, "no name server is given");
 	build_byte(build, '\0');
-	return !build_failed(build) ||
-	       problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+	return !build_failed(build) || problem_no_memory(ret_problem);
 }
 
 bool
@@ -403,7 +402,7 @@ source_new_network(struct loop *loop, const struct resolver_options *options,
 	int version;
 
 	if (network == NULL) {
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	(void)ares_version(&version);

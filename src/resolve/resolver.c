@@ -275,6 +275,12 @@ on_told_nothing(void *context)
 	(void)context;
 }
 
+int64_t
+resolver_deadline(const struct resolver *resolver, unsigned seconds)
+{
+	return loop_now(resolver->loop) + (int64_t)seconds * 1000;
+}
+
 bool
 resolver_answer_wanted(
     struct resolver *resolver, struct dns_facts *facts, int64_t deadline)
@@ -298,9 +304,11 @@ resolver_answer_wanted(
 
 /* --- set up --- */
 
-/* Takes over SOURCE, which may be NULL. */
+/* Takes over SOURCE, which may be NULL: then *ret_problem is set already, or
+ * memory ran out. */
 static struct resolver *
-new_resolver(struct loop *loop, struct source *source, size_t cache_budget)
+new_resolver(struct loop *loop, struct source *source, size_t cache_budget,
+    struct problem *ret_problem)
 {
 	struct resolver *resolver = calloc(1, sizeof *resolver);
 
@@ -314,6 +322,7 @@ new_resolver(struct loop *loop, struct source *source, size_t cache_budget)
 		if (resolver != NULL)
 			cache_free(resolver->cache);
 		free(resolver);
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	resolver->loop = loop;
@@ -326,19 +335,15 @@ resolver_new_network(struct loop *loop, const struct resolver_options *options,
     struct problem *ret_problem)
 {
 	struct source *source = source_new_network(loop, options, ret_problem);
-	struct resolver *resolver =
-	    new_resolver(loop, source, options->cache_bytes);
 
-	if (resolver == NULL)
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM,
-		    "cannot set up DNS: no memory");
-	return resolver;
+	return new_resolver(loop, source, options->cache_bytes, ret_problem);
 }
 
 struct resolver *
-resolver_new_zone(struct loop *loop, const struct dns_zone *zone)
+resolver_new_zone(
+    struct loop *loop, const struct dns_zone *zone, struct problem *ret_problem)
 {
-	return new_resolver(loop, source_new_zone(zone), 0);
+	return new_resolver(loop, source_new_zone(zone), 0, ret_problem);
 }
 
 void

@@ -23,8 +23,8 @@ struct resolver *resolver_new_network(struct loop *loop,
     const struct resolver_options *options,
     struct problem *ret_problem) MUST_USE;
 /* Everything is answered at once from ZONE, which must outlive it. */
-struct resolver *resolver_new_zone(
-    struct loop *loop, const struct dns_zone *zone) MUST_USE;
+struct resolver *resolver_new_zone(struct loop *loop,
+    const struct dns_zone *zone, struct problem *ret_problem) MUST_USE;
 void resolver_free(struct resolver *resolver);
 
 struct resolver_figures {
@@ -49,8 +49,10 @@ struct fetch *fetch_new(struct resolver *resolver, struct dns_facts *facts,
 bool fetch_wanted(struct fetch *fetch) MUST_USE;
 void fetch_free(struct fetch *fetch); /* no callback afterwards */
 
+/* SECONDS from now, on loop_now's clock. */
+int64_t resolver_deadline(const struct resolver *resolver, unsigned seconds);
 /* The driver for tools: answers everything the facts want, waiting at most
- * until DEADLINE (loop_now); false: the deadline passed, and the facts are
+ * until DEADLINE; false: the deadline passed, and the facts are
  * closed. while (!check(…)) (void)resolver_answer_wanted(…); */
 bool resolver_answer_wanted(
     struct resolver *resolver, struct dns_facts *facts, int64_t deadline);

@@ -106,21 +106,11 @@ address_type(const struct pass *pass)
 	return spf_client_address_type(&pass->values.client);
 }
 
-static bool
-is_ascii(struct text text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.ptr[i] > 0x7F)
-			return false;
-	}
-	return true;
-}
-
 /* A U-label that came in through a macro is no name (RFC 8616 4). */
 static bool
 is_name(struct text name)
 {
-	return is_ascii(name) && dns_name_is_valid(name);
+	return text_is_ascii(name) && dns_name_is_valid(name);
 }
 
 /* --- target names (RFC 7208 4.8) --- */
@@ -546,12 +536,12 @@ begin(struct pass *pass, const struct spf_input *input)
 	struct text local = input->local;
 	struct text receiver = input->receiver;
 
-	pass->local_is_ascii = is_ascii(local);
+	pass->local_is_ascii = text_is_ascii(local);
 	pass->values = (struct spf_macro_values){
 	    .local = local.len > 0 ? local : TEXT("postmaster"),
 	    .sender = domain,
 	    .domain = domain,
-	    .helo = is_ascii(input->helo)
+	    .helo = text_is_ascii(input->helo)
 			? input->helo
 			: read_domain(pass->arena, input->helo),
 	    .receiver = receiver.len > 0 ? receiver : TEXT("unknown"),

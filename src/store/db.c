@@ -126,12 +126,10 @@ db_transaction(
 		bool done = begun && work(db, context, &problem);
 		if (done && db->driver->commit(db, &problem))
 			return true;
-		enum db_error error = problem.kind == PROBLEM_NONE
-					  ? DB_OK
-					  : db->driver->last_error(db);
+		enum db_error error = db->driver->last_error(db);
 		if (begun)
 			db->driver->rollback(db);
-		if (error == DB_OK && problem.kind == PROBLEM_NONE)
+		if (problem.kind == PROBLEM_NONE)
 			return true;
 		if (error != DB_RETRY && error != DB_UNIQUE)
 			break;

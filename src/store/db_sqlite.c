@@ -65,7 +65,7 @@ error_class(int code)
 }
 
 static enum problem_kind
-problem_kind(int code)
+kind_of(int code)
 {
 	switch (code & 0xFF) {
 	case SQLITE_BUSY:
@@ -88,7 +88,7 @@ failed(struct sqlite *sqlite, struct problem *ret_problem)
 	int code = sqlite3_extended_errcode(sqlite->handle);
 
 	sqlite->error = error_class(code);
-	return problem_set(ret_problem, problem_kind(code), "database %s: %s",
+	return problem_set(ret_problem, kind_of(code), "database %s: %s",
 	    sqlite->path, sqlite3_errmsg(sqlite->handle));
 }
 
@@ -131,8 +131,7 @@ make_file(const char *path, struct problem *ret_problem)
 		(void)close(fd);
 	if (fd >= 0 || errno == EEXIST)
 		return true;
-	return problem_set(ret_problem,
-	    errno == EACCES ? PROBLEM_PERMISSION : PROBLEM_CANNOT_WRITE,
+	return problem_set(ret_problem, problem_kind_of(errno),
 	    "database %s: cannot be made: %s", path, strerror(errno));
 }
 
@@ -143,8 +142,7 @@ is_there(const char *path, struct problem *ret_problem)
 
 	if (stat(path, &status) == 0)
 		return true;
-	return problem_set(ret_problem,
-	    errno == EACCES ? PROBLEM_PERMISSION : PROBLEM_NO_INPUT,
+	return problem_set(ret_problem, problem_kind_of(errno),
 	    "database %s: %s", path, strerror(errno));
 }
 
@@ -197,7 +195,7 @@ sqlite_open(const char *where, bool create, struct problem *ret_problem)
 	size_t size = strlen(where) + 1;
 	struct sqlite *sqlite = calloc(1, sizeof *sqlite + size);
 	if (sqlite == NULL) {
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	sqlite->db.driver = &db_sqlite;

@@ -49,12 +49,12 @@ run(struct store *store, db_work_fn *work, struct task *task,
 	struct arena *arena = arena_new(STORE_ARENA_MAX);
 
 	if (arena == NULL)
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	task->destination = row_write(arena, task->destination);
 	if (task->delivery != NULL)
 		task->words = row_write(arena, task->delivery->words);
 	bool good = arena_failed(arena)
-			? store_no_memory(ret_problem)
+			? problem_no_memory(ret_problem)
 			: db_transaction(store->db, work, task, ret_problem);
 	arena_free(arena);
 	return good;
@@ -250,7 +250,7 @@ store_for_each_delivery(struct store *store, struct text report,
 	    .arena = arena_new(STORE_ARENA_MAX), .report = report};
 
 	if (list.arena == NULL)
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	bool good = db_query(store->db,
 	    DB_SQL("SELECT destination, state, tries, next_try, words"
 		   " FROM dmarc_delivery WHERE report = ?"
@@ -258,7 +258,7 @@ store_for_each_delivery(struct store *store, struct text report,
 		db_text(report)),
 	    take, &list, ret_problem);
 	if (arena_failed(list.arena))
-		good = store_no_memory(ret_problem);
+		good = problem_no_memory(ret_problem);
 	for (size_t i = 0; good && i < list.deliveries.count; i++) {
 		if (!each(context, &list.deliveries.at[i]))
 			break;

@@ -241,7 +241,7 @@ find_unsealed(struct store *store, struct page *page, const struct key *after,
 		    db_number(PARTS_A_PAGE)),
 		take_key, page, ret_problem))
 		return false;
-	return !arena_failed(page->arena) || store_no_memory(ret_problem);
+	return !arena_failed(page->arena) || problem_no_memory(ret_problem);
 }
 
 static bool
@@ -277,7 +277,7 @@ expire_unsealed(struct store *store, int64_t before, uint64_t *rows,
 
 	while (good && more) {
 		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
-		good = page.arena != NULL || store_no_memory(ret_problem);
+		good = page.arena != NULL || problem_no_memory(ret_problem);
 		good =
 		    good &&
 		    find_unsealed(store, &page, &after, before, ret_problem) &&

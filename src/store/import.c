@@ -226,7 +226,7 @@ append_rows(
 
 	if (!fill_texts(import, columns) ||
 	    !fill_numbers(import, columns + TEXT_COLUMNS))
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	columns[COLUMNS - 1] = text_column("policy", import->policy_ids);
 	return db_append(
 	    db, "dmarc_row", columns, COLUMNS, import->count, ret_problem);
@@ -278,7 +278,7 @@ append_unsealed(
 	size_t count = 0;
 
 	if (arena_failed(arena))
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	for (size_t at = 0; at < import->count; count++) {
 		domains[count] = row_at(import, at)->policy_domain;
 		policies[count] = import->policy_ids[at];
@@ -367,11 +367,11 @@ store_add_batch(struct store *store, const struct store_batch *batch,
 
 	import.arena = arena_new(STORE_ARENA_MAX);
 	if (import.arena == NULL)
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	bool good = set_id(&import) && make_rows(&import, entries) &&
 		    find_policies(&import);
 	if (!good)
-		(void)store_no_memory(ret_problem);
+		(void)problem_no_memory(ret_problem);
 	good = good && db_transaction(store->db, add_all, &import, ret_problem);
 	arena_free(import.arena);
 	return good;

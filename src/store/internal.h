@@ -12,8 +12,6 @@ struct store {
 /* Memory for one batch, page or report. */
 enum { STORE_ARENA_MAX = 512 * 1024 * 1024 };
 
-bool store_no_memory(struct problem *problem);
-
 /* Texts separated by SP, each as row_write gives them. */
 bool store_read_uris(struct arena *arena, struct text written,
     struct store_report *report) MUST_USE;

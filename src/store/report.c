@@ -138,7 +138,7 @@ tell_reports(struct store *store, const struct store_due *wanted, bool only_due,
 			   ret_problem) &&
 		       !arena_failed(page.arena);
 		if (page.arena == NULL || arena_failed(page.arena))
-			(void)store_no_memory(ret_problem);
+			(void)problem_no_memory(ret_problem);
 		more = good && tell_page(&page, &position, each, context);
 		arena_free(before);
 		before = page.arena;
@@ -235,7 +235,7 @@ store_preview_reports(struct store *store, struct text domain,
 			take_preview, &preview, ret_problem) &&
 		    !arena_failed(preview.page.arena);
 	if (preview.page.arena == NULL || arena_failed(preview.page.arena))
-		(void)store_no_memory(ret_problem);
+		(void)problem_no_memory(ret_problem);
 	if (good)
 		(void)tell_page(&preview.page, &ignored, each, context);
 	arena_free(preview.page.arena);
@@ -348,12 +348,12 @@ store_for_each_row(struct store *store, const struct store_report *report,
 	struct arena *arena = arena_new(STORE_ARENA_MAX);
 
 	if (arena == NULL)
-		return store_no_memory(ret_problem);
+		return problem_no_memory(ret_problem);
 	struct text policy = row_policy(arena, &report->policy);
 	bool good = row_policy_id(arena, policy, &id) &&
 		    find_rows(store, report, sealed, id, &telling, ret_problem);
 	if (arena_failed(arena) || telling.is_out_of_memory)
-		good = store_no_memory(ret_problem);
+		good = problem_no_memory(ret_problem);
 	arena_free(arena);
 	return good;
 }

@@ -1,6 +1,7 @@
 #include "store/row.h"
 
 #include "crypto/crypto.h"
+#include "dns/name.h"
 #include "history/codec.h"
 
 #include <stdlib.h>
@@ -34,32 +35,30 @@ row_read(struct arena *arena, struct text written)
 	return arena_copy(arena, value);
 }
 
-static bool
-is_one_of(struct text word, const char *const *words, size_t count)
+static const char *const mode_words[] = {"r", "s"};
+static const struct names mode_names = NAMES(mode_words);
+static const char *const testing_words[] = {"y", "n"};
+static const struct names testing_names = NAMES(testing_words);
+
+/* WORD as NAMES has it: what comes out of a file is never believed. */
+static struct text
+choose(const struct names *names, struct text word, struct text otherwise)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (text_equal(word, text_from_cstr(words[i])))
-			return true;
-	}
-	return false;
+	int value = names_find(names, word);
+
+	return value < 0 ? otherwise : text_from_cstr(names_word(names, value));
 }
 
-#define ONE_OF(word, words)                                                    \
- is_one_of((word), (words), sizeof(words) / sizeof *(words))
-
-static const char *const policy_words[] = {"none", "quarantine", "reject"};
-static const char *const mode_words[] = {"r", "s"};
-static const char *const testing_words[] = {"y", "n"};
-static const char *const discovery_words[] = {"treewalk", "psl"};
-static const char *const result_words[] = {"none", "pass", "fail", "softfail",
-    "policy", "neutral", "temperror", "permerror"};
-static const char *const reason_words[] = {"local_policy", "mailing_list",
-    "other", "policy_test_mode", "trusted_forwarder"};
-
 static struct text
-choose(bool is_good, struct text word, struct text otherwise)
+choose_policy(struct text word, struct text otherwise)
 {
-	return is_good ? word : otherwise;
+	switch (names_find(&dmarc_policy_names, word)) {
+	case DMARC_POLICY_NONE:
+	case DMARC_POLICY_QUARANTINE:
+	case DMARC_POLICY_REJECT:
+		return choose(&dmarc_policy_names, word, otherwise);
+	default: return otherwise;
+	}
 }
 
 /* --- domains --- */
@@ -90,15 +89,6 @@ lower(struct arena *arena, struct text domain)
 	return domain;
 }
 
-static bool
-is_at_or_below(struct text domain, struct text above)
-{
-	if (!text_ends_nocase(domain, above))
-		return false;
-	return domain.len == above.len ||
-	       domain.ptr[domain.len - above.len - 1] == '.';
-}
-
 /* --- signatures --- */
 
 /* RFC 9990 3.1.3: strictly aligned passes first, then relaxed, then others. */
@@ -109,8 +99,8 @@ rank_of(const struct history_dkim *dkim, struct text from)
 		return 3;
 	if (text_equal_nocase(dkim->domain, from))
 		return 0;
-	return is_at_or_below(from, dkim->domain) ||
-		       is_at_or_below(dkim->domain, from)
+	return dns_name_is_at_or_below(from, dkim->domain) ||
+		       dns_name_is_at_or_below(dkim->domain, from)
 		   ? 1
 		   : 2;
 }
@@ -151,14 +141,13 @@ dkim_of(struct arena *arena, const struct history_entry *entry)
 	qsort(all, count, sizeof *all, compare_signatures);
 	build_init_arena(&list, arena, SIZE_MAX);
 	for (size_t i = 0; i < count && i < ROW_DKIM_MAX; i++) {
-		struct text result = all[i].dkim.result;
 		if (i > 0)
 			build_byte(&list, ' ');
 		history_value_write(&list, lower(arena, all[i].dkim.domain));
 		build_byte(&list, ' ');
 		history_value_write(&list, all[i].dkim.selector);
 		build_byte(&list, ' ');
-		build_text(&list, choose(ONE_OF(result, result_words), result,
+		build_text(&list, choose(&dkim_result_names, all[i].dkim.result,
 				      TEXT("neutral")));
 	}
 	return build_view(&list);
@@ -175,8 +164,7 @@ is_pass(const struct history_entry *entry)
 static struct text
 requested_of(const struct history_entry *entry)
 {
-	return choose(ONE_OF(entry->requested, policy_words), entry->requested,
-	    TEXT("none"));
+	return choose_policy(entry->requested, TEXT("none"));
 }
 
 /* RFC 9990 3.1.1.9: "pass" is a pass under an enforcing policy. */
@@ -201,9 +189,12 @@ static void
 set_reason(
     struct arena *arena, const struct history_entry *entry, struct row *row)
 {
-	row->comment = TEXT("");
-	row->reason = choose(
-	    ONE_OF(entry->reason, reason_words), entry->reason, TEXT(""));
+	row->reason = row->comment = TEXT("");
+	/* A reason of a later version is still one. */
+	if (entry->reason.len > 0 &&
+	    names_find(&override_type_names, entry->reason) != OVERRIDE_NONE)
+		row->reason =
+		    choose(&override_type_names, entry->reason, TEXT("other"));
 	if (row->reason.len > 0 && entry->comment.len > 0)
 		row->comment = row_write(arena, entry->comment);
 	if (row->reason.len > 0 || is_pass(entry))
@@ -241,19 +232,15 @@ static struct text
 policy_of(struct arena *arena, const struct history_entry *entry)
 {
 	const struct report_policy policy = {
-	    .p = choose(ONE_OF(entry->p, policy_words), entry->p, TEXT("none")),
-	    .sp = choose(ONE_OF(entry->sp, policy_words), entry->sp, TEXT("")),
-	    .np = choose(ONE_OF(entry->np, policy_words), entry->np, TEXT("")),
-	    .adkim = choose(
-		ONE_OF(entry->adkim, mode_words), entry->adkim, TEXT("")),
-	    .aspf =
-		choose(ONE_OF(entry->aspf, mode_words), entry->aspf, TEXT("")),
+	    .p = choose_policy(entry->p, TEXT("none")),
+	    .sp = choose_policy(entry->sp, TEXT("")),
+	    .np = choose_policy(entry->np, TEXT("")),
+	    .adkim = choose(&mode_names, entry->adkim, TEXT("")),
+	    .aspf = choose(&mode_names, entry->aspf, TEXT("")),
 	    .fo = entry->fo,
-	    .testing = choose(ONE_OF(entry->testing, testing_words),
-		entry->testing, TEXT("")),
+	    .testing = choose(&testing_names, entry->testing, TEXT("")),
 	    .discovery_method =
-		choose(ONE_OF(entry->discovery, discovery_words),
-		    entry->discovery, TEXT("")),
+		choose(&dmarc_method_names, entry->discovery, TEXT("")),
 	};
 
 	return row_policy(arena, &policy);
@@ -262,15 +249,12 @@ policy_of(struct arena *arena, const struct history_entry *entry)
 bool
 row_policy_id(struct arena *arena, struct text policy, struct text *ret_id)
 {
-	static const char digits[] = "0123456789abcdef";
 	struct sha256 digest;
 	char hex[32];
 
 	if (!crypto_sha256(policy, &digest))
 		return false;
-	for (size_t i = 0; i < sizeof hex; i++)
-		hex[i] =
-		    digits[digest.byte[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	hex_write(hex, digest.byte, sizeof hex / 2);
 	*ret_id = arena_copy(arena, (struct text){hex, sizeof hex});
 	return ret_id->len == sizeof hex;
 }
@@ -280,12 +264,13 @@ row_policy_id(struct arena *arena, struct text policy, struct text *ret_id)
 static bool
 is_reportable(const struct history_entry *entry)
 {
-	static const char *const results[] = {"pass", "fail", "temperror"};
+	int result = names_find(&dmarc_result_names, entry->result);
 
 	/* A deferred message comes again and is counted then. */
 	return entry->action != HISTORY_TEMPFAIL &&
 	       is_plain_domain(entry->policy_domain) &&
-	       ONE_OF(entry->result, results);
+	       (result == DMARC_PASS || result == DMARC_FAIL ||
+		   result == DMARC_TEMPERROR);
 }
 
 static bool
@@ -314,8 +299,7 @@ set_spf(struct arena *arena, const struct history_entry *entry, struct row *row)
 	if (entry->spf.len == 0 || domain.len == 0)
 		return;
 	row->spf_domain = row_write(arena, lower(arena, domain));
-	row->spf_result =
-	    choose(ONE_OF(entry->spf, result_words), entry->spf, TEXT("none"));
+	row->spf_result = choose(&spf_result_names, entry->spf, TEXT("none"));
 }
 
 static struct text

@@ -10,33 +10,31 @@
 #include <sys/random.h>
 
 /* One period of one domain and policy. */
-struct part {
+struct period {
 	struct text domain;
 	struct text policy;
 	int64_t begin;
 	int64_t end; /* inclusive */
 };
 
-enum { PARTS_A_PAGE = 500 };
+enum { PERIODS_A_PAGE = 500 };
 
-/* The DB_SQL values that choose what is unsealed in a part. */
-#define PART_VALUES(part)                                                      \
- db_text((part)->domain), db_text((part)->policy), db_number((part)->begin),   \
-     db_number((part)->end)
-#define PART_WHERE                                                             \
+/* The DB_SQL values that choose what is unsealed in a period. */
+#define PERIOD_VALUES(period)                                                  \
+ db_text((period)->domain), db_text((period)->policy),                         \
+     db_number((period)->begin), db_number((period)->end)
+#define PERIOD_WHERE                                                           \
  " WHERE policy_domain = ? AND policy = ? AND hour >= ? AND hour <= ?"
 
 static bool
 random_id(char hex[32], struct problem *ret_problem)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char byte[16];
 
 	if (getrandom(byte, sizeof byte, 0) != (ssize_t)sizeof byte)
 		return problem_set(
 		    ret_problem, PROBLEM_SYSTEM, "no random bytes to be had");
-	for (size_t i = 0; i < 32; i++)
-		hex[i] = digits[byte[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	hex_write(hex, byte, sizeof byte);
 	return true;
 }
 
@@ -48,7 +46,7 @@ take_rua(void *context, const struct db_row *row)
 }
 
 static bool
-insert_report(struct db *db, const struct part *part, struct text id,
+insert_report(struct db *db, const struct period *period, struct text id,
     struct problem *ret_problem)
 {
 	struct build rua;
@@ -60,19 +58,19 @@ insert_report(struct db *db, const struct part *part, struct text id,
 		DB_SQL("SELECT COALESCE(MAX(seq) + 1, 0) FROM dmarc_report"
 		       " WHERE policy_domain = ? AND period_begin = ?"
 		       " AND policy = ?",
-		    db_text(part->domain), db_number(part->begin),
-		    db_text(part->policy)),
+		    db_text(period->domain), db_number(period->begin),
+		    db_text(period->policy)),
 		&seq, ret_problem) &&
 	    db_query(db,
-		DB_SQL("SELECT rua FROM dmarc_unsealed" PART_WHERE
+		DB_SQL("SELECT rua FROM dmarc_unsealed" PERIOD_WHERE
 		       " ORDER BY hour DESC, batch DESC",
-		    PART_VALUES(part)),
+		    PERIOD_VALUES(period)),
 		take_rua, &rua, ret_problem) &&
 	    db_exec(db,
 		DB_SQL("INSERT INTO dmarc_report (id, policy_domain, policy,"
 		       " period_begin, period_end, seq, rua)"
 		       " VALUES (?, ?, ?, ?, ?, ?, ?)",
-		    db_text(id), PART_VALUES(part), db_number(seq),
+		    db_text(id), PERIOD_VALUES(period), db_number(seq),
 		    db_text(build_view(&rua))),
 		NULL, ret_problem);
 	build_free(&rua);
@@ -80,7 +78,7 @@ insert_report(struct db *db, const struct part *part, struct text id,
 }
 
 static bool
-seal_part(struct db *db, const struct part *part, uint64_t *made,
+seal_period(struct db *db, const struct period *period, uint64_t *made,
     struct problem *ret_problem)
 {
 	uint64_t batches;
@@ -92,53 +90,53 @@ seal_part(struct db *db, const struct part *part, uint64_t *made,
 	if (!db_exec(db,
 		DB_SQL("INSERT INTO dmarc_report_batch (policy_domain, policy,"
 		       " hour, batch, report) SELECT policy_domain, policy,"
-		       " hour, batch, ? FROM dmarc_unsealed" PART_WHERE,
-		    db_text(id), PART_VALUES(part)),
+		       " hour, batch, ? FROM dmarc_unsealed" PERIOD_WHERE,
+		    db_text(id), PERIOD_VALUES(period)),
 		&batches, ret_problem))
 		return false;
 	if (batches == 0)
 		return true; /* another sealer was first */
-	if (!insert_report(db, part, id, ret_problem))
+	if (!insert_report(db, period, id, ret_problem))
 		return false;
 	(*made)++;
 	/* Only what is in the report: a batch may have come since. */
 	return db_exec(db,
-	    DB_SQL("DELETE FROM dmarc_unsealed" PART_WHERE
+	    DB_SQL("DELETE FROM dmarc_unsealed" PERIOD_WHERE
 		   " AND EXISTS (SELECT 1 FROM dmarc_report_batch b"
 		   " WHERE b.policy_domain = dmarc_unsealed.policy_domain"
 		   " AND b.policy = dmarc_unsealed.policy"
 		   " AND b.hour = dmarc_unsealed.hour"
 		   " AND b.batch = dmarc_unsealed.batch)",
-		PART_VALUES(part)),
+		PERIOD_VALUES(period)),
 	    NULL, ret_problem);
 }
 
-/* --- the parts --- */
+/* --- the periods --- */
 
 struct page {
 	struct arena *arena;
 	unsigned interval;
-	VEC(struct part) parts;
+	VEC(struct period) periods;
 	uint64_t made; /* reports */
 };
 
 static bool
-take_part(void *context, const struct db_row *row)
+take_period(void *context, const struct db_row *row)
 {
 	struct page *page = context;
-	struct part *part = vec_push(page->arena, &page->parts);
+	struct period *period = vec_push(page->arena, &page->periods);
 
-	if (part == NULL)
+	if (period == NULL)
 		return false;
-	part->domain = arena_copy(page->arena, db_row_text(row, 0));
-	part->policy = arena_copy(page->arena, db_row_text(row, 1));
-	part->begin = db_row_number(row, 2);
-	part->end = part->begin + page->interval - 1;
+	period->domain = arena_copy(page->arena, db_row_text(row, 0));
+	period->policy = arena_copy(page->arena, db_row_text(row, 1));
+	period->begin = db_row_number(row, 2);
+	period->end = period->begin + page->interval - 1;
 	return true;
 }
 
 static bool
-find_parts(struct store *store, struct page *page, int64_t limit,
+find_periods(struct store *store, struct page *page, int64_t limit,
     struct problem *ret_problem)
 {
 	if (!db_query(store->db,
@@ -147,10 +145,10 @@ find_parts(struct store *store, struct page *page, int64_t limit,
 		       " GROUP BY policy_domain, policy, hour - hour % ?"
 		       " ORDER BY policy_domain, policy LIMIT ?",
 		    db_number(page->interval), db_number(limit),
-		    db_number(page->interval), db_number(PARTS_A_PAGE)),
-		take_part, page, ret_problem))
+		    db_number(page->interval), db_number(PERIODS_A_PAGE)),
+		take_period, page, ret_problem))
 		return false;
-	return !arena_failed(page->arena) || store_no_memory(ret_problem);
+	return !arena_failed(page->arena) || problem_no_memory(ret_problem);
 }
 
 static bool
@@ -159,9 +157,9 @@ seal_page(struct db *db, void *context, struct problem *ret_problem)
 	struct page *page = context;
 
 	page->made = 0;
-	for (size_t i = 0; i < page->parts.count; i++) {
-		if (!seal_part(
-			db, &page->parts.at[i], &page->made, ret_problem))
+	for (size_t i = 0; i < page->periods.count; i++) {
+		if (!seal_period(
+			db, &page->periods.at[i], &page->made, ret_problem))
 			return false;
 	}
 	return true;
@@ -186,11 +184,11 @@ store_seal(struct store *store, int64_t now, unsigned interval, unsigned delay,
 		struct page page = {.interval = interval};
 		page.arena = arena_new(STORE_ARENA_MAX);
 		if (page.arena == NULL)
-			return store_no_memory(ret_problem);
-		good = find_parts(store, &page, limit, ret_problem) &&
+			return problem_no_memory(ret_problem);
+		good = find_periods(store, &page, limit, ret_problem) &&
 		       db_transaction(store->db, seal_page, &page, ret_problem);
 		reports += page.made;
-		found = page.parts.count;
+		found = page.periods.count;
 		arena_free(page.arena);
 	}
 	if (good)

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 
 bool
-store_no_memory(struct problem *problem)
-{
-	return problem_set(problem, PROBLEM_SYSTEM, "no memory");
-}
-
-bool
 store_read_uris(
     struct arena *arena, struct text written, struct store_report *report)
 {
@@ -35,7 +29,7 @@ store_open(const char *database, bool create, struct problem *ret_problem)
 	struct store *store = calloc(1, sizeof *store);
 
 	if (store == NULL) {
-		(void)store_no_memory(ret_problem);
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	store->db = db_open(database, create, ret_problem);

@@ -89,7 +89,8 @@ set_zone(struct scene *scene, const char *text)
 	    dns_zone_read(text_from_cstr(text), "zone", &scene->problem);
 	if (scene->zone == NULL)
 		fail_msg("%s", scene->problem.text);
-	scene->resolver = resolver_new_zone(scene->loop, scene->zone);
+	scene->resolver =
+	    resolver_new_zone(scene->loop, scene->zone, &scene->problem);
 	assert_non_null(scene->resolver);
 }
 

@@ -303,6 +303,38 @@ test_explains(void **state)
 	world_close(&world);
 }
 
+/* With the suffix list, no section of RFC 9989 is in force. */
+static void
+test_explains_psl(void **state)
+{
+	struct world world = world_open(
+	    TEXT("_dmarc.example.com TXT \"v=DMARC1; p=none; sp=reject\"\n"
+		 "_dmarc.bad.example TXT \"v=DMARC1; p=x\"\n"));
+	struct suffix_list *list = suffix_list_read(TEXT(suffixes));
+	static const char *const authors[] = {
+	    "a.example.com", "bad.example", "none.example"};
+
+	(void)state;
+	world.options =
+	    (struct dmarc_options){.method = DMARC_PSL, .suffixes = list};
+	for (size_t i = 0; i < sizeof authors / sizeof *authors; i++) {
+		struct text author = text_from_cstr(authors[i]);
+		struct dmarc_discovery found = world_discover(&world, author);
+		struct trace trace;
+		trace_init(&trace, world.arena);
+		assert_true(dmarc_discover(author, &world.options, world.facts,
+		    world.arena, &trace, &found));
+		struct text story = trace_story(&trace);
+		if (text_find_part(story, TEXT("RFC 9989")) < story.len ||
+		    text_find_part(
+			story, TEXT("RFC 7489 3.2: Organizational Domain")) ==
+			story.len)
+			fail_msg(TEXT_FMT, TEXT_ARG(story));
+	}
+	suffix_list_free(list);
+	world_close(&world);
+}
+
 int
 main(void)
 {
@@ -312,6 +344,7 @@ main(void)
 	    cmocka_unit_test(test_closed_early),
 	    cmocka_unit_test(test_existence_is_asked_late),
 	    cmocka_unit_test(test_explains),
+	    cmocka_unit_test(test_explains_psl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

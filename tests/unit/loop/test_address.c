@@ -72,7 +72,7 @@ says_what_is_wrong(void **state)
 	     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 	     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 		PROBLEM_CONFIG, "must have 1 to"},
-	    {"unix:/nowhere/at/all", PROBLEM_UNAVAILABLE, "listen on"},
+	    {"unix:/nowhere/at/all", PROBLEM_NO_INPUT, "listen on"},
 	};
 
 	int failures = 0;

@@ -698,7 +698,7 @@ answers_from_a_zone(void **state)
 	struct loop *loop = loop_new(&problem);
 	struct dns_zone *zone =
 	    dns_zone_read(text_from_cstr(zone_text), "zone", &problem);
-	struct resolver *resolver = resolver_new_zone(loop, zone);
+	struct resolver *resolver = resolver_new_zone(loop, zone, &problem);
 	struct message message;
 
 	(void)state;

@@ -267,7 +267,7 @@ test_open(void **state)
 	(void)snprintf(path, sizeof path, "sqlite:%s/no/x.db", place->folder);
 	refused = (struct problem){0};
 	assert_null(store_open(path, true, &refused));
-	assert_int_equal(refused.kind, PROBLEM_CANNOT_WRITE);
+	assert_int_equal(refused.kind, PROBLEM_NO_INPUT);
 }
 
 static void
@@ -290,14 +290,14 @@ test_check(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct problem problem = {0};
-		bool is_good = store_check(rows[i].database, &problem);
+		struct problem refused = {0};
+		bool is_good = store_check(rows[i].database, &refused);
 		if (is_good == rows[i].is_good &&
 		    (is_good ||
-			(problem.kind == PROBLEM_CONFIG &&
-			    strstr(problem.text, "write sqlite:/path"))))
+			(refused.kind == PROBLEM_CONFIG &&
+			    strstr(refused.text, "write sqlite:/path"))))
 			continue;
-		fail_msg("\"%s\": %s", rows[i].database, problem.text);
+		fail_msg("\"%s\": %s", rows[i].database, refused.text);
 	}
 }
 
