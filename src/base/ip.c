@@ -100,12 +100,3 @@ ip_in_net(const struct ip *ip, const struct ip *net, unsigned prefix)
 	return rest == 0 ||
 	       (ip->byte[whole] ^ net->byte[whole]) >> (8 - rest) == 0;
 }
-
-bool
-ip_is_loopback(const struct ip *ip)
-{
-	static const struct ip v4 = {.version = 4, .byte = {127}};
-	static const struct ip v6 = {.version = 6, .byte = {[15] = 1}};
-
-	return ip_in_net(ip, &v4, 8) || ip_equal(ip, &v6);
-}

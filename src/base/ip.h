@@ -24,6 +24,5 @@ struct ip ip_unmapped(struct ip ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
 /* Do the first PREFIX bits agree? Never across versions. */
 bool ip_in_net(const struct ip *ip, const struct ip *net, unsigned prefix);
-bool ip_is_loopback(const struct ip *ip); /* 127/8 and ::1 */
 
 #endif

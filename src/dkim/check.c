@@ -239,12 +239,6 @@ dkim_new(struct arena *arena, const struct mail_header *header,
 
 /* --- the body --- */
 
-bool
-dkim_wants_body(const struct dkim *dkim)
-{
-	return dkim->jobs > 0;
-}
-
 void
 dkim_body(struct dkim *dkim, struct text piece)
 {

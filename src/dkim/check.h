@@ -66,8 +66,6 @@ struct dkim;
 /* HEADER must outlive it. NULL: no memory. */
 struct dkim *dkim_new(struct arena *arena, const struct mail_header *header,
     const struct dkim_options *options) MUST_USE;
-/* Are there signatures at all? If not, the body need not be fed. */
-bool dkim_wants_body(const struct dkim *dkim);
 void dkim_body(struct dkim *dkim, struct text piece);
 void dkim_end_of_body(struct dkim *dkim);
 /* Tells the facts which keys will be wanted, as soon as the header is known,

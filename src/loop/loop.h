@@ -76,12 +76,8 @@ struct loop_stream *loop_stream_open(struct loop *loop, int fd) MUST_USE;
 
 void loop_stream_read(
     struct loop_stream *stream, const struct loop_stream_events *events);
-/* Stop and go on reading: the peer then waits (bounded memory). */
-void loop_stream_pause(struct loop_stream *stream);
-void loop_stream_resume(struct loop_stream *stream);
 /* Sends a copy of BYTES, in order. TCP_NODELAY is set. */
 void loop_stream_write(struct loop_stream *stream, struct text bytes);
-size_t loop_stream_unsent(const struct loop_stream *stream);
 /* No further callbacks. What was written is still sent, then it is closed,
  * after five seconds at the latest. Frees. */
 void loop_stream_close(struct loop_stream *stream);

@@ -36,7 +36,6 @@ struct loop_stream {
 	struct build unsent;
 	size_t sent; /* of unsent; dropped now and then */
 	bool is_reading;
-	bool is_paused;
 	bool is_broken; /* a write failed: the end is still to be told */
 	bool is_ended;  /* told */
 	bool is_closing;
@@ -79,8 +78,7 @@ update_poll(struct loop_stream *stream)
 
 	if (stream->is_gone)
 		return;
-	if (stream->is_reading && !stream->is_paused && !stream->is_ended &&
-	    !stream->is_closing)
+	if (stream->is_reading && !stream->is_ended && !stream->is_closing)
 		events |= UV_READABLE;
 	if (stream->unsent.len > 0 || must_tell_break(stream))
 		events |= UV_WRITABLE;
@@ -216,7 +214,7 @@ on_stream(uv_poll_t *uv, int status, int events)
 	if (must_tell_break(stream))
 		tell_end(stream);
 	else if ((events & UV_READABLE) != 0 && stream->is_reading &&
-		 !stream->is_paused && !stream->is_ended)
+		 !stream->is_ended)
 		receive(stream);
 	update_poll(stream);
 }
@@ -254,20 +252,6 @@ loop_stream_read(
 }
 
 void
-loop_stream_pause(struct loop_stream *stream)
-{
-	stream->is_paused = true;
-	update_poll(stream);
-}
-
-void
-loop_stream_resume(struct loop_stream *stream)
-{
-	stream->is_paused = false;
-	update_poll(stream);
-}
-
-void
 loop_stream_write(struct loop_stream *stream, struct text bytes)
 {
 	size_t sent = 0;
@@ -281,12 +265,6 @@ loop_stream_write(struct loop_stream *stream, struct text bytes)
 	if (build_failed(&stream->unsent))
 		break_stream(stream);
 	update_poll(stream);
-}
-
-size_t
-loop_stream_unsent(const struct loop_stream *stream)
-{
-	return stream->unsent.len - stream->sent;
 }
 
 static void

@@ -31,7 +31,7 @@ enum { AUTHOR_ADDRESSES_MAX = 100, AUTHOR_DOMAINS_MAX = 10 };
 /* Reads all From fields of HEADER. On failure of ARENA: malformed. */
 struct author author_find(
     struct arena *arena, const struct mail_header *header);
-/* The same of one From value. */
+/* The same of one From value, without a message: for tests and fuzzing. */
 struct author author_read(struct arena *arena, struct text value);
 
 /* An SMTP path as MAIL FROM has it, with or without <>: local part (as

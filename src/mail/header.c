@@ -128,29 +128,3 @@ mail_header_count(const struct mail_header *header, struct text name)
 		count += text_equal_nocase(header->fields.at[i].name, name);
 	return count;
 }
-
-static bool
-is_fold(struct text text, size_t at)
-{
-	return text.len - at >= 3 && text.ptr[at] == '\r' &&
-	       text.ptr[at + 1] == '\n' && is_wsp(text.ptr[at + 2]);
-}
-
-struct text
-mail_unfold(struct arena *arena, struct text value)
-{
-	value = text_trim(value);
-	if (!text_has(value, '\n'))
-		return value;
-	char *bytes = arena_alloc(arena, value.len);
-	size_t len = 0;
-	if (bytes == NULL)
-		return TEXT("");
-	for (size_t i = 0; i < value.len; i++) {
-		if (is_fold(value, i))
-			i++;
-		else
-			bytes[len++] = value.ptr[i];
-	}
-	return (struct text){bytes, len};
-}

@@ -39,7 +39,4 @@ const struct mail_field *mail_header_find(
     const struct mail_header *header, struct text name, size_t from);
 size_t mail_header_count(const struct mail_header *header, struct text name);
 
-/* A value unfolded for reading: CR LF before white space removed, trimmed. */
-struct text mail_unfold(struct arena *arena, struct text value);
-
 #endif

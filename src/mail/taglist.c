@@ -98,13 +98,3 @@ taglist_find(const struct taglist *list, struct text name)
 	}
 	return NULL;
 }
-
-const struct tag *
-taglist_find_nocase(const struct taglist *list, struct text name)
-{
-	for (size_t i = 0; i < list->tags.count; i++) {
-		if (text_equal_nocase(list->tags.at[i].name, name))
-			return &list->tags.at[i];
-	}
-	return NULL;
-}

@@ -30,7 +30,5 @@ bool taglist_read(
     struct arena *arena, struct text text, struct taglist *ret_list) MUST_USE;
 /* The first tag NAME, or NULL. */
 const struct tag *taglist_find(const struct taglist *list, struct text name);
-const struct tag *taglist_find_nocase(
-    const struct taglist *list, struct text name);
 
 #endif

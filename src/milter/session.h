@@ -68,12 +68,13 @@ void milter_quarantine(struct milter_session *session, struct text reason);
 /* False: the changes were too many to be sent whole, so the MTA was told to
  * try again later instead. */
 bool milter_accept(struct milter_session *session);
+/* No filter of ours gives these two answers; whoever writes another may. */
 void milter_continue(struct milter_session *session);
+void milter_tempfail(struct milter_session *session);
 /* CODE "550", STATUS "5.7.1", one line of TEXT: '%' doubled as the protocol
  * wants, CR, LF and other controls become '?', cut at 980 bytes. */
 void milter_reply(struct milter_session *session, const char *code,
     const char *status, struct text text);
-void milter_tempfail(struct milter_session *session);
 /* "Still working": the MTA's time-out begins anew. */
 void milter_progress(struct milter_session *session);
 

@@ -63,7 +63,4 @@ void aggregate_begin(struct build *build,
 void aggregate_row(struct build *build, const struct report_row *row);
 void aggregate_end(struct build *build);
 
-/* The canonical order of rows, for qsort: same rows, same bytes. */
-int report_row_compare(const struct report_row *a, const struct report_row *b);
-
 #endif

@@ -95,7 +95,7 @@ lower(struct arena *arena, struct text domain)
 static unsigned
 rank_of(const struct history_dkim *dkim, struct text from)
 {
-	if (!text_equal(dkim->result, TEXT("pass")))
+	if (names_find(&dkim_result_names, dkim->result) != DKIM_PASS)
 		return 3;
 	if (text_equal_nocase(dkim->domain, from))
 		return 0;
@@ -158,7 +158,7 @@ dkim_of(struct arena *arena, const struct history_entry *entry)
 static bool
 is_pass(const struct history_entry *entry)
 {
-	return text_equal(entry->result, TEXT("pass"));
+	return names_find(&dmarc_result_names, entry->result) == DMARC_PASS;
 }
 
 static struct text
@@ -199,7 +199,7 @@ set_reason(
 		row->comment = row_write(arena, entry->comment);
 	if (row->reason.len > 0 || is_pass(entry))
 		return;
-	if (text_equal(entry->result, TEXT("temperror"))) {
+	if (names_find(&dmarc_result_names, entry->result) == DMARC_TEMPERROR) {
 		row->reason = TEXT("other");
 		row->comment = TEXT("temperror");
 	} else if (!text_equal(row->disposition, requested_of(entry))) {

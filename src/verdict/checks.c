@@ -79,12 +79,6 @@ checks_header(struct checks *checks, const struct mail_header *header)
 	checks->header = *header;
 }
 
-const struct mail_header *
-checks_fields(const struct checks *checks)
-{
-	return &checks->header;
-}
-
 /* A story, or NULL when nobody wants to read it. */
 static struct trace *
 story(struct checks *checks, struct trace *trace)

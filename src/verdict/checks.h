@@ -68,7 +68,6 @@ void checks_header(struct checks *checks, const struct mail_header *header);
 void checks_end_of_header(struct checks *checks);
 void checks_body(struct checks *checks, struct text piece);
 void checks_end_of_body(struct checks *checks);
-const struct mail_header *checks_fields(const struct checks *checks);
 
 struct dns_facts *checks_facts(struct checks *checks);
 /* True: the verdict is final. */

@@ -179,25 +179,6 @@ test_unmapped(void **state)
 	}
 }
 
-static void
-test_loopback(void **state)
-{
-	static const char *const yes[] = {
-	    "127.0.0.1", "127.255.255.255", "::1"};
-	static const char *const no[] = {
-	    "126.0.0.1", "128.0.0.1", "::", "::2", "1::1", ""};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-		struct ip ip = ip_of(yes[i]);
-		assert_true(ip_is_loopback(&ip));
-	}
-	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
-		struct ip ip = ip_of(no[i]);
-		assert_false(ip_is_loopback(&ip));
-	}
-}
-
 int
 main(void)
 {
@@ -205,7 +186,6 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_nets),
 	    cmocka_unit_test(test_unmapped),
-	    cmocka_unit_test(test_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

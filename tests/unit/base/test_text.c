@@ -268,6 +268,20 @@ test_names(void **state)
 	assert_int_equal(names_find(&names, TEXT("")), -1);
 }
 
+static void
+test_hex(void **state)
+{
+	static const unsigned char bytes[] = {0x00, 0x9A, 0xBC, 0xFF};
+	char digits[] = "........!";
+
+	(void)state;
+	hex_write(digits, bytes, sizeof bytes);
+	assert_string_equal(digits, "009abcff!");
+	assert_true(text_is_ascii(TEXT("")));
+	assert_true(text_is_ascii(TEXT("a\0\x7F")));
+	assert_false(text_is_ascii(TEXT("a\x80")));
+}
+
 int
 main(void)
 {
@@ -283,6 +297,7 @@ main(void)
 	    cmocka_unit_test(test_split),
 	    cmocka_unit_test(test_numbers),
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_hex),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

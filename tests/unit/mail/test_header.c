@@ -205,48 +205,6 @@ test_no_memory(void **state)
 	assert_true(n > 3);
 }
 
-struct unfold_row {
-	const char *name;
-	struct text value;
-	struct text expected;
-};
-
-static const struct unfold_row unfold_rows[] = {
-    {"plain", T(" a b "), T("a b")},
-    {"fold", T(" a\r\n b"), T("a b")},
-    {"fold at both ends", T("\r\n a\r\n "), T("a")},
-    {"tab stays", T("a\r\n\t b"), T("a\t b")},
-    {"two folds", T("a\r\n \r\n b"), T("a  b")},
-    {"no white space behind", T("a\r\nb"), T("a\r\nb")},
-    {"LF alone", T("a\n b"), T("a\n b")},
-    {"CR alone", T("a\r b"), T("a\r b")},
-    {"NUL", T("a\0b"), T("a\0b")},
-    {"empty", T(""), T("")},
-    {"blank", T(" \r\n\t"), T("")},
-};
-
-static void
-test_unfold(void **state)
-{
-	unsigned wrong = 0;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof unfold_rows / sizeof *unfold_rows; i++) {
-		const struct unfold_row *row = &unfold_rows[i];
-		struct arena *arena = arena_new(1 << 16);
-		struct text value = exact(row->value);
-		struct text found = mail_unfold(arena, value);
-		if (!text_equal(found, row->expected)) {
-			print_error("%s: \"" TEXT_FMT "\"\n", row->name,
-			    TEXT_ARG(found));
-			wrong++;
-		}
-		exact_free(value);
-		arena_free(arena);
-	}
-	assert_int_equal(wrong, 0);
-}
-
 int
 main(void)
 {
@@ -257,7 +215,6 @@ main(void)
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_too_long_at_once),
 	    cmocka_unit_test(test_no_memory),
-	    cmocka_unit_test(test_unfold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,10 +119,9 @@ test_find(void **state)
 	assert_true(taglist_read(arena, TEXT("V=1; v=2; v=3; empty="), &list));
 	const struct tag *tag = list.tags.at;
 	assert_ptr_equal(taglist_find(&list, TEXT("v")), tag + 1);
-	assert_ptr_equal(taglist_find_nocase(&list, TEXT("v")), tag);
 	assert_ptr_equal(taglist_find(&list, TEXT("empty")), tag + 3);
 	assert_null(taglist_find(&list, TEXT("Empty")));
-	assert_null(taglist_find_nocase(&list, TEXT("x")));
+	assert_null(taglist_find(&list, TEXT("x")));
 	arena_free(arena);
 }
 

@@ -353,49 +353,6 @@ test_many_signatures(void **state)
 	build_free(&build);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	return report_row_compare(a, b);
-}
-
-/* Every field counts, and the order is one. */
-static void
-test_order(void **state)
-{
-	struct report_row shuffled[] = {rows[2], rows[0], rows[1], rows[0]};
-
-	(void)state;
-	shuffled[3].count = 3;
-	qsort(shuffled, 4, sizeof *shuffled, compare);
-	assert_int_equal(shuffled[0].count, 3);
-	assert_int_equal(report_row_compare(&shuffled[1], &rows[0]), 0);
-	assert_int_equal(report_row_compare(&shuffled[2], &rows[1]), 0);
-	for (size_t i = 0; i < 4; i++)
-		for (size_t j = 0; j < 4; j++) {
-			int order =
-			    report_row_compare(&shuffled[i], &shuffled[j]);
-			assert_int_equal(
-			    (order > 0) - (order < 0), (i > j) - (i < j));
-		}
-	struct report_row other = rows[0];
-	other.spf_aligned = true;
-	assert_true(report_row_compare(&rows[0], &other) < 0);
-	other = rows[0];
-	other.has_envelope_from = false;
-	assert_true(report_row_compare(&other, &rows[0]) < 0);
-	struct report_dkim dkim = {
-	    TEXT("example.com"), TEXT("s2"), TEXT("pass")};
-	other = rows[0];
-	other.dkim.at = &dkim;
-	assert_true(report_row_compare(&rows[0], &other) < 0);
-	struct report_reason reason = {TEXT("other"), TEXT("")};
-	other = rows[0];
-	other.reasons.at = &reason;
-	other.reasons.count = 1;
-	assert_true(report_row_compare(&rows[0], &other) < 0);
-}
-
 static void
 test_no_memory(void **state)
 {
@@ -419,7 +376,6 @@ main(void)
 	    cmocka_unit_test(test_hostile),
 	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_many_signatures),
-	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_no_memory),
 	};
 
