@@ -1,7 +1,5 @@
 #include "store/db.h"
 
-#include <string.h>
-
 enum { TRIES = 8 };
 
 static const struct db_driver *const drivers[] = {&db_sqlite, NULL};
@@ -23,17 +21,14 @@ static const struct db_driver *
 find_driver(
     const char *database, const char **ret_where, struct problem *ret_problem)
 {
-	const char *colon = strchr(database, ':');
-	size_t len = colon == NULL ? 0 : (size_t)(colon - database);
+	struct text where = text_from_cstr(database);
+	struct text scheme = text_split(&where, ':');
 
-	for (const struct db_driver *const *at = drivers; *at != NULL; at++) {
-		const char *scheme = (*at)->scheme;
-		if (len == strlen(scheme) &&
-		    memcmp(database, scheme, len) == 0 && colon[1] != '\0') {
-			*ret_where = colon + 1;
+	*ret_where = where.ptr; /* to the end of DATABASE */
+	for (const struct db_driver *const *at = drivers; *at != NULL; at++)
+		if (where.len > 0 &&
+		    text_equal(scheme, text_from_cstr((*at)->scheme)))
 			return *at;
-		}
-	}
 	(void)problem_set(ret_problem, PROBLEM_CONFIG,
 	    "Database \"%s\" cannot be used; write sqlite:/path", database);
 	return NULL;

@@ -376,6 +376,8 @@ test_killed_after_link(void **state)
 	struct journal_claims claims = must_list(lock);
 	assert_int_equal(claims.count, 1);
 	assert_string_equal(claims.path[0], claim);
+	assert_true(text_equal(journal_claim_id(claim),
+	    TEXT("01234567-89ab-7def-8123-456789abcdef")));
 	assert_content(claim, "a\nb\n");
 	assert_content(place->file, "");
 	must_append(journal, "c\n");
