@@ -180,7 +180,7 @@ look_up(struct lookup *lookup, const char *domain, struct problem *problem)
 {
 	lookup->facts = dns_facts_new(lookup->arena);
 	if (lookup->facts == NULL) {
-		(void)problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(problem);
 		return 0;
 	}
 	if (!dns_name_read(

@@ -125,7 +125,7 @@ feed(const char *path, struct arena *arena, struct checks *checks,
 		    problem, PROBLEM_NO_INPUT, "%s: %s", path, strerror(errno));
 	if (message == NULL) {
 		(void)fclose(file);
-		return problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(problem);
 	}
 	for (size_t len; (len = fread(piece, 1, sizeof piece, file)) > 0;)
 		mail_message_feed(message, (struct text){piece, len});
@@ -250,7 +250,7 @@ judge(const struct tool *tool, const struct verify *verify,
 		return false;
 	struct checks *checks = checks_new(arena, &checks_options, &envelope);
 	if (checks == NULL) {
-		(void)problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(problem);
 	} else if (feed(verify->path, arena, checks, problem)) {
 		tool_begin(&dns);
 		while (!checks_run(checks))

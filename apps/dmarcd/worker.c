@@ -242,7 +242,7 @@ open_listeners(struct worker *worker, struct problem *problem)
 
 	worker->listeners = calloc(count, sizeof(struct loop_listener *));
 	if (worker->listeners == NULL)
-		return problem_set(problem, PROBLEM_SYSTEM, "no memory");
+		return problem_no_memory(problem);
 	for (size_t i = 0; i < count; i++) {
 		worker->listeners[i] = loop_listener_start(worker->loop,
 		    worker->setup.sockets[i], on_connection, worker, problem);
@@ -258,7 +258,7 @@ worker_new(const struct worker_setup *setup, struct problem *ret_problem)
 	struct worker *worker = calloc(1, sizeof *worker);
 
 	if (worker == NULL) {
-		(void)problem_set(ret_problem, PROBLEM_SYSTEM, "no memory");
+		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
 	worker->setup = *setup;
