@@ -103,6 +103,7 @@ end_message(struct conversation *c)
 	c->fetch = NULL;
 	c->arena = NULL;
 	c->checks = NULL;
+	c->envelope = (struct envelope){.now = 0}; /* its texts are gone */
 	c->has_header = false;
 	c->is_exempt = false;
 }

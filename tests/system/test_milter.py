@@ -116,6 +116,24 @@ def cases(tap, top):
                 mta.field(b"From", b"x@bank.example")
                 mta.send("A")
 
+    def no_mail():
+        """An end of message without a MAIL, after a whole one."""
+        with daemon(top), connect(top) as mta:
+            mta.begin()
+            mta.macro("M", b"i", b"FIRST")
+            mta.message()
+            equal(mta.verdict()[0], "a", "the first")
+            mta.end()
+            try:
+                letter, words, _ = mta.verdict()
+                equal((letter, words[:3]), ("y", b"451"), "no message")
+            except EOFError:
+                pass  # closing is an answer too
+        with daemon(top), connect(top) as mta:
+            mta.begin()
+            mta.message()
+            equal(mta.verdict()[0], "a", "dmarcd still serves")
+
     def odd_clients():
         with daemon(top, Enforce="strict"), connect(top) as mta:
             for address in ("2001:db8::1", "::ffff:203.0.113.66"):
@@ -181,6 +199,7 @@ def cases(tap, top):
     tap.case("an MTA that cannot remove them is told to wait", cannot_remove)
     tap.case("a slow body does not use up the checks' time", slow_body)
     tap.case("several messages on a connection", one_after_the_other)
+    tap.case("an end without a message", no_mail)
     tap.case("IPv6, no HELO, null sender, no address", odd_clients)
     tap.case("quarantine: tagged or held", quarantine)
     tap.case("more changes than the MTA can take", too_many_changes)
