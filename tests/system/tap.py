@@ -31,6 +31,26 @@ class Tap:
         sys.exit(1 if self.failed else 0)
 
 
+_cases = []
+
+
+def case(name):
+    """@case("what holds") makes a function of the test's folder a case."""
+    def add(function):
+        _cases.append((name, function))
+        return function
+    return add
+
+
+def run_cases(folder):
+    """Runs the cases in their order, all in one FOLDER, and ends."""
+    tap = Tap()
+    with folder as top:
+        for name, function in _cases:
+            tap.case(name, lambda function=function: function(top))
+    tap.end()
+
+
 def skip_all(reason):
     print(f"1..0 # SKIP {reason}")
     sys.exit(0)

@@ -14,7 +14,7 @@ import time
 
 import parts
 from milter import Milter
-from tap import Skip, Tap, contains, equal
+from tap import case, contains, equal, run_cases, Skip
 
 BANK = ("192.0.2.10", "mail.bank.example", "<news@bank.example>")
 ATTACKER = ("203.0.113.66", "attacker.example", "<x@attacker.example>")
@@ -71,364 +71,6 @@ def check_fails(top, text, status, *words):
         contains(said, word)
 
 
-def cases(tap, top):
-    def configuration():
-        check_fails(top, "Socket unix:/x\nEnfocre strict\n", 78,
-                    "bad.conf:2", "Enfocre", "did you mean Enforce?")
-        check_fails(top, "Socket unix:/x\nEnforce sometimes\n", 78,
-                    "bad.conf:2", "monitor")
-        check_fails(top, "AuthservID a\n", 78, "Socket is missing")
-        check_fails(top, "Socket unix:/x\nZoneFile /nonexistent\n", 66,
-                    "/nonexistent")
-        check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 78,
-                    "nobody-like-this")
-        # What would only fail when it is used is refused at once.
-        for line, word in (("Socket nonsense", "not a socket"),
-                           ("Socket inet:99999@127.0.0.1", "not a socket"),
-                           ("Database mysql:foo", "Database"),
-                           ("ReportEmail foo", "ReportEmail"),
-                           ("ReportTransport foo", "ReportTransport"),
-                           ("Nameservers bogus", "name server"),
-                           ("RejectString %s and %s", "RejectString")):
-            check_fails(top, "Socket unix:/x\nHistoryFile /h\n"
-                        f"ReportEmail a@example.org\n{line}\n", 78, word)
-        check_fails(top, "Socket unix:/x # and a comment\n", 0)
-
-    def live_socket():
-        with daemon(top):
-            (top / "second.conf").write_text(
-                f"Socket unix:{top}/d/milter.sock\n")
-            run = subprocess.run([parts.DMARCD, "-c", top / "second.conf"],
-                                 stderr=subprocess.PIPE,
-                                 timeout=parts.PATIENCE)
-            equal(run.returncode, 69, "status")
-            contains(send(top, GENUINE, BANK), "mta accept")
-
-    def stale_socket():
-        (top / "d").mkdir(exist_ok=True)
-        with socket.socket(socket.AF_UNIX) as stale:
-            stale.bind(str(top / "d/milter.sock"))
-        with daemon(top):
-            contains(send(top, GENUINE, BANK), "mta accept")
-
-    def reload():
-        with daemon(top) as started:
-            contains(send(top), "mta 550 5.7.1")
-            old = Milter(top / "d/milter.sock")
-            old.begin()
-            parts.write_config(
-                top / "d/dmarcd.conf", Socket=f"unix:{top}/d/milter.sock",
-                Enforce="monitor", ZoneFile=parts.MESSAGES / "zone",
-                IgnoreHosts=top / "nobody", UMask="0")
-            before = children(started.pid)
-            started.send_signal(signal.SIGHUP)
-            parts.wait_for("the reload", lambda: "reloaded" in log(top))
-            parts.wait_for("the new filter", lambda: set(
-                children(started.pid)) - set(before))
-            parts.wait_for("monitor", lambda: "accept" in send(top))
-            # The session from before is served to its end, as before.
-            old.message()
-            equal(old.verdict()[0], "y", "the old session's answer")
-            old.send("Q")
-            old.close()
-            parts.wait_for("the old filter's end", lambda: not set(
-                children(started.pid)) & set(before))
-
-    def bad_reload():
-        with daemon(top) as started:
-            (top / "d/dmarcd.conf").write_text("Nonsense 1\n")
-            started.send_signal(signal.SIGHUP)
-            parts.wait_for("the message", lambda: "stays" in log(top))
-            contains(log(top), "Nonsense")
-            contains(send(top), "mta 550 5.7.1")
-
-    def killed_filter():
-        with daemon(top) as started:
-            for _ in range(2):  # the second one has only just begun
-                before = children(started.pid)
-                os.kill(before[0], signal.SIGKILL)
-                parts.wait_for("a new filter", lambda: children(
-                    started.pid) and children(started.pid) != before)
-            contains(send(top), "mta 550")
-            equal(log(top).count("signal 9"), 2, "ends that the log tells")
-
-    def killed_master():
-        with daemon(top) as started:
-            contains(send(top), "mta 550")
-            orphans = children(started.pid)
-            started.kill()
-            started.wait()
-            parts.wait_for("the filter's end", lambda: not any(
-                alive(pid) for pid in orphans))
-
-    def slow_dns():
-        with silent_dns() as (port, asked), daemon(
-                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
-                MessageTimeout=3):
-            contains(send(top), "mta accept")
-            parts.wait_for("a question", asked)
-            parts.wait_for("the result", lambda: "temperror" in log(top))
-
-    def stop_answers():
-        with silent_dns() as (port, asked), daemon(
-                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
-                MessageTimeout=4) as started:
-            idle = Milter(top / "d/milter.sock")
-            idle.begin()
-            busy = Milter(top / "d/milter.sock")
-            busy.begin()
-            busy.message()
-            parts.wait_for("a question", asked)
-            started.terminate()
-            equal(busy.verdict()[0], "a", "the message under way")
-            equal(started.wait(parts.PATIENCE), 0, "status")
-            idle.close()
-            busy.close()
-
-    def history():
-        with daemon(top, HistoryFile=top / "history"):
-            send(top)
-            send(top, GENUINE, BANK)
-            text = (top / "history").read_text()
-            equal(text.count("\nend "), 2, "entries")
-            contains(text, "from bank.example")
-            equal(os.stat(top / "history").st_mode & 0o777, 0o640, "mode")
-
-    def no_history():
-        (top / "d").mkdir(exist_ok=True)
-        parts.write_config(top / "d/dmarcd.conf",
-                           Socket=f"unix:{top}/d/milter.sock",
-                           HistoryFile="/nonexistent/history")
-        run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
-                             stderr=subprocess.PIPE,
-                             timeout=parts.PATIENCE)
-        equal(run.returncode, 66, "status")
-        contains(run.stderr.decode(), "/nonexistent/history")
-
-    def clerk():
-        with daemon(top, HistoryFile=top / "h2", ImportInterval=1,
-                    Database=f"sqlite:{top}/clerk.db"):
-            send(top)
-            parts.wait_for("the import",
-                           lambda: "imported 1 entries" in log(top))
-            day = time.gmtime(parts.received(top / "h2")[0])
-            contains(parts.dmarc("report", "-c", top / "d/dmarcd.conf",
-                                 "--dry-run", "--date",
-                                 time.strftime("%Y-%m-%d", day)),
-                     "1 reports")
-
-    def user():
-        """Root binds and makes way; all else is UserID's."""
-        if os.geteuid() != 0:
-            raise Skip("only root can become somebody else")
-        nobody = pwd.getpwnam("nobody").pw_uid
-        lib = top / "lib"
-        lib.mkdir()
-        os.chown(lib, nobody, -1)
-        with daemon(top, UserID="nobody", HistoryFile=lib / "history",
-                    Database=f"sqlite:{lib}/dmarc.db",
-                    ImportInterval=1) as started:
-            contains(send(top), "mta 550")
-            parts.wait_for("the import",
-                           lambda: "imported 1 entries" in log(top))
-            pids = [started.pid, *children(started.pid)]
-            equal(len(pids), 3, "master, filter and clerk")
-            for pid in pids:
-                equal(os.stat(f"/proc/{pid}").st_uid, nobody, "user")
-        for file in lib.iterdir():
-            equal(file.stat().st_uid, nobody, file.name)
-            equal(file.stat().st_mode & 0o007, 0, f"others: {file.name}")
-
-    def ignored():
-        (top / "ignored").write_text("203.0.113.64/28\n!203.0.113.67\n")
-        with daemon(top, IgnoreHosts=top / "ignored"):
-            contains(send(top), "mta accept")
-            other = ("203.0.113.67", *ATTACKER[1:])
-            contains(send(top, client=other), "mta 550")
-
-    def broken_client():
-        with daemon(top):
-            for junk in (b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 64,
-                         b"\x00\x00\x00\x00", b"\x00\x00\x00\x01Z"):
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.settimeout(parts.PATIENCE)
-                    client.connect(str(top / "d/milter.sock"))
-                    client.sendall(junk)
-                    client.shutdown(socket.SHUT_WR)
-                    with contextlib.suppress(ConnectionError):
-                        while client.recv(4096):
-                            pass
-            contains(send(top), "mta 550")
-
-    def configure(**options):
-        """What daemon() writes, with other options."""
-        parts.write_config(top / "d/dmarcd.conf", **{
-            "Socket": f"unix:{top}/d/milter.sock", "UMask": "0",
-            "AuthservID": "mx.test", "Enforce": "strict",
-            "ZoneFile": parts.MESSAGES / "zone",
-            "IgnoreHosts": top / "nobody", **options})
-
-    def reload_while_stopping():
-        with silent_dns() as (port, asked), daemon(
-                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
-                MessageTimeout=4) as started:
-            busy = Milter(top / "d/milter.sock")
-            busy.begin()
-            busy.message()
-            parts.wait_for("a question", asked)
-            before = children(started.pid)
-            started.terminate()
-            time.sleep(0.5)
-            started.send_signal(signal.SIGHUP)
-            started.send_signal(signal.SIGUSR1)
-            time.sleep(0.5)
-            assert set(children(started.pid)) <= set(before), "a new filter"
-            equal(busy.verdict()[0], "a", "the message under way")
-            equal(started.wait(parts.PATIENCE), 0, "status")
-            busy.close()
-
-    def stop_then_retire():
-        with silent_dns() as (port, asked), daemon(
-                top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
-                MessageTimeout=2) as started:
-            busy = Milter(top / "d/milter.sock")
-            busy.begin()
-            busy.message()
-            parts.wait_for("a question", asked)
-            old = children(started.pid)[0]
-            os.kill(old, signal.SIGTERM)
-            time.sleep(0.2)
-            os.kill(old, signal.SIGUSR2)
-            equal(busy.verdict()[0], "a", "the message under way")
-            parts.wait_for("the filter's end", lambda: not alive(old))
-            assert "given up" not in log(top), "went back to retiring"
-            busy.close()
-
-    def failing_reload():
-        with daemon(top, HistoryFile=top / "h3") as started:
-            before = children(started.pid)
-            old = Milter(top / "d/milter.sock")
-            old.begin()
-            configure(Enforce="monitor", HistoryFile="/nonexistent/history")
-            started.send_signal(signal.SIGHUP)
-            parts.wait_for("the message", lambda: "stays" in log(top))
-            contains(log(top), "/nonexistent/history")
-            contains(log(top), "66 before it was ready")
-            assert "reloaded" not in log(top)
-            contains(send(top), "mta 550 5.7.1")
-            equal(children(started.pid), before, "the old filter")
-            # It can be mended, the daemon still reacts, nothing was lost.
-            configure(Enforce="monitor", HistoryFile=top / "h3")
-            started.send_signal(signal.SIGHUP)
-            parts.wait_for("the reload", lambda: "reloaded" in log(top))
-            contains(send(top), "mta accept")
-            old.message()
-            equal(old.verdict()[0], "y", "the old session's answer")
-            old.close()
-
-    def reloads_in_a_row():
-        with daemon(top) as started:
-            for enforce in ("monitor", "strict", "monitor") * 3:
-                configure(Enforce=enforce)
-                started.send_signal(signal.SIGHUP)
-                time.sleep(0.02)
-            parts.wait_for("the last", lambda: "accept" in send(top))
-            parts.wait_for("the end of all others", lambda: len(
-                children(started.pid)) == 1)
-            contains(send(top), "mta accept")
-
-    def restart_only():
-        pid = top / "d/pid"
-        with daemon(top, PidFile=pid) as started:
-            for option, value in (("PidFile", top / "precious"),
-                                  ("UserID", "0"), ("UMask", "077"),
-                                  ("Socket", f"unix:{top}/d/other.sock")):
-                (top / "precious").write_text("precious")
-                configure(**{"PidFile": pid, option: value})
-                started.send_signal(signal.SIGHUP)
-                parts.wait_for(option, lambda: f"{option} cannot" in log(top))
-            contains(send(top), "mta 550")
-        equal((top / "precious").read_text(), "precious", "another's file")
-        assert not pid.exists(), "the pid file stays"
-
-    def second_daemon():
-        pid = top / "d/pid"
-        with daemon(top, PidFile=pid) as started:
-            run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
-                                 stderr=subprocess.PIPE,
-                                 timeout=parts.PATIENCE)
-            equal(run.returncode, 69, "status")
-            contains(run.stderr.decode(), "in use")
-            equal(pid.read_text(), f"{started.pid}\n", "the pid file")
-
-    def early_stop():
-        with daemon(top) as started:
-            contains(send(top), "mta 550")
-            for _ in range(6):
-                old = children(started.pid)
-                os.kill(old[0], signal.SIGTERM)
-                deadline = time.monotonic() + parts.PATIENCE
-                while children(started.pid) in ([], old):  # met at its birth
-                    assert time.monotonic() < deadline, "no new filter"
-            contains(log(top), "ended with status 0")
-            assert "signal" not in log(top), log(top)
-
-    def history_trouble():
-        with daemon(top, HistoryFile=top / "h4", Workers=1):
-            send(top)
-            with open(top / "h4", "rb") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
-                contains(send(top), "mta 550")
-                contains(send(top), "mta 550")
-                parts.wait_for("the first line",
-                               lambda: "bytes wait" in log(top))
-                time.sleep(4)
-                equal(log(top).count("bytes wait"), 1, "lines that say so")
-            parts.wait_for("the last line", lambda:
-                           "bytes that waited are safe" in log(top))
-            time.sleep(1.5)
-            equal(log(top).count("are safe"), 1, "lines that say so")
-            equal((top / "h4").read_text().count("\nend "), 3, "entries")
-
-    def descriptors():
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        try:
-            with daemon(top) as started:
-                limit = resource.prlimit(children(started.pid)[0],
-                                         resource.RLIMIT_NOFILE)
-                equal(limit, (hard, hard), "open files of the filter")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-    tap.case("configuration errors say where and what", configuration)
-    tap.case("a live socket is not taken away", live_socket)
-    tap.case("a stale socket is removed", stale_socket)
-    tap.case("SIGHUP reloads and drops no session", reload)
-    tap.case("a bad new file keeps the old configuration", bad_reload)
-    tap.case("a reload whose filter cannot start changes nothing",
-             failing_reload)
-    tap.case("of many reloads the last one counts", reloads_in_a_row)
-    tap.case("a reload does not change what takes a restart", restart_only)
-    tap.case("a second daemon leaves the first one's PidFile", second_daemon)
-    tap.case("SIGHUP after SIGTERM starts nothing", reload_while_stopping)
-    tap.case("a filter that stops does not go back", stop_then_retire)
-    tap.case("SIGTERM to a filter that just starts ends it well", early_stop)
-    tap.case("a killed filter is started again", killed_filter)
-    tap.case("when the master is killed the filter ends", killed_master)
-    tap.case("without DNS a message is judged at the deadline", slow_dns)
-    tap.case("SIGTERM answers what is under way", stop_answers)
-    tap.case("the history has an entry for each message", history)
-    tap.case("a history that cannot be written stops the start", no_history)
-    tap.case("a history that cannot be written is said once",
-             history_trouble)
-    tap.case("the filter may open as many files as it can", descriptors)
-    tap.case("the clerk imports by itself", clerk)
-    tap.case("all runs as UserID, and its files are UserID's", user)
-    tap.case("IgnoreHosts and its exceptions", ignored)
-    tap.case("a client that speaks nonsense harms nobody", broken_client)
-
-
 def alive(pid):
     try:
         state = pathlib.Path(f"/proc/{pid}/stat").read_text()
@@ -437,11 +79,382 @@ def alive(pid):
     return state.rpartition(")")[2].split()[0] != "Z"
 
 
-def main():
-    tap = Tap()
-    with parts.folder("dmarcd") as top:
-        cases(tap, top)
-    tap.end()
+def configure(top, **options):
+    """What daemon() writes, with other options."""
+    parts.write_config(top / "d/dmarcd.conf", **{
+        "Socket": f"unix:{top}/d/milter.sock", "UMask": "0",
+        "AuthservID": "mx.test", "Enforce": "strict",
+        "ZoneFile": parts.MESSAGES / "zone",
+        "IgnoreHosts": top / "nobody", **options})
 
 
-main()
+@case("configuration errors say where and what")
+def configuration(top):
+    check_fails(top, "Socket unix:/x\nEnfocre strict\n", 78,
+                "bad.conf:2", "Enfocre", "did you mean Enforce?")
+    check_fails(top, "Socket unix:/x\nEnforce sometimes\n", 78,
+                "bad.conf:2", "monitor")
+    check_fails(top, "AuthservID a\n", 78, "Socket is missing")
+    check_fails(top, "Socket unix:/x\nZoneFile /nonexistent\n", 66,
+                "/nonexistent")
+    check_fails(top, "Socket unix:/x\nUserID nobody-like-this\n", 78,
+                "nobody-like-this")
+    # What would only fail when it is used is refused at once.
+    for line, word in (("Socket nonsense", "not a socket"),
+                       ("Socket inet:99999@127.0.0.1", "not a socket"),
+                       ("Database mysql:foo", "Database"),
+                       ("ReportEmail foo", "ReportEmail"),
+                       ("ReportTransport foo", "ReportTransport"),
+                       ("Nameservers bogus", "name server"),
+                       ("RejectString %s and %s", "RejectString")):
+        check_fails(top, "Socket unix:/x\nHistoryFile /h\n"
+                    f"ReportEmail a@example.org\n{line}\n", 78, word)
+    check_fails(top, "Socket unix:/x # and a comment\n", 0)
+
+
+@case("a live socket is not taken away")
+def live_socket(top):
+    with daemon(top):
+        (top / "second.conf").write_text(
+            f"Socket unix:{top}/d/milter.sock\n")
+        run = subprocess.run([parts.DMARCD, "-c", top / "second.conf"],
+                             stderr=subprocess.PIPE,
+                             timeout=parts.PATIENCE)
+        equal(run.returncode, 69, "status")
+        contains(send(top, GENUINE, BANK), "mta accept")
+
+
+@case("a stale socket is removed")
+def stale_socket(top):
+    (top / "d").mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(top / "d/milter.sock"))
+    with daemon(top):
+        contains(send(top, GENUINE, BANK), "mta accept")
+
+
+@case("SIGHUP reloads and drops no session")
+def reload(top):
+    with daemon(top) as started:
+        contains(send(top), "mta 550 5.7.1")
+        old = Milter(top / "d/milter.sock")
+        old.begin()
+        parts.write_config(
+            top / "d/dmarcd.conf", Socket=f"unix:{top}/d/milter.sock",
+            Enforce="monitor", ZoneFile=parts.MESSAGES / "zone",
+            IgnoreHosts=top / "nobody", UMask="0")
+        before = children(started.pid)
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the reload", lambda: "reloaded" in log(top))
+        parts.wait_for("the new filter", lambda: set(
+            children(started.pid)) - set(before))
+        parts.wait_for("monitor", lambda: "accept" in send(top))
+        # The session from before is served to its end, as before.
+        old.message()
+        equal(old.verdict()[0], "y", "the old session's answer")
+        old.send("Q")
+        old.close()
+        parts.wait_for("the old filter's end", lambda: not set(
+            children(started.pid)) & set(before))
+
+
+@case("a bad new file keeps the old configuration")
+def bad_reload(top):
+    with daemon(top) as started:
+        (top / "d/dmarcd.conf").write_text("Nonsense 1\n")
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the message", lambda: "stays" in log(top))
+        contains(log(top), "Nonsense")
+        contains(send(top), "mta 550 5.7.1")
+
+
+@case("a reload whose filter cannot start changes nothing")
+def failing_reload(top):
+    with daemon(top, HistoryFile=top / "h3") as started:
+        before = children(started.pid)
+        old = Milter(top / "d/milter.sock")
+        old.begin()
+        configure(top, Enforce="monitor", HistoryFile="/nonexistent/history")
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the message", lambda: "stays" in log(top))
+        contains(log(top), "/nonexistent/history")
+        contains(log(top), "66 before it was ready")
+        assert "reloaded" not in log(top)
+        contains(send(top), "mta 550 5.7.1")
+        equal(children(started.pid), before, "the old filter")
+        # It can be mended, the daemon still reacts, nothing was lost.
+        configure(top, Enforce="monitor", HistoryFile=top / "h3")
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the reload", lambda: "reloaded" in log(top))
+        contains(send(top), "mta accept")
+        old.message()
+        equal(old.verdict()[0], "y", "the old session's answer")
+        old.close()
+
+
+@case("of many reloads the last one counts")
+def reloads_in_a_row(top):
+    with daemon(top) as started:
+        for enforce in ("monitor", "strict", "monitor") * 3:
+            configure(top, Enforce=enforce)
+            started.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        parts.wait_for("the last", lambda: "accept" in send(top))
+        parts.wait_for("the end of all others", lambda: len(
+            children(started.pid)) == 1)
+        contains(send(top), "mta accept")
+
+
+@case("a reload does not change what takes a restart")
+def restart_only(top):
+    pid = top / "d/pid"
+    with daemon(top, PidFile=pid) as started:
+        for option, value in (("PidFile", top / "precious"),
+                              ("UserID", "0"), ("UMask", "077"),
+                              ("Socket", f"unix:{top}/d/other.sock")):
+            (top / "precious").write_text("precious")
+            configure(top, **{"PidFile": pid, option: value})
+            started.send_signal(signal.SIGHUP)
+            parts.wait_for(option, lambda: f"{option} cannot" in log(top))
+        contains(send(top), "mta 550")
+    equal((top / "precious").read_text(), "precious", "another's file")
+    assert not pid.exists(), "the pid file stays"
+
+
+@case("a second daemon leaves the first one's PidFile")
+def second_daemon(top):
+    pid = top / "d/pid"
+    with daemon(top, PidFile=pid) as started:
+        run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
+                             stderr=subprocess.PIPE,
+                             timeout=parts.PATIENCE)
+        equal(run.returncode, 69, "status")
+        contains(run.stderr.decode(), "in use")
+        equal(pid.read_text(), f"{started.pid}\n", "the pid file")
+
+
+@case("SIGHUP after SIGTERM starts nothing")
+def reload_while_stopping(top):
+    with silent_dns() as (port, asked), daemon(
+            top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
+            MessageTimeout=4) as started:
+        busy = Milter(top / "d/milter.sock")
+        busy.begin()
+        busy.message()
+        parts.wait_for("a question", asked)
+        before = children(started.pid)
+        started.terminate()
+        time.sleep(0.5)
+        started.send_signal(signal.SIGHUP)
+        started.send_signal(signal.SIGUSR1)
+        time.sleep(0.5)
+        assert set(children(started.pid)) <= set(before), "a new filter"
+        equal(busy.verdict()[0], "a", "the message under way")
+        equal(started.wait(parts.PATIENCE), 0, "status")
+        busy.close()
+
+
+@case("a filter that stops does not go back")
+def stop_then_retire(top):
+    with silent_dns() as (port, asked), daemon(
+            top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
+            MessageTimeout=2) as started:
+        busy = Milter(top / "d/milter.sock")
+        busy.begin()
+        busy.message()
+        parts.wait_for("a question", asked)
+        old = children(started.pid)[0]
+        os.kill(old, signal.SIGTERM)
+        time.sleep(0.2)
+        os.kill(old, signal.SIGUSR2)
+        equal(busy.verdict()[0], "a", "the message under way")
+        parts.wait_for("the filter's end", lambda: not alive(old))
+        assert "given up" not in log(top), "went back to retiring"
+        busy.close()
+
+
+@case("SIGTERM to a filter that just starts ends it well")
+def early_stop(top):
+    with daemon(top) as started:
+        contains(send(top), "mta 550")
+        for _ in range(6):
+            old = children(started.pid)
+            os.kill(old[0], signal.SIGTERM)
+            deadline = time.monotonic() + parts.PATIENCE
+            while children(started.pid) in ([], old):  # met at its birth
+                assert time.monotonic() < deadline, "no new filter"
+        contains(log(top), "ended with status 0")
+        assert "signal" not in log(top), log(top)
+
+
+@case("a killed filter is started again")
+def killed_filter(top):
+    with daemon(top) as started:
+        for _ in range(2):  # the second one has only just begun
+            before = children(started.pid)
+            os.kill(before[0], signal.SIGKILL)
+            parts.wait_for("a new filter", lambda: children(
+                started.pid) and children(started.pid) != before)
+        contains(send(top), "mta 550")
+        equal(log(top).count("signal 9"), 2, "ends that the log tells")
+
+
+@case("when the master is killed the filter ends")
+def killed_master(top):
+    with daemon(top) as started:
+        contains(send(top), "mta 550")
+        orphans = children(started.pid)
+        started.kill()
+        started.wait()
+        parts.wait_for("the filter's end", lambda: not any(
+            alive(pid) for pid in orphans))
+
+
+@case("without DNS a message is judged at the deadline")
+def slow_dns(top):
+    with silent_dns() as (port, asked), daemon(
+            top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=2,
+            MessageTimeout=3):
+        contains(send(top), "mta accept")
+        parts.wait_for("a question", asked)
+        parts.wait_for("the result", lambda: "temperror" in log(top))
+
+
+@case("SIGTERM answers what is under way")
+def stop_answers(top):
+    with silent_dns() as (port, asked), daemon(
+            top, Nameservers=f"127.0.0.1:{port}", DNSTimeout=4,
+            MessageTimeout=4) as started:
+        idle = Milter(top / "d/milter.sock")
+        idle.begin()
+        busy = Milter(top / "d/milter.sock")
+        busy.begin()
+        busy.message()
+        parts.wait_for("a question", asked)
+        started.terminate()
+        equal(busy.verdict()[0], "a", "the message under way")
+        equal(started.wait(parts.PATIENCE), 0, "status")
+        idle.close()
+        busy.close()
+
+
+@case("the history has an entry for each message")
+def history(top):
+    with daemon(top, HistoryFile=top / "history"):
+        send(top)
+        send(top, GENUINE, BANK)
+        text = (top / "history").read_text()
+        equal(text.count("\nend "), 2, "entries")
+        contains(text, "from bank.example")
+        equal(os.stat(top / "history").st_mode & 0o777, 0o640, "mode")
+
+
+@case("a history that cannot be written stops the start")
+def no_history(top):
+    (top / "d").mkdir(exist_ok=True)
+    parts.write_config(top / "d/dmarcd.conf",
+                       Socket=f"unix:{top}/d/milter.sock",
+                       HistoryFile="/nonexistent/history")
+    run = subprocess.run([parts.DMARCD, "-c", top / "d/dmarcd.conf"],
+                         stderr=subprocess.PIPE,
+                         timeout=parts.PATIENCE)
+    equal(run.returncode, 66, "status")
+    contains(run.stderr.decode(), "/nonexistent/history")
+
+
+@case("a history that cannot be written is said once")
+def history_trouble(top):
+    with daemon(top, HistoryFile=top / "h4", Workers=1):
+        send(top)
+        with open(top / "h4", "rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            contains(send(top), "mta 550")
+            contains(send(top), "mta 550")
+            parts.wait_for("the first line",
+                           lambda: "bytes wait" in log(top))
+            time.sleep(4)
+            equal(log(top).count("bytes wait"), 1, "lines that say so")
+        parts.wait_for("the last line", lambda:
+                       "bytes that waited are safe" in log(top))
+        time.sleep(1.5)
+        equal(log(top).count("are safe"), 1, "lines that say so")
+        equal((top / "h4").read_text().count("\nend "), 3, "entries")
+
+
+@case("the filter may open as many files as it can")
+def descriptors(top):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with daemon(top) as started:
+            limit = resource.prlimit(children(started.pid)[0],
+                                     resource.RLIMIT_NOFILE)
+            equal(limit, (hard, hard), "open files of the filter")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@case("the clerk imports by itself")
+def clerk(top):
+    with daemon(top, HistoryFile=top / "h2", ImportInterval=1,
+                Database=f"sqlite:{top}/clerk.db"):
+        send(top)
+        parts.wait_for("the import",
+                       lambda: "imported 1 entries" in log(top))
+        day = time.gmtime(parts.received(top / "h2")[0])
+        contains(parts.dmarc("report", "-c", top / "d/dmarcd.conf",
+                             "--dry-run", "--date",
+                             time.strftime("%Y-%m-%d", day)),
+                 "1 reports")
+
+
+@case("all runs as UserID, and its files are UserID's")
+def user(top):
+    """Root binds and makes way; all else is UserID's."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    lib = top / "lib"
+    lib.mkdir()
+    os.chown(lib, nobody, -1)
+    with daemon(top, UserID="nobody", HistoryFile=lib / "history",
+                Database=f"sqlite:{lib}/dmarc.db",
+                ImportInterval=1) as started:
+        contains(send(top), "mta 550")
+        parts.wait_for("the import",
+                       lambda: "imported 1 entries" in log(top))
+        pids = [started.pid, *children(started.pid)]
+        equal(len(pids), 3, "master, filter and clerk")
+        for pid in pids:
+            equal(os.stat(f"/proc/{pid}").st_uid, nobody, "user")
+    for file in lib.iterdir():
+        equal(file.stat().st_uid, nobody, file.name)
+        equal(file.stat().st_mode & 0o007, 0, f"others: {file.name}")
+
+
+@case("IgnoreHosts and its exceptions")
+def ignored(top):
+    (top / "ignored").write_text("203.0.113.64/28\n!203.0.113.67\n")
+    with daemon(top, IgnoreHosts=top / "ignored"):
+        contains(send(top), "mta accept")
+        other = ("203.0.113.67", *ATTACKER[1:])
+        contains(send(top, client=other), "mta 550")
+
+
+@case("a client that speaks nonsense harms nobody")
+def broken_client(top):
+    with daemon(top):
+        for junk in (b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 64,
+                     b"\x00\x00\x00\x00", b"\x00\x00\x00\x01Z"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(parts.PATIENCE)
+                client.connect(str(top / "d/milter.sock"))
+                client.sendall(junk)
+                client.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(ConnectionError):
+                    while client.recv(4096):
+                        pass
+        contains(send(top), "mta 550")
+
+
+run_cases(parts.folder("dmarcd"))
