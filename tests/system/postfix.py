@@ -35,16 +35,16 @@ def enter_namespace():
 
 
 class Postfix:
-    def __init__(self, path, milter, relay_port):
+    def __init__(self, path, milter):
         self.tree = parts.unpacked("postfix")
         self.path, self.port = path, parts.free_port()
-        self.milter, self.relay_port = milter, relay_port
+        self.milter = milter
         self.environment = {
             "PATH": os.environ["PATH"],
             "LD_LIBRARY_PATH": f"{self.tree}/usr/lib/postfix",
             "MAIL_CONFIG": f"{path}/etc"}
 
-    def configure(self):
+    def configure(self, relay_port):
         for name in ("etc", "queue", "data"):
             (self.path / name).mkdir(parents=True)
         (self.path / "etc/main.cf").write_text(f"""
@@ -65,7 +65,7 @@ myhostname = mx.receiver.example
 mydestination =
 mynetworks = 127.0.0.0/8
 relay_domains = receiver.example
-relay_transport = smtp:[127.0.0.1]:{self.relay_port}
+relay_transport = smtp:[127.0.0.1]:{relay_port}
 default_transport = error:5.1.1 no outside mail
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_peername_lookup = no
@@ -107,8 +107,9 @@ alias_database =
             (queue / name).chmod(mode)
 
     @contextlib.contextmanager
-    def running(self):
-        self.configure()
+    def running(self, relay_port):
+        """Runs it; mail that it accepts goes to RELAY_PORT."""
+        self.configure(relay_port)
         log = self.path / "master.log"
         with open(log, "wb") as out:
             run = subprocess.run(

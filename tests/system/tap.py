@@ -35,19 +35,19 @@ _cases = []
 
 
 def case(name):
-    """@case("what holds") makes a function of the test's folder a case."""
+    """@case("what holds") makes a case of a function of the stage."""
     def add(function):
         _cases.append((name, function))
         return function
     return add
 
 
-def run_cases(folder):
-    """Runs the cases in their order, all in one FOLDER, and ends."""
+def run_cases(stage):
+    """Runs the cases in their order, all on one STAGE, and ends."""
     tap = Tap()
-    with folder as top:
+    with stage as it:
         for name, function in _cases:
-            tap.case(name, lambda function=function: function(top))
+            tap.case(name, lambda function=function: function(it))
     tap.end()
 
 
