@@ -33,6 +33,37 @@ new_list(struct arena *arena, const psl_ctx_t *psl)
 	return list;
 }
 
+static bool
+has_line(struct text bytes, struct text wanted)
+{
+	while (bytes.len > 0) {
+		if (text_equal(text_trim(text_split(&bytes, '\n')), wanted))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_rule(const psl_ctx_t *psl, const char *name)
+{
+	return psl_is_public_suffix2(
+		   psl, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+/* libpsl takes every line of any text for a rule, so an error page saved as the
+ * list would leave the default rule alone: all of co.uk one organization. The
+ * last mark stands at the end of the list, which a list cut short has not. Of a
+ * DAFSA libpsl says no count of rules (-1). */
+static bool
+is_list(const psl_ctx_t *psl, struct text bytes)
+{
+	if (text_starts(bytes, TEXT(".DAFSA@PSL_")))
+		return has_rule(psl, "com") && has_rule(psl, "co.uk");
+	return psl_suffix_count(psl) > 0 &&
+	       has_line(bytes, TEXT("// ===BEGIN ICANN DOMAINS===")) &&
+	       has_line(bytes, TEXT("// ===END PRIVATE DOMAINS==="));
+}
+
 static psl_ctx_t *
 load(struct text bytes)
 {
@@ -45,9 +76,7 @@ load(struct text bytes)
 		return NULL;
 	psl_ctx_t *psl = psl_load_fp(file);
 	(void)fclose(file);
-	/* Text without a single rule is some other file; of a DAFSA, whose
-	 * first line says what it is, libpsl knows no count: -1. */
-	if (psl != NULL && psl_suffix_count(psl) == 0) {
+	if (psl != NULL && !is_list(psl, bytes)) {
 		psl_free(psl);
 		return NULL;
 	}

@@ -6,7 +6,10 @@
 
 struct suffix_list;
 
-/* From the bytes of a list file (text or DAFSA form); NULL: not a list. */
+/* From the bytes of a list file, text or DAFSA form. NULL: not a list, or not
+ * all of it: the text form needs the line that begins the list, BEGIN ICANN
+ * DOMAINS, and the one that ends it, END PRIVATE DOMAINS; the DAFSA form needs
+ * the rules com and co.uk. */
 struct suffix_list *suffix_list_read(struct text bytes) MUST_USE;
 /* The list that libpsl was built with; NULL: it has none. */
 struct suffix_list *suffix_list_builtin(void) MUST_USE;

@@ -230,7 +230,8 @@ test_psl(void **state)
 	struct suffix_list *list =
 	    suffix_list_read(TEXT("// ===BEGIN ICANN DOMAINS===\n"
 				  "com\nuk\nco.uk\n"
-				  "// ===END ICANN DOMAINS===\n"));
+				  "// ===END ICANN DOMAINS===\n"
+				  "// ===END PRIVATE DOMAINS===\n"));
 	const struct dmarc_options options = {
 	    .method = DMARC_PSL, .suffixes = list};
 	unsigned failures = 0;

@@ -128,7 +128,8 @@ static const struct row psl_rows[] = {
 
 static const char suffixes[] = "// ===BEGIN ICANN DOMAINS===\n"
 			       "com\nexample\nuk\nco.uk\n"
-			       "// ===END ICANN DOMAINS===\n";
+			       "// ===END ICANN DOMAINS===\n"
+			       "// ===END PRIVATE DOMAINS===\n";
 
 static struct text
 describe(struct arena *arena, const struct dmarc_discovery *found)

@@ -76,20 +76,65 @@ test_rules(void **state)
 	suffix_list_free(list);
 }
 
+#define BEGIN "// ===BEGIN ICANN DOMAINS===\n"
+#define END   "// ===END PRIVATE DOMAINS===\n"
+
+static const struct {
+	const char *what;
+	const char *bytes;
+} no_lists[] = {
+    {"nothing", ""},
+    {"an empty line", "\n"},
+    {"words", "// nothing but words\n"},
+    {"an error page",
+	"<!DOCTYPE html>\n<title>404</title>\n<p>Not found</p>\n"},
+    {"a page about the list", "<html>\n<p>// ===BEGIN ICANN DOMAINS===\\ncom\\n"
+			      "// ===END PRIVATE DOMAINS===</p>\n</html>\n"},
+    {"no marks", "com\nuk\nco.uk\n"},
+    {"no beginning", "com\nuk\nco.uk\n" END},
+    {"cut in half", BEGIN "com\nuk\nco.u"},
+    {"cut in the private section",
+	BEGIN "com\nuk\nco.uk\n// ===END ICANN DOMAINS===\n"
+	      "// ===BEGIN PRIVATE DOMAINS===\ngithub.io\n"},
+    {"cut in the last mark", BEGIN "com\n// ===END PRIVATE DOM"},
+    {"no rule", BEGIN END},
+    {"a DAFSA of nothing", ".DAFSA@PSL_0   \n"},
+    {"a DAFSA cut in half", ".DAFSA@PSL_0   \n\x08\x86\x03"},
+};
+
 static void
 test_no_list(void **state)
 {
-	static const char *const texts[] = {"", "\n", "// nothing but words\n"};
+	unsigned wrong = 0;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct text bytes = exact(text_from_cstr(texts[i]));
+	for (size_t i = 0; i < sizeof no_lists / sizeof *no_lists; i++) {
+		struct text bytes = exact(text_from_cstr(no_lists[i].bytes));
 		struct suffix_list *list = suffix_list_read(bytes);
-		if (list != NULL)
-			fail_msg("a list: %s", texts[i]);
+		if (list != NULL) {
+			print_error("%s: a list\n", no_lists[i].what);
+			wrong++;
+		}
+		suffix_list_free(list);
 		exact_free(bytes);
 	}
+	assert_int_equal(wrong, 0);
 	suffix_list_free(NULL);
+}
+
+/* The marks may end in CR LF, and the last one where the file ends. */
+static void
+test_marks(void **state)
+{
+	struct text bytes = exact(TEXT("// ===BEGIN ICANN DOMAINS===\r\n"
+				       "com\r\n"
+				       "// ===END PRIVATE DOMAINS==="));
+	struct suffix_list *list = suffix_list_read(bytes);
+
+	(void)state;
+	assert_non_null(list);
+	suffix_list_free(list);
+	exact_free(bytes);
 }
 
 static void
@@ -190,6 +235,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rules),
 	    cmocka_unit_test(test_no_list),
+	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_builtin),
 	    cmocka_unit_test(test_dafsa),
 	    cmocka_unit_test(test_vectors),
