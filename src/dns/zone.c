@@ -194,7 +194,8 @@ collect(const struct zone_node *node, int type, uint32_t ttl)
 		}
 	}
 	if (count == 0)
-		return dns_answer_new(DNS_NODATA, ttl);
+		return dns_answer_new(
+		    DNS_NODATA, lesser(ttl, ZONE_TTL_DEFAULT));
 	if (count > DNS_RECORDS_MAX || bytes > ZONE_TEXT_MAX)
 		return dns_answer_new(DNS_FAILED, ZONE_TTL_FAILED);
 	struct dns_answer *answer = dns_answer_new(DNS_FOUND, ttl);
@@ -218,17 +219,19 @@ dns_zone_answer(
 {
 	int type = (int)question->type;
 	struct text name = question->name;
-	uint32_t ttl = ZONE_TTL_DEFAULT;
+	uint32_t ttl = UINT32_MAX;
 
 	for (int step = 0; step <= CNAME_STEPS_MAX; step++) {
 		const struct zone_node *node = find_source(zone, name, type);
 		if (node == NULL)
-			return dns_answer_new(DNS_NXDOMAIN, ttl);
+			return dns_answer_new(
+			    DNS_NXDOMAIN, lesser(ttl, ZONE_TTL_DEFAULT));
 		const struct zone_entry *state = find_state(node, type);
 		if (state != NULL)
-			return dns_answer_new(state->status,
-			    state->status == DNS_FAILED ? ZONE_TTL_FAILED
-							: ttl);
+			return dns_answer_new(
+			    state->status, state->status == DNS_FAILED
+					       ? ZONE_TTL_FAILED
+					       : lesser(ttl, state->ttl));
 		const struct zone_entry *alias = find_record(node, DNS_CNAME);
 		if (alias == NULL || type == DNS_CNAME)
 			return collect(node, type, ttl);

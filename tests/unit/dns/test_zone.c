@@ -216,7 +216,15 @@ test_ttl(void **state)
 	struct dns_zone *zone = read_zone(
 	    TEXT("a.example 30 CNAME b.example\nb.example IN 20 A 192.0.2.1\n"
 		 "b.example 10 A 192.0.2.2\nb.example TXT x\n"
-		 "c.example SERVFAIL\n"));
+		 "c.example SERVFAIL\n"
+		 "d.example 3600 A 192.0.2.1\n"
+		 "e.example 7200 CNAME d.example\n"
+		 "f.example 7200 CNAME nowhere.example\n"
+		 "g.example 20 NXDOMAIN\ng.example 900 TXT x\n"
+		 "h.example 900 NXDOMAIN A\ni.example 20 CNAME h.example\n"
+		 "j.example NXDOMAIN\nk.example 20 SERVFAIL\n"
+		 "l.example 3600 EXISTS\n"
+		 "m.example 4000000 A 192.0.2.1\nn.example 0 A 192.0.2.1\n"));
 
 	static const struct {
 		const char *name;
@@ -227,6 +235,21 @@ test_ttl(void **state)
 	    {"a.example", DNS_TXT, 30},
 	    {"b.example", DNS_TXT, 300},
 	    {"c.example", DNS_TXT, 10},
+	    {"d.example", DNS_A, 3600},
+	    {"d.example", DNS_TXT, 300},
+	    {"e.example", DNS_A, 3600},
+	    {"e.example", DNS_TXT, 300},
+	    {"e.example", DNS_CNAME, 7200},
+	    {"f.example", DNS_A, 300},
+	    {"g.example", DNS_TXT, 20},
+	    {"h.example", DNS_A, 900},
+	    {"i.example", DNS_A, 20},
+	    {"j.example", DNS_A, 300},
+	    {"k.example", DNS_A, 10},
+	    {"l.example", DNS_A, 300},
+	    {"m.example", DNS_A, 86400},
+	    {"n.example", DNS_A, 0},
+	    {"nowhere.example", DNS_A, 300},
 	};
 
 	(void)state;
@@ -234,7 +257,9 @@ test_ttl(void **state)
 		struct dns_question question = {
 		    text_from_cstr(rows[i].name), rows[i].type};
 		struct dns_answer *found = dns_zone_answer(zone, &question);
-		assert_int_equal(found->ttl, rows[i].ttl);
+		if (found->ttl != rows[i].ttl)
+			fail_msg("%s %s: %u", rows[i].name,
+			    dns_type_name(rows[i].type), found->ttl);
 		dns_answer_unref(found);
 	}
 	dns_zone_free(zone);
