@@ -16,19 +16,23 @@ log_open(const char *who)
 }
 
 static void
-add_line(struct build *out, const char *what, struct text line)
+begin_line(struct build *out)
 {
-	build_format(out, "%s[%ld]: %s", log_who, (long)getpid(), what);
-	build_clean(out, line);
-	build_byte(out, '\n');
+	build_format(out, "%s[%ld]: ", log_who, (long)getpid());
 }
 
-/* By one write, so that the lines of two threads do not mix. */
+/* By one write, if it can be, so that the lines of two threads do not mix. */
 static void
 write_out(struct build *out)
 {
-	if (!build_failed(out) && write(STDERR_FILENO, out->ptr, out->len) < 0)
-		(void)0; /* nobody is left to tell */
+	struct text rest = build_failed(out) ? TEXT("") : build_view(out);
+
+	while (rest.len > 0) {
+		ssize_t len = write(STDERR_FILENO, rest.ptr, rest.len);
+		if (len <= 0)
+			break; /* nobody is left to tell */
+		rest = text_slice(rest, (size_t)len, rest.len);
+	}
 	build_free(out);
 }
 
@@ -46,17 +50,25 @@ log_say(const char *format, ...)
 		return;
 	size_t kept = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
 	build_init(&out, LOG_BYTES_MAX);
-	add_line(&out, "", (struct text){line, kept});
+	begin_line(&out);
+	build_clean(&out, (struct text){line, kept});
+	build_byte(&out, '\n');
 	write_out(&out);
 }
 
+/* The lines as they are: history_write leaves nothing in them but 0x20-0x7E,
+ * and a byte written otherwise would break the entry's sum. */
 void
 log_lost_entry(struct text entry)
 {
 	struct build out;
 
 	build_init(&out, LOG_BYTES_MAX);
-	while (entry.len > 0)
-		add_line(&out, "history: ", text_split(&entry, '\n'));
+	while (entry.len > 0) {
+		begin_line(&out);
+		build_cstr(&out, "lost entry: ");
+		build_text(&out, text_split(&entry, '\n'));
+		build_byte(&out, '\n');
+	}
 	write_out(&out);
 }

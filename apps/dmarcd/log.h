@@ -9,10 +9,10 @@
 void log_open(const char *who);
 /* One line; whatever the values hold, bytes outside 0x20-0x7E are \xNN. */
 void log_say(const char *format, ...) PRINTF_LIKE(1, 2);
-/* A history entry that could be neither written nor kept: its lines, whole and
- * together, each behind "history: ". To put them back:
+/* A history entry that could be neither written nor kept: its lines, whole,
+ * each behind "lost entry: ". To put them back:
  *
- *	sed -n 's/^dmarcd[^:]*: history: //p' LOG > FILE; dmarc import FILE
+ *	sed -n 's/^dmarcd[^:]*: lost entry: //p' LOG > FILE; dmarc import FILE
  */
 void log_lost_entry(struct text entry);
 

@@ -27,13 +27,12 @@
 #include <unistd.h>
 
 enum {
-	SOCKETS_MAX = 16,
 	CHILDREN_MAX = 64, /* retired filters included */
 	RESTART_DELAY = 1, /* seconds between two starts of the same kind */
 	/* Seconds after SIGTERM, then SIGKILL: the filter has messages under
-	 * way, over MessageTimeout; the clerk may wait for a server's word on
-	 * a report that it has sent, and must not send it again. */
-	FILTER_STOP_SPARE = 10,
+	 * way, over its MessageTimeout; the clerk may wait for a server's word
+	 * on a report that it has sent, and must not send it again. */
+	FILTER_STOP_SPARE = 20,
 	CLERK_STOP = 150,
 };
 
@@ -49,6 +48,7 @@ struct child {
 	enum kind kind;
 	enum place place;
 	int ready; /* a pipe, until it said or closed something; then -1 */
+	time_t patience; /* seconds from SIGTERM to SIGKILL */
 };
 
 struct master {
@@ -64,7 +64,7 @@ struct master {
 	time_t last_start[KINDS];
 	bool is_up; /* a filter was ready once */
 	bool is_stopping;
-	time_t kill_at[KINDS];
+	time_t stop_began;
 	int status;
 	sigset_t waiting; /* the signal mask while we wait */
 };
@@ -114,7 +114,7 @@ give_socket(struct master *master, struct text address, struct problem *problem)
 	if (path.len == 0 || !master->identity.is_set || geteuid() != 0)
 		return true;
 	const char *cstr = arena_cstr(master->current.config->arena, path);
-	if (chown(cstr, master->identity.user, master->identity.group) == 0)
+	if (lchown(cstr, master->identity.user, master->identity.group) == 0)
 		return true;
 	return problem_set(
 	    problem, PROBLEM_SYSTEM, "Socket: %s: %s", cstr, strerror(errno));
@@ -128,9 +128,6 @@ bind_sockets(struct master *master, struct problem *problem)
 
 	while (rest.len > 0) {
 		struct text address = text_trim(text_split(&rest, ','));
-		if (master->socket_count == SOCKETS_MAX)
-			return problem_set(problem, PROBLEM_CONFIG,
-			    "Socket: more than %d", SOCKETS_MAX);
 		int fd = address_listen(address, mode, problem);
 		if (fd < 0)
 			return false;
@@ -223,7 +220,16 @@ static bool
 start_child(struct master *master, enum kind kind, enum place place)
 {
 	struct child *slot = free_child(master);
-	struct child child = {.kind = kind, .place = place};
+	const struct settings *settings =
+	    place == NEXT ? &master->next : &master->current;
+	struct child child = {
+	    .kind = kind,
+	    .place = place,
+	    .patience = kind == CLERK
+			    ? CLERK_STOP
+			    : (time_t)settings->config->message_timeout +
+				  FILTER_STOP_SPARE,
+	};
 	int ready[2];
 
 	master->last_start[kind] = now();
@@ -325,7 +331,8 @@ kill_late(const struct master *master)
 {
 	for (size_t i = 0; i < CHILDREN_MAX; i++) {
 		const struct child *child = &master->children[i];
-		if (child->pid != 0 && now() > master->kill_at[child->kind])
+		if (child->pid != 0 &&
+		    now() > master->stop_began + child->patience)
 			(void)kill(child->pid, SIGKILL);
 	}
 }
@@ -337,10 +344,7 @@ begin_stop(struct master *master, int status)
 		return;
 	master->is_stopping = true;
 	master->status = status;
-	master->kill_at[FILTER] =
-	    now() + (time_t)master->current.config->message_timeout +
-	    FILTER_STOP_SPARE;
-	master->kill_at[CLERK] = now() + CLERK_STOP;
+	master->stop_began = now();
 	signal_all(master, SIGTERM);
 }
 
@@ -533,7 +537,7 @@ supervise(struct master *master)
 		if (stop_is_asked)
 			begin_stop(master, EX_OK);
 		if (reload_is_asked && !master->is_stopping &&
-		    !is_any_starting(master)) {
+		    master->next.config == NULL && !is_any_starting(master)) {
 			reload_is_asked = false;
 			begin_reload(master);
 		}
@@ -545,7 +549,7 @@ supervise(struct master *master)
 static bool
 start(struct master *master, struct problem *problem)
 {
-	struct config *again;
+	struct settings again = {0};
 
 	if (!settings_load(master->config_path, &master->current, problem))
 		return false;
@@ -557,10 +561,9 @@ start(struct master *master, struct problem *problem)
 	    !identity_become(&master->identity, problem))
 		return false;
 	/* A file that only root can read must fail now, not at a reload. */
-	again = config_load(master->config_path, problem);
-	config_free(again);
-	if (again == NULL)
+	if (!settings_load(master->config_path, &again, problem))
 		return false;
+	settings_clear(&again);
 	if (pipe(master->life) != 0)
 		return problem_set(
 		    problem, PROBLEM_SYSTEM, "pipe: %s", strerror(errno));

@@ -84,7 +84,12 @@ identity_read(struct text user_id, struct identity *ret_identity,
 bool
 identity_become(const struct identity *identity, struct problem *ret_problem)
 {
-	if (!identity->is_set || geteuid() == identity->user)
+	bool is_it =
+	    geteuid() == identity->user && getegid() == identity->group;
+
+	/* Who is not root cannot change groups either. */
+	if (!identity->is_set || is_it ||
+	    (geteuid() != 0 && geteuid() == identity->user))
 		return true;
 	if (geteuid() != 0)
 		return problem_set(ret_problem, PROBLEM_PERMISSION,

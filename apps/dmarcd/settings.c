@@ -19,7 +19,10 @@ check_sockets(const struct config *config, struct problem *problem)
 {
 	struct text rest = config->socket;
 
-	while (rest.len > 0) {
+	for (size_t count = 1; rest.len > 0; count++) {
+		if (count > SOCKETS_MAX)
+			return problem_set(problem, PROBLEM_CONFIG,
+			    "Socket: more than %d", SOCKETS_MAX);
 		if (!address_check(text_trim(text_split(&rest, ',')), problem))
 			return false;
 	}

@@ -4,6 +4,8 @@
 
 #include "config/setup.h"
 
+enum { SOCKETS_MAX = 16 }; /* in Socket; settings_load refuses more */
+
 struct settings {
 	struct config *config; /* NULL: none */
 	struct setup setup;

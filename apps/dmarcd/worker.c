@@ -115,8 +115,7 @@ end_trouble(struct trouble *trouble)
 		log_say("history: written again, %zu bytes that waited are "
 			"safe",
 		    trouble->waited);
-	trouble->is_told = false;
-	trouble->waited = 0;
+	*trouble = (struct trouble){0};
 }
 
 static void
@@ -183,6 +182,8 @@ on_wake(void *context)
 		worker->deadline = loop_timer_start(
 		    worker->loop, seconds * SECOND, 0, on_deadline, worker);
 		stop_conversations(worker);
+		if (worker->deadline == NULL)
+			on_deadline(worker);
 	}
 	end_when_done(worker);
 }
@@ -272,6 +273,11 @@ worker_new(const struct worker_setup *setup, struct problem *ret_problem)
 	loop_on_wake(worker->loop, on_wake, worker);
 	worker->every_second =
 	    loop_timer_start(worker->loop, SECOND, SECOND, on_second, worker);
+	if (worker->every_second == NULL) {
+		(void)problem_no_memory(ret_problem);
+		worker_free(worker);
+		return NULL;
+	}
 	return worker;
 }
 
@@ -293,8 +299,9 @@ close_journal(struct worker *worker)
 	if (journal_flush(worker->journal, &problem))
 		end_trouble(&worker->trouble);
 	else
-		log_say("history: %s; %zu bytes that waited are lost",
-		    problem.text, journal_kept(worker->journal));
+		log_say("history: %s; the entries that waited follow",
+		    problem.text);
+	journal_each_kept(worker->journal, log_lost_entry);
 	journal_close(worker->journal);
 }
 

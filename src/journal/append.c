@@ -253,6 +253,19 @@ journal_flush(struct journal *journal, struct problem *ret_problem)
 	return force_to_disk(journal, ret_problem);
 }
 
+void
+journal_each_kept(
+    const struct journal *journal, void (*each)(struct text entry))
+{
+	for (size_t done = 0; done < journal->kept.len;) {
+		size_t len;
+		memcpy(&len, journal->kept.ptr + done, sizeof len);
+		done += sizeof len;
+		each((struct text){journal->kept.ptr + done, len});
+		done += len;
+	}
+}
+
 size_t
 journal_kept(const struct journal *journal)
 {

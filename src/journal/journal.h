@@ -33,6 +33,9 @@ bool journal_append(struct journal *journal, struct text entry, bool *ret_kept,
 bool journal_flush(
     struct journal *journal, struct problem *ret_problem) MUST_USE;
 size_t journal_kept(const struct journal *journal); /* bytes waiting */
+/* Each entry that waits, in order: for who must close with some left. */
+void journal_each_kept(
+    const struct journal *journal, void (*each)(struct text entry));
 /* What is kept is tried once more, then lost: see journal_kept first. */
 void journal_close(struct journal *journal);
 

@@ -106,6 +106,7 @@ def configuration(top):
                        ("ReportEmail foo", "ReportEmail"),
                        ("ReportTransport foo", "ReportTransport"),
                        ("Nameservers bogus", "name server"),
+                       ("Socket " + ",".join(["unix:/x"] * 17), "more than"),
                        ("RejectString %s and %s", "RejectString")):
         check_fails(top, "Socket unix:/x\nHistoryFile /h\n"
                     f"ReportEmail a@example.org\n{line}\n", 78, word)
@@ -392,6 +393,28 @@ def descriptors(top):
             equal(limit, (hard, hard), "open files of the filter")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@case("entries that cannot be written at the end can be put back")
+def lost_entries(top):
+    history, saved = top / "lost", top / "saved"
+    with daemon(top, HistoryFile=history) as started:
+        send(top)
+        history.unlink()
+        history.mkdir()
+        with Milter(top / "d/milter.sock") as mta:
+            mta.begin(helo=rb"back\slash %41")
+            mta.message()
+            equal(mta.verdict()[0], "y", "mail goes on")
+        started.terminate()
+        equal(started.wait(parts.PATIENCE), 0, "status")
+    recipe = subprocess.run(
+        ["sed", "-n", "s/^dmarcd[^:]*: lost entry: //p", top / "d/log"],
+        check=True, stdout=subprocess.PIPE)
+    saved.write_bytes(recipe.stdout)
+    parts.write_config(top / "lost.conf", Database=f"sqlite:{top}/lost.db")
+    contains(parts.dmarc("import", "-c", top / "lost.conf", saved),
+             "1 entries imported, 0 set aside")
 
 
 @case("the clerk imports by itself")
