@@ -1,5 +1,5 @@
 /* Runs a fuzz target over the files of the folders named as arguments, in any
- * compiler and without libFuzzer. Prints TAP: one line for each folder. */
+ * compiler and without libFuzzer. Prints TAP: one case. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -7,6 +7,7 @@
 #include "mail/message.h"
 #include "milter/protocol.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -323,6 +324,7 @@ main(int argc, char **argv)
 		    stderr);
 		return EX_USAGE;
 	}
+	(void)signal(SIGPIPE, SIG_IGN);
 	mta.fd = address_connect(text_from_cstr(argv[1]), &problem);
 	if (mta.fd < 0) {
 		(void)fprintf(stderr, "demo-mta: %s\n", problem.text);
