@@ -532,6 +532,17 @@ find_begin(struct text bytes, const struct found *found, size_t *ret_begin)
 	return true;
 }
 
+/* Where reading goes on behind an "end" line that does not fit. When the line
+ * itself is torn, the next entry begins within it. */
+static size_t
+behind_bad_end(struct text bytes, const struct found *found)
+{
+	struct text line = text_slice(bytes, found->where, found->behind - 1);
+	size_t job = text_find_part(line, TEXT("job "));
+
+	return job < line.len ? found->where + job : found->behind;
+}
+
 static enum history_status
 bad(size_t bytes, const char *why, size_t *ret_bytes, const char **ret_why)
 {
@@ -564,8 +575,8 @@ history_read(struct arena *arena, struct text bytes, bool last,
 	if (!found.is_end)
 		return bad(found.where, "no end line", ret_bytes, ret_why);
 	if (!find_begin(bytes, &found, &begin))
-		return bad(found.behind, "the end line does not fit", ret_bytes,
-		    ret_why);
+		return bad(behind_bad_end(bytes, &found),
+		    "the end line does not fit", ret_bytes, ret_why);
 	if (begin > 0)
 		return bad(begin, "torn", ret_bytes, ret_why);
 	if (found.behind > HISTORY_ENTRY_MAX)

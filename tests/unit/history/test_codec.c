@@ -486,6 +486,30 @@ test_reading(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* An entry torn anywhere costs none of those behind it. */
+static void
+test_torn(void **state)
+{
+	struct arena *arena = arena_new(ARENA);
+	struct text good = expand(arena, "@");
+	struct text two = expand(arena, "@@");
+	unsigned failures = 0;
+
+	(void)state;
+	for (size_t cut = 1; cut < good.len; cut++) {
+		char letters[32];
+		struct text bytes = arena_format(arena, TEXT_FMT TEXT_FMT,
+		    TEXT_ARG(text_slice(good, 0, cut)), TEXT_ARG(two));
+		read_all(bytes, 100, letters, sizeof letters);
+		if (strcmp(letters, "BEE") != 0) {
+			print_error("torn at byte %zu: %s\n", cut, letters);
+			failures++;
+		}
+	}
+	arena_free(arena);
+	assert_int_equal(failures, 0);
+}
+
 /* One byte of an entry changed, anywhere: never another good entry. */
 static void
 test_flipped(void **state)
@@ -652,6 +676,7 @@ main(void)
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_reading),
+	    cmocka_unit_test(test_torn),
 	    cmocka_unit_test(test_flipped),
 	    cmocka_unit_test(test_line_rows),
 	    cmocka_unit_test(test_no_memory),
