@@ -56,13 +56,20 @@ set_path(struct journal_lock *lock, const char *path)
 	return lock->folder != NULL;
 }
 
-/* The lock belongs to whom FILE belongs to, so that the daemon can take it
- * after root had it. */
+/* A lock made by root belongs to whom FILE belongs to, so that the daemon can
+ * take it too. Only one made here is given away: who owns the folder could have
+ * linked any file to its name. When it cannot be made, opening it says why. */
 static void
-share_lock(int fd, const struct stat *like)
+make_lock(const char *lock_path, const struct stat *like)
 {
+	int fd = open(lock_path,
+	    O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return;
 	if (geteuid() == 0 && fchown(fd, like->st_uid, like->st_gid) == 0)
 		(void)fchmod(fd, like->st_mode & 0666);
+	(void)close(fd);
 }
 
 static int
@@ -78,11 +85,10 @@ open_lock(const char *lock_path, const char *path, struct problem *ret_problem)
 		    "%s: there is no such history file", path);
 		return -1;
 	}
-	int fd = journal_open_file(
+	if (exists)
+		make_lock(lock_path, &like);
+	return journal_open_file(
 	    lock_path, O_RDONLY | (exists ? O_CREAT : 0), &status, ret_problem);
-	if (fd >= 0 && exists)
-		share_lock(fd, &like);
-	return fd;
 }
 
 static bool

@@ -483,6 +483,41 @@ test_permission(void **state)
 	assert_content(place->file, "a\n");
 }
 
+/* Root gives a lock that it made to FILE's owner, and no other file that
+ * somebody linked to the lock's name. */
+static void
+test_lock_owner(void **state)
+{
+	enum { NOBODY = 65534 };
+	const struct place *place = *state;
+	struct stat status;
+	char precious[128];
+	char lock_path[128];
+
+	if (geteuid() != 0) {
+		print_message("# needs root, to give files away\n");
+		skip();
+	}
+	(void)snprintf(lock_path, sizeof lock_path, "%s.lock", place->file);
+	(void)snprintf(precious, sizeof precious, "%s/precious", place->folder);
+	journal_close(must_open(place, JOURNAL_SYNC_NONE));
+	assert_int_equal(chown(place->file, NOBODY, NOBODY), 0);
+	journal_unlock(must_lock(place));
+	assert_int_equal(stat(lock_path, &status), 0);
+	assert_int_equal(status.st_uid, NOBODY);
+	assert_int_equal(status.st_gid, NOBODY);
+
+	int fd = open(precious, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(link(precious, lock_path), 0);
+	journal_unlock(must_lock(place));
+	assert_int_equal(stat(precious, &status), 0);
+	assert_int_equal(status.st_uid, 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+}
+
 /* --- many at once --- */
 
 enum { WRITERS = 4, LINES = 15000, CLAIMERS = 2 };
@@ -646,6 +681,7 @@ main(void)
 	    SCENARIO(test_remove),
 	    SCENARIO(test_names),
 	    SCENARIO(test_permission),
+	    SCENARIO(test_lock_owner),
 	    SCENARIO(test_kill),
 	};
 
