@@ -42,6 +42,8 @@ enum history_status history_read(struct arena *arena, struct text bytes,
  * white space, at most HISTORY_VALUE_MAX bytes. The store keeps texts so, too.
  * Reading is false for anything that writing cannot give. */
 void history_value_write(struct build *build, struct text value);
+/* At most so many bytes are written for VALUE. */
+size_t history_value_length(struct text value);
 bool history_value_read(
     struct arena *arena, struct text written, struct text *ret_value) MUST_USE;
 

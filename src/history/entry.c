@@ -1,7 +1,20 @@
 #include "history/entry.h"
 
-/* What a dkim line has besides its values. */
-enum { SIGNATURE_LINE = 16 };
+#include "history/codec.h"
+
+#include <assert.h>
+
+/* What a dkim line and a rua line have besides their values. */
+enum { SIGNATURE_LINE = 16, RUA_LINE = 8 };
+
+/* Values that strangers make long: job, from, mfrom, helo, spf_domain. The
+ * rest, domains and words, has a value's room for itself. */
+enum { LONG_VALUES = 5 };
+
+static_assert((LONG_VALUES + 1) * HISTORY_VALUE_MAX + HISTORY_DKIM_BYTES +
+		      HISTORY_RUA_BYTES <=
+		  HISTORY_ENTRY_MAX,
+    "whatever strangers send, an entry is written");
 
 static const char *const action_words[] = {
     [HISTORY_REJECT] = "reject",
@@ -61,8 +74,9 @@ add_signatures(struct arena *arena, const struct dkim_results *results,
 {
 	for (size_t i = 0; i < results->count; i++) {
 		const struct dkim_verdict *from = &results->at[i];
-		size_t size =
-		    SIGNATURE_LINE + from->domain.len + from->selector.len;
+		size_t size = SIGNATURE_LINE +
+			      history_value_length(from->domain) +
+			      history_value_length(from->selector);
 		if ((from->result == DKIM_PASS) != passed ||
 		    size > HISTORY_DKIM_BYTES - *bytes)
 			continue;
@@ -95,7 +109,7 @@ record_rua(struct arena *arena, const struct dmarc_record *record,
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < record->rua.count; i++) {
-		bytes += record->rua.at[i].len;
+		bytes += RUA_LINE + history_value_length(record->rua.at[i]);
 		if (bytes > HISTORY_RUA_BYTES)
 			return true;
 		struct text *uri = vec_push(arena, &entry->rua);

@@ -52,8 +52,8 @@ struct history_entry {
 	struct text comment; /* with a reason */
 };
 
-/* Whatever strangers send, an entry is small enough to be written: further rua
- * URIs are left out (they are asked for again when a report is sent), and
+/* Whatever strangers send, an entry is small enough to be written, for which
+ * the bytes count as they are written, with %XX and the key: further rua URIs are left out (they are asked for again when a report is sent), and
  * further signatures, those that did not pass first. */
 enum { HISTORY_RUA_BYTES = 8 * 1024, HISTORY_DKIM_BYTES = 8 * 1024 };
 

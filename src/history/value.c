@@ -34,6 +34,15 @@ written_length(struct text value)
 	return len;
 }
 
+size_t
+history_value_length(struct text value)
+{
+	/* Nothing and its mark become "-" and "%2D". */
+	size_t len = value.len < 2 ? 3 : written_length(value);
+
+	return len < HISTORY_VALUE_MAX ? len : HISTORY_VALUE_MAX;
+}
+
 static void
 write_byte(struct build *build, char byte)
 {

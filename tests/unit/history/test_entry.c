@@ -177,9 +177,24 @@ test_largest(void **state)
 	verdict.discovery.record = &record;
 	assert_true(history_entry_record(
 	    arena, &envelope, &verdict, HISTORY_ACCEPT, &entry));
-	assert_int_equal(entry.rua.count, HISTORY_RUA_BYTES / 1000);
-	assert_true(entry.dkim.count > 10);
+	assert_int_equal(entry.rua.count, HISTORY_RUA_BYTES / 3008);
+	assert_true(entry.dkim.count >= 10);
 	assert_true(text_equal(entry.dkim.at[0].result, TEXT("pass")));
+	build_init(&lines, HISTORY_ENTRY_MAX);
+	assert_true(history_write(&lines, &entry));
+	build_free(&lines);
+
+	/* The same when every value alone is at its limit. */
+	entry = (struct history_entry){0};
+	envelope.helo = envelope.job = (struct text){line, 8 * 1024};
+	verdict.spf.domain = verdict.mail_from_domain = verdict.author.domain =
+	    envelope.job;
+	verdict.dkim.count = 100;
+	for (int i = 0; i < DMARC_URIS_MAX; i++)
+		record.rua.at[i].len = 100;
+	assert_true(history_entry_record(
+	    arena, &envelope, &verdict, HISTORY_ACCEPT, &entry));
+	assert_true(entry.rua.count > 20 && entry.rua.count < DMARC_URIS_MAX);
 	build_init(&lines, HISTORY_ENTRY_MAX);
 	assert_true(history_write(&lines, &entry));
 	build_free(&lines);
