@@ -237,8 +237,8 @@ struct message {
 	struct reader answers; /* stands at the answer section */
 	bool bad;
 	bool has_soa;
-	bool has_ns; /* in the authority section */
-	uint32_t negative_ttl;
+	bool has_ns;           /* in the authority section */
+	uint32_t negative_ttl; /* 0 without SOA */
 	unsigned extended_rcode;
 };
 
@@ -265,7 +265,8 @@ read_question(struct reader *reader, uint16_t id, struct message *message)
 	       dns_name_equal(name_text(&name), question->name);
 }
 
-/* RFC 2308 5: the lesser of the SOA's TTL and its MINIMUM. */
+/* RFC 2308 5: the lesser of the SOA's TTL and its MINIMUM. Of several SOA, which
+ * nobody should send, the least. */
 static void
 note_soa(struct message *message, struct wire_record *record)
 {
@@ -277,7 +278,10 @@ note_soa(struct message *message, struct wire_record *record)
 	uint32_t minimum = sound_ttl(read_u32(data));
 	uint32_t ttl = sound_ttl(record->ttl);
 	message->bad = message->bad || data->bad || data->at != data->end;
-	message->negative_ttl = minimum < ttl ? minimum : ttl;
+	if (minimum < ttl)
+		ttl = minimum;
+	if (!message->has_soa || ttl < message->negative_ttl)
+		message->negative_ttl = ttl;
 	message->has_soa = true;
 }
 

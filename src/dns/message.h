@@ -18,7 +18,8 @@ bool dns_message_write_query(struct build *build, uint16_t id,
  * reference, sorted; NULL only without memory. Another id, another question, a
  * query instead of a response: *ret_foreign is true and the answer DNS_FAILED;
  * such a packet must not be cached. TTL: the least of the records used; for
- * NXDOMAIN and NODATA the SOA's (RFC 2308 5), for failures 10 seconds. */
+ * NXDOMAIN and NODATA of the SOA's too (RFC 2308 5), 0 without SOA; for failures
+ * 10 seconds. */
 struct dns_answer *dns_message_read(struct text packet, uint16_t id,
     const struct dns_question *question, bool *ret_foreign) MUST_USE;
 

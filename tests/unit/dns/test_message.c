@@ -50,9 +50,10 @@ packet(struct arena *arena, const char *written)
 #define A_EXAMPLE                     "01 \"a\" 07 \"example\" 00 "
 #define QUESTION(type)                A_EXAMPLE type " 0001 "
 #define RECORD(owner, type, ttl, len) owner " " type " 0001 " ttl " " len " "
-#define SOA                                                                    \
- RECORD("c00e", "0006", "00000100", "001c")                                    \
- "0161c00e 0162c00e 00000001 00000002 00000003 00000004 00000080 "
+#define SOA_OF(ttl, minimum)                                                   \
+ RECORD("c00e", "0006", ttl, "001c")                                           \
+ "0161c00e 0162c00e 00000001 00000002 00000003 00000004 " minimum " "
+#define SOA      SOA_OF("00000100", "00000080")
 #define OPT(ttl) "00 0029 04d0 " ttl " 0000 "
 
 static const struct {
@@ -177,6 +178,16 @@ static const struct {
 	"found 86400 192.0.2.1"},
     {"no data", DNS_A, HEAD("81a0", "0000 0001 0000") QUESTION("0001") SOA,
 	"no data 128 AD"},
+    {"the lesser SOA last", DNS_A,
+	HEAD("8180", "0000 0002 0000") QUESTION("0001")
+	    SOA_OF("00000100", "00000080") SOA_OF("00000040", "00000100"),
+	"no data 64"},
+    {"the lesser SOA first", DNS_A,
+	HEAD("8183", "0000 0002 0000") QUESTION("0001")
+	    SOA_OF("00000100", "00000030") SOA_OF("00000100", "00000080"),
+	"no such name 48"},
+    {"no such name, no SOA", DNS_A,
+	HEAD("8183", "0000 0000 0000") QUESTION("0001"), "no such name 0"},
     {"no data, no SOA", DNS_A, HEAD("8180", "0000 0000 0000") QUESTION("0001"),
 	"no data 0"},
     {"SOA cut", DNS_A,
@@ -365,6 +376,107 @@ test_many_aliases(void **state)
 		if (!text_equal(found, aliases <= 8 ? TEXT("found 64 192.0.2.1")
 						    : TEXT("failed 10")))
 			fail_msg("%u: " TEXT_FMT, aliases, TEXT_ARG(found));
+	}
+	arena_free(arena);
+}
+
+/* A packet of ALIASES, the addresses of the last of them, and OTHERS, which
+ * are addresses of nobody asked for. */
+static struct text
+crowd(
+    struct arena *arena, unsigned aliases, unsigned addresses, unsigned others)
+{
+	struct build build;
+	char text[256];
+
+	build_init_arena(&build, arena, 65535);
+	(void)snprintf(text, sizeof text,
+	    HEAD("8180", "%04x 0000 0000") QUESTION("0001"),
+	    aliases + addresses + others);
+	build_text(&build, packet(arena, text));
+	for (unsigned i = 0; i < aliases; i++) {
+		(void)snprintf(text, sizeof text,
+		    RECORD("01\"%c\"c00e", "0005", "00000040",
+			"0004") "01\"%c\"c00e ",
+		    (char)('a' + i), (char)('b' + i));
+		build_text(&build, packet(arena, text));
+	}
+	(void)snprintf(text, sizeof text,
+	    RECORD("01\"%c\"c00e", "0001", "00000040", "0004") "c0000201",
+	    (char)('a' + aliases));
+	for (unsigned i = 0; i < addresses; i++)
+		build_text(&build, packet(arena, text));
+	for (unsigned i = 0; i < others; i++)
+		build_text(&build,
+		    packet(arena,
+			RECORD("c00e", "0001", "00000040", "0004") "c0000201"));
+	assert_false(build_failed(&build));
+	return build_view(&build);
+}
+
+/* As many as the longest chain and the most records, whoever's they are. */
+static void
+test_crowds(void **state)
+{
+	static const struct {
+		unsigned aliases;
+		unsigned addresses;
+		unsigned others;
+		const char *begins;
+	} rows[] = {
+	    {8, 256, 0, "found 64 192.0.2.1"},
+	    {8, 256, 1, "failed 10"},
+	    {8, 257, 0, "failed 10"},
+	    {0, 256, 8, "found 64 192.0.2.1"},
+	    {0, 0, 264, "no data 0"},
+	    {0, 0, 265, "failed 10"},
+	    {0, 1, 264, "failed 10"},
+	};
+	struct arena *arena = arena_new(16 * 1024 * 1024);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct text bytes = crowd(
+		    arena, rows[i].aliases, rows[i].addresses, rows[i].others);
+		struct text found = describe(arena, bytes, DNS_A);
+		if (!text_starts(found, text_from_cstr(rows[i].begins)))
+			fail_msg("row %zu: " TEXT_FMT, i, TEXT_ARG(found));
+	}
+	arena_free(arena);
+}
+
+/* Three labels of 63 bytes and one that makes the name 252 to 254 long: on the
+ * wire, with a byte before each label and the root's, 254 to 256 (RFC 1035
+ * 2.3.4). */
+static void
+test_long_name(void **state)
+{
+	struct arena *arena = arena_new(16 * 1024 * 1024);
+
+	(void)state;
+	for (unsigned len = 252; len <= 254; len++) {
+		struct build build;
+		build_init_arena(&build, arena, 1024);
+		build_text(&build,
+		    packet(arena,
+			HEAD("8180", "0001 0000 0000") QUESTION("000c")
+			    RECORD("c00c", "000c", "00000040", "0000")));
+		build.ptr[build.len - 2] = (char)((len + 2) >> 8);
+		build.ptr[build.len - 1] = (char)((len + 2) & 0xFF);
+		for (unsigned left = len + 1; left > 0;) {
+			unsigned label = left > 64 ? 63 : left - 1;
+			build_byte(&build, (char)label);
+			for (unsigned i = 0; i < label; i++)
+				build_byte(&build, 'x');
+			left -= label + 1;
+		}
+		build_byte(&build, 0);
+		struct text found =
+		    describe(arena, build_view(&build), DNS_PTR);
+		bool kept = found.len == sizeof "found 64 " - 1 + len;
+		if (kept != (len <= 253) ||
+		    (!kept && !text_equal(found, TEXT("failed 10"))))
+			fail_msg("%u: " TEXT_FMT, len, TEXT_ARG(found));
 	}
 	arena_free(arena);
 }
@@ -567,6 +679,8 @@ main(void)
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_many_records),
 	    cmocka_unit_test(test_many_aliases),
+	    cmocka_unit_test(test_crowds),
+	    cmocka_unit_test(test_long_name),
 	    cmocka_unit_test(test_many_pointers),
 	    cmocka_unit_test(test_written_is_read),
 	    cmocka_unit_test(test_long_text),
