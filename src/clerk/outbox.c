@@ -97,7 +97,8 @@ add_delivery(void *context, const struct store_delivery *delivery)
 	return !arena_failed(errand->arena);
 }
 
-/* False: *problem. The errand's arena is to be freed in any case. */
+/* False: *problem. The errand's arena is to be freed in any case; it may have
+ * failed. */
 static bool
 begin_errand(struct errand *errand, struct outbox *outbox,
     const struct store_report *report)
@@ -107,11 +108,17 @@ begin_errand(struct errand *errand, struct outbox *outbox,
 	    .arena = arena_new(REPORT_ARENA_MAX)};
 	if (errand->arena == NULL)
 		return problem_no_memory(errand->outbox->problem);
-	if (!store_for_each_delivery(outbox->store, report->id, add_delivery,
-		errand, outbox->problem))
-		return false;
-	return !arena_failed(errand->arena) ||
-	       problem_no_memory(errand->outbox->problem);
+	return store_for_each_delivery(
+	    outbox->store, report->id, add_delivery, errand, outbox->problem);
+}
+
+/* One report that is too much for its memory is no other's end. */
+static bool
+put_off(const struct errand *errand)
+{
+	outbox_say(errand->outbox, errand->report,
+	    "later: no memory for its destinations");
+	return true;
 }
 
 static const struct store_delivery *
@@ -415,6 +422,21 @@ keep_waiting(struct errand *errand)
 	}
 }
 
+static bool
+send_errand(struct errand *errand)
+{
+	struct targets *targets = &errand->targets;
+
+	if (arena_failed(errand->arena))
+		return put_off(errand);
+	targets_find(errand->outbox, errand->report, errand->arena, targets);
+	if (!targets->policy_is_known && targets->list.count > 0)
+		keep_waiting(errand);
+	if (arena_failed(errand->arena))
+		return put_off(errand);
+	return settle_all(errand);
+}
+
 bool
 outbox_send(struct outbox *outbox, const struct store_report *report)
 {
@@ -424,13 +446,7 @@ outbox_send(struct outbox *outbox, const struct store_report *report)
 	build_init(&errand.gzip, SIZE_MAX); /* as large as the XML makes it */
 	if (done) {
 		outbox->reported->reports++;
-		targets_find(outbox, report, errand.arena, &errand.targets);
-		if (!errand.targets.policy_is_known &&
-		    errand.targets.list.count > 0)
-			keep_waiting(&errand);
-		done = !arena_failed(errand.arena)
-			   ? settle_all(&errand)
-			   : problem_no_memory(errand.outbox->problem);
+		done = send_errand(&errand);
 	}
 	build_free(&errand.gzip);
 	arena_free(errand.arena);

@@ -1,6 +1,8 @@
 #include "clerk/target.h"
 
-#include "report/destination.h"
+/* Of one check. What a hostile host answers fills the memory of its own check,
+ * and of no other. */
+enum { SCRATCH_ARENA_MAX = 8 * 1024 * 1024 };
 
 /* One search for targets. */
 struct search {
@@ -8,6 +10,9 @@ struct search {
 	const struct store_report *report;
 	struct arena *arena;
 	struct targets *targets;
+	/* All that were asked, also those that override another. */
+	struct text asked[OUTBOX_DESTINATIONS_MAX];
+	size_t asked_count;
 };
 
 static void
@@ -44,21 +49,28 @@ deadline(const struct outbox *outbox)
 	    outbox->resolver, outbox->job->config->message_timeout);
 }
 
-/* RFC 9990 4, with facts of its own: a share's room is for one check. */
-static void
-ask_consent(const struct search *search, struct destination *destination)
+void
+target_ask_consent(struct destination *destination, struct text policy_domain,
+    const struct dmarc_options *dmarc, struct resolver *resolver,
+    unsigned seconds, struct arena *arena)
 {
-	const struct outbox *outbox = search->outbox;
-	struct dns_facts *facts = dns_facts_new(search->arena);
-	int64_t until = deadline(outbox);
+	struct arena *scratch = arena_new(SCRATCH_ARENA_MAX);
+	struct dns_facts *facts =
+	    scratch == NULL ? NULL : dns_facts_new(scratch);
+	int64_t until = resolver_deadline(resolver, seconds);
 
 	if (facts == NULL) {
 		destination->status = DESTINATION_TEMPERROR;
-		return;
+		destination->reason = TEXT("no memory");
+	} else {
+		while (!destination_check(
+		    destination, policy_domain, dmarc, facts, scratch, NULL))
+			(void)resolver_answer_wanted(resolver, facts, until);
+		destination->address = arena_copy(arena, destination->address);
+		destination->host = arena_copy(arena, destination->host);
+		destination->reason = arena_copy(arena, destination->reason);
 	}
-	while (!destination_check(destination, search->report->policy.domain,
-	    outbox->dmarc, facts, search->arena, NULL))
-		(void)resolver_answer_wanted(outbox->resolver, facts, until);
+	arena_free(scratch);
 }
 
 /* What is done about a destination that has an address. */
@@ -81,18 +93,36 @@ decide(const struct search *search, const struct destination *destination)
 	return target;
 }
 
+/* False: ADDRESS was asked before. */
+static bool
+note_asked(struct search *search, struct text address)
+{
+	for (size_t i = 0; i < search->asked_count; i++)
+		if (text_equal(search->asked[i], address))
+			return false;
+	search->asked[search->asked_count++] = address;
+	return true;
+}
+
 static void
 add_uri(struct search *search, struct text uri)
 {
+	const struct outbox *outbox = search->outbox;
 	struct destination destination = destination_read(search->arena, uri);
 
-	if (destination.status == DESTINATION_OK)
-		ask_consent(search, &destination);
-	if (destination.address.len == 0)
-		outbox_say(search->outbox, search->report,
+	if (destination.address.len == 0) {
+		outbox_say(outbox, search->report,
 		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
 		    TEXT_ARG(destination.reason));
-	else if (!targets_have(search->targets, destination.address))
+		return;
+	}
+	if (!note_asked(search, destination.address))
+		return;
+	target_ask_consent(&destination, search->report->policy.domain,
+	    outbox->dmarc, outbox->resolver,
+	    outbox->job->config->message_timeout, search->arena);
+	/* An override may name one that is there. */
+	if (!targets_have(search->targets, destination.address))
 		add(search, decide(search, &destination));
 }
 
@@ -110,7 +140,7 @@ add_uris(struct search *search, const struct dmarc_record *record)
 	const struct targets *targets = search->targets;
 
 	for (size_t i = 0; i < record->rua.count; i++)
-		if (targets->list.count < OUTBOX_DESTINATIONS_MAX)
+		if (search->asked_count < OUTBOX_DESTINATIONS_MAX)
 			add_uri(search, record->rua.at[i]);
 	if (record->rua.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
@@ -118,29 +148,46 @@ add_uris(struct search *search, const struct dmarc_record *record)
 		add_nobody(search, TARGET_CLOSE, "no rua that can be used");
 }
 
+static void
+find_in(struct search *search, struct arena *scratch)
+{
+	const struct outbox *outbox = search->outbox;
+	struct text domain = search->report->policy.domain;
+	struct dns_facts *facts = dns_facts_new(scratch);
+	int64_t until = deadline(outbox);
+	struct dmarc_discovery found = {.status = DMARC_DISCOVERY_TEMPERROR};
+
+	while (facts != NULL && !dmarc_discover(domain, outbox->dmarc, facts,
+				    scratch, NULL, &found))
+		(void)resolver_answer_wanted(outbox->resolver, facts, until);
+	if (found.status == DMARC_DISCOVERY_TEMPERROR ||
+	    arena_failed(scratch)) {
+		add_nobody(search, TARGET_RETRY, "DNS does not say where to");
+		return;
+	}
+	search->targets->policy_is_known = true;
+	/* A record above is another report's. */
+	if (found.record == NULL ||
+	    !text_equal_nocase(found.policy_domain, domain))
+		add_nobody(search, TARGET_CLOSE, "no DMARC record any more");
+	else
+		add_uris(search, found.record);
+}
+
 void
 targets_find(const struct outbox *outbox, const struct store_report *report,
     struct arena *arena, struct targets *ret_targets)
 {
-	struct search search = {outbox, report, arena, ret_targets};
-	struct text domain = report->policy.domain;
-	struct dns_facts *facts = dns_facts_new(arena);
-	int64_t until = deadline(outbox);
-	struct dmarc_discovery found = {.status = DMARC_DISCOVERY_TEMPERROR};
+	struct search search = {.outbox = outbox,
+	    .report = report,
+	    .arena = arena,
+	    .targets = ret_targets};
+	struct arena *scratch = arena_new(SCRATCH_ARENA_MAX);
 
 	*ret_targets = (struct targets){.policy_is_known = false};
-	while (facts != NULL && !dmarc_discover(domain, outbox->dmarc, facts,
-				    arena, NULL, &found))
-		(void)resolver_answer_wanted(outbox->resolver, facts, until);
-	if (found.status == DMARC_DISCOVERY_TEMPERROR) {
-		add_nobody(&search, TARGET_RETRY, "DNS does not say where to");
-		return;
-	}
-	ret_targets->policy_is_known = true;
-	/* A record above is another report's. */
-	if (found.record == NULL ||
-	    !text_equal_nocase(found.policy_domain, domain))
-		add_nobody(&search, TARGET_CLOSE, "no DMARC record any more");
+	if (scratch != NULL)
+		find_in(&search, scratch);
 	else
-		add_uris(&search, found.record);
+		add_nobody(&search, TARGET_RETRY, "no memory");
+	arena_free(scratch);
 }

@@ -5,6 +5,8 @@
 
 #include "clerk/outbox.h"
 
+#include "report/destination.h"
+
 enum target_action { TARGET_SEND, TARGET_RETRY, TARGET_CLOSE };
 
 struct target {
@@ -26,6 +28,12 @@ void targets_find(const struct outbox *outbox,
     const struct store_report *report, struct arena *arena,
     struct targets *ret_targets);
 bool targets_have(const struct targets *targets, struct text address);
+/* RFC 9990 4 for one DESTINATION (status OK), within SECONDS and in memory of
+ * its own, so that no host's answer is at another's cost; what it says is
+ * copied to ARENA. */
+void target_ask_consent(struct destination *destination,
+    struct text policy_domain, const struct dmarc_options *dmarc,
+    struct resolver *resolver, unsigned seconds, struct arena *arena);
 /* Reports about reports help nobody. */
 bool target_is_ourselves(const struct outbox *outbox, struct text address);
 

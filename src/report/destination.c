@@ -8,6 +8,10 @@
 /* RFC 5321 4.5.3.1. */
 enum { ADDRESS_MAX = 254, LOCAL_PART_MAX = 64 };
 
+/* How many records of a consent, and URIs of each, are looked at: a stranger
+ * wrote them, and one is what is wanted. */
+enum { CONFIRMATIONS_MAX = 10, OVERRIDES_MAX = 10 };
+
 static const char *const status_words[] = {
     [DESTINATION_OK] = "ok",
     [DESTINATION_UNSUPPORTED] = "unsupported",
@@ -233,7 +237,7 @@ collect_overrides(const struct verification *verification,
     const struct dmarc_record *record, struct destination *first_usable,
     size_t *others)
 {
-	for (size_t i = 0; i < record->rua.count; i++) {
+	for (size_t i = 0; i < record->rua.count && i < OVERRIDES_MAX; i++) {
 		struct destination override =
 		    destination_read(verification->arena, record->rua.at[i]);
 		if (override.status != DESTINATION_OK)
@@ -257,7 +261,8 @@ judge_records(
 	size_t confirmations = 0;
 	size_t others = 0;
 
-	for (size_t i = 0; i < answer->count; i++) {
+	for (size_t i = 0;
+	     i < answer->count && confirmations < CONFIRMATIONS_MAX; i++) {
 		struct text text = answer->records[i].text;
 		if (!dmarc_record_is_dmarc(text))
 			continue;

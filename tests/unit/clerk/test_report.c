@@ -654,6 +654,65 @@ test_too_large(void **state)
 	assert_reported(scene, 0, 0, 0, 0);
 }
 
+/* Fifty URIs of one host, whose consent is as long as an answer may be, are at
+ * the cost of no report but theirs. */
+static void
+test_hostile_consent(void **state)
+{
+	enum { URIS = 50, ZONE_MAX = 256 * 1024, CONSENTS = 90, FILL = 50 };
+	struct scene *scene = *state;
+	struct build zone;
+
+	build_init(&zone, ZONE_MAX);
+	build_cstr(&zone, "_dmarc.a.example TXT \"v=DMARC1; p=none; rua=");
+	for (unsigned i = 0; i < URIS; i++)
+		build_format(&zone, "%smailto:r%u@h.example%s",
+		    i == 0 ? "" : ",", i, i % 8 == 7 ? "\" \"" : "");
+	build_cstr(&zone, "\"\n_dmarc.b.example TXT \"v=DMARC1; p=none;"
+			  " rua=mailto:r@b.example\"\n");
+	for (unsigned n = 0; n < CONSENTS; n++) {
+		build_format(&zone,
+		    "a.example._report._dmarc.h.example TXT"
+		    " \"v=DMARC1; x=%u; rua=mailto:x\"",
+		    n);
+		for (unsigned i = 0; i < FILL; i++)
+			build_cstr(&zone, " \",mailto:a@b\"");
+		build_cstr(&zone, "\n");
+	}
+	build_byte(&zone, '\0');
+	assert_false(build_failed(&zone));
+	set_zone(scene, zone.ptr);
+	build_free(&zone);
+	add_message(scene, "a.example", DAY_0 + HOUR);
+	add_message(scene, "b.example", DAY_0 + HOUR);
+	run(scene);
+	assert_int_equal(scene->reported.reports, 2);
+	assert_true(has_line(scene, "b.example: sent to r@b.example"));
+	assert_true(has_line(scene, "a.example: not sent to r9@h.example"));
+	assert_false(has_line(scene, "r10@h.example"));
+}
+
+/* What was asked counts, not what is listed: here all override to one. */
+static void
+test_checks_are_counted(void **state)
+{
+	struct scene *scene = *state;
+
+	set_zone(scene,
+	    RECORD(
+		"rua=mailto:a@h.example,mailto:b@h.example,"
+		"mailto:c@h.example,mailto:d@h.example,mailto:e@h.example\""
+		" \",mailto:f@h.example,mailto:g@h.example,"
+		"mailto:h@h.example,mailto:i@h.example\""
+		" \",mailto:a@h.example,mailto:j@h.example,"
+		"mailto:late@example.com") "example.com._report._dmarc.h.example TXT"
+					   " \"v=DMARC1; rua=mailto:one@h.example\"\n");
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+	assert_true(has_line(scene, "sent to one@h.example"));
+}
+
 /* Each destination has its own fate. */
 static void
 test_two_destinations(void **state)
@@ -866,6 +925,8 @@ main(void)
 	    SCENARIO(test_dns_never_recovers, SENDER),
 	    SCENARIO(test_stop, SENDER),
 	    SCENARIO(test_too_large, SENDER),
+	    SCENARIO(test_hostile_consent, SENDER),
+	    SCENARIO(test_checks_are_counted, SENDER),
 	    SCENARIO(test_two_destinations, SENDER),
 	    SCENARIO(test_supplement, SENDER),
 	    SCENARIO(test_unfinished, SENDER),
