@@ -319,12 +319,17 @@ read_state(struct line *line, struct zone_node *node, const struct state *state)
 	    (!read_token(line, &token) ||
 		!take_type(line, token.text, &entry.type)))
 		return false;
+	if (entry.type == ZONE_OTHER)
+		return refuse(line, "not a type that is asked for");
 	return state->status == DNS_NODATA || add_entry(line, node, &entry);
 }
 
 static bool
 skip_data(struct line *line)
 {
+	/* A state misspelt looks like a type, but has no data. */
+	if (!has_more(line))
+		return refuse(line, "the data is missing");
 	struct text data = scan_rest(&line->scan);
 
 	return !text_has(data, '(') || text_has(data, ')') ||
