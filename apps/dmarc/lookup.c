@@ -1,7 +1,7 @@
 #include "tool.h"
 
+#include "clerk/target.h"
 #include "dns/name.h"
-#include "report/destination.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -105,13 +105,10 @@ print_destination(struct lookup *lookup, struct text uri)
 {
 	struct destination destination = destination_read(lookup->arena, uri);
 
-	if (destination.status == DESTINATION_OK) {
-		tool_begin(&lookup->dns);
-		while (!destination_check(&destination,
+	if (destination.status == DESTINATION_OK)
+		target_ask_consent(&destination,
 		    lookup->discovery.policy_domain, lookup->dmarc,
-		    lookup->facts, lookup->arena, NULL))
-			tool_answer(&lookup->dns, lookup->facts);
-	}
+		    lookup->dns.resolver, lookup->dns.seconds, lookup->arena);
 	(void)printf("  ");
 	print_clean(uri);
 	(void)printf("  %s",

@@ -45,6 +45,22 @@ def lookup_external(top):
     contains(out, "  mailto:r@no.example  unauthorized")
 
 
+@case("lookup asks many destinations, each in its own room")
+def lookup_many(top):
+    zone = top / "many.zone"
+    hosts = [f"d{n}.o{n}.example" for n in range(12)]
+    uris = [f"mailto:r@{host}" for host in hosts]
+    zone.write_text(
+        '_dmarc.a.test TXT "v=DMARC1; p=none; rua=' +
+        '" "'.join(",".join(uris[i:i + 6]) + ("," if i == 0 else "")
+                   for i in (0, 6)) + '"\na.test EXISTS\n' +
+        "".join(f'a.test._report._dmarc.{host} TXT "v=DMARC1"\n'
+                for host in hosts))
+    out, _ = run("lookup", "--zone", zone, "a.test")
+    for uri in uris:
+        contains(out, f"  {uri}  ok\n")
+
+
 @case("lookup prints nothing that a terminal would obey")
 def hostile_zone(top):
     zone = top / "esc.zone"
