@@ -38,8 +38,7 @@ problem_kind_of(int error)
 	case ENOSPC:
 	case EDQUOT:
 	case EFBIG:
-	case EROFS:
-	case EIO: return PROBLEM_CANNOT_WRITE;
+	case EROFS: return PROBLEM_CANNOT_WRITE;
 	case EADDRINUSE:
 	case EADDRNOTAVAIL:
 	case ECONNREFUSED:

@@ -18,7 +18,7 @@ enum problem_kind {
 	PROBLEM_UNAVAILABLE,  /* a service or package is missing: 69 */
 	PROBLEM_INTERNAL,     /* our mistake: EX_SOFTWARE 70 */
 	PROBLEM_SYSTEM,       /* the operating system refused: EX_OSERR 71 */
-	PROBLEM_CANNOT_WRITE, /* EX_CANTCREAT 73, full disk EX_IOERR too */
+	PROBLEM_CANNOT_WRITE, /* EX_CANTCREAT 73 */
 	PROBLEM_TEMPORARY,    /* try again: EX_TEMPFAIL 75 */
 	PROBLEM_PERMISSION,   /* EX_NOPERM 77 */
 	PROBLEM_CONFIG,       /* EX_CONFIG 78 */
