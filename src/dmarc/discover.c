@@ -214,21 +214,37 @@ settle(const struct search *search, const struct dmarc_step *step,
 		request_for_subdomain(search, discovery);
 }
 
+static bool
+is_of_psd(const struct dmarc_step *step)
+{
+	return step->record != NULL && step->record->psd == DMARC_PSD_YES;
+}
+
 /* Of the records above the author: the Organizational Domain's, else the one
  * of the PSD that ended the walk (4.10.1). NULL: none. */
 static const struct dmarc_step *
-choose_above(const struct dmarc_walk *walk, struct dmarc_discovery *discovery)
+choose_above(const struct dmarc_walk *walk, struct text author)
 {
+	struct text org = dmarc_walk_organizational_domain(walk, author);
+	const struct dmarc_step *last = &walk->steps[walk->count - 1];
+
 	for (size_t i = 1; i < walk->count; i++)
 		if (walk->steps[i].record != NULL &&
-		    dns_name_equal(step_domain(&walk->steps[i]),
-			discovery->organizational_domain))
+		    dns_name_equal(step_domain(&walk->steps[i]), org))
 			return &walk->steps[i];
-	const struct dmarc_step *last = &walk->steps[walk->count - 1];
-	if (last->record == NULL || last->record->psd != DMARC_PSD_YES)
-		return NULL;
-	discovery->is_psd_policy = true;
-	return last;
+	return is_of_psd(last) ? last : NULL;
+}
+
+/* DNS failed in the walk, and STEP has the record that would apply had there
+ * been none where it failed. Kept, or a name below a broken delegation would
+ * be a way around the policy above it. One that is unusable says nothing. */
+static void
+settle_unsure(const struct search *search, const struct dmarc_step *step,
+    struct dmarc_discovery *discovery)
+{
+	if (step != NULL && dmarc_record_is_usable(step->record))
+		settle(search, step, discovery);
+	discovery->status = DMARC_DISCOVERY_TEMPERROR;
 }
 
 static void
@@ -247,14 +263,15 @@ discover_by_walk(const struct search *search, struct dmarc_discovery *discovery)
 		return;
 	/* A record of the Author Domain is the one, whatever stands above. */
 	const struct dmarc_step *step = &walk.steps[0];
-	if (step->record == NULL && walk.failed) {
-		discovery->status = DMARC_DISCOVERY_TEMPERROR;
-		return;
-	}
+	bool is_unsure = step->record == NULL && walk.failed;
 	if (step->record == NULL)
-		step = choose_above(&walk, discovery);
-	if (step != NULL)
+		step = choose_above(&walk, search->author);
+	if (is_unsure)
+		settle_unsure(search, step, discovery);
+	else if (step != NULL)
 		settle(search, step, discovery);
+	discovery->is_psd_policy =
+	    discovery->record != NULL && step != walk.steps && is_of_psd(step);
 }
 
 /* RFC 7489 6.6.3: the Author Domain, else its Organizational Domain by the
@@ -298,10 +315,12 @@ say_outcome(struct trace *trace, const struct dmarc_discovery *discovery)
 		trace_say(trace, "%s: DNS failed, the policy is not known",
 		    section->policy);
 	else
-		trace_say(trace,
-		    "%s: the record of " TEXT_FMT "%s applies: %s=%s",
+		trace_say(trace, "%s: the record of " TEXT_FMT "%s %s: %s=%s",
 		    section->policy, TEXT_ARG(discovery->policy_domain),
 		    discovery->is_psd_policy ? " (a public suffix)" : "",
+		    discovery->status == DMARC_DISCOVERY_TEMPERROR
+			? "may apply, DNS failed"
+			: "applies",
 		    discovery->requested_by,
 		    names_word(&dmarc_policy_names, (int)discovery->requested));
 }

@@ -23,8 +23,9 @@ enum dmarc_discovery_status {
 	DMARC_DISCOVERY_AS_NONE,  /* an unusable one with rua: acts as p=none */
 	DMARC_DISCOVERY_UNUSABLE, /* an unusable one: permerror */
 	/* DNS failed where the answer mattered. Without a record the policy is
-	 * not known at all; with one, a name's existence is not (np): REQUESTED
-	 * is then the least that the owner may ask. */
+	 * not known at all. With one, a name's existence is not (np), and
+	 * REQUESTED is the least that the owner may ask; or the walk failed
+	 * and may have missed a record that goes before this usable one. */
 	DMARC_DISCOVERY_TEMPERROR,
 };
 
@@ -34,8 +35,8 @@ struct dmarc_discovery {
 	const struct dmarc_record *record; /* the chosen one; NULL if none */
 	struct text policy_domain;         /* where it was found */
 	struct text organizational_domain; /* of the Author Domain */
-	/* DNS failed above a record of the Author Domain itself: the policy is
-	 * sure, the Organizational Domain is this name or one below it. */
+	/* DNS failed in the walk: the Organizational Domain is this name or
+	 * one below it. A record of the Author Domain itself is still sure. */
 	bool organizational_failed;
 	enum dmarc_policy requested; /* p, sp or np as it applies to this
 					author, before t=y: NONE … REJECT */

@@ -89,6 +89,27 @@ static const struct row treewalk_rows[] = {
 	"example.com", "found at example.com p=reject org com failed"},
     {"DNS fails above where nothing is found", "_dmarc.com SERVFAIL\n",
 	"example.com", "temperror at - -=absent org com failed"},
+    {"DNS fails between the author and a record",
+	"_dmarc.broken.example.com SERVFAIL\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject; sp=quarantine\"\n",
+	"a.broken.example.com",
+	"temperror at example.com sp=quarantine org example.com failed"},
+    {"DNS fails at the author and above is a record",
+	"_dmarc.a.example.com SERVFAIL\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n",
+	"a.example.com",
+	"temperror at example.com p=reject org example.com failed"},
+    {"DNS fails above the record that is above the author",
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n_dmarc.com SERVFAIL\n",
+	"a.example.com", "temperror at example.com p=reject org com failed"},
+    {"DNS fails below a public suffix's policy",
+	"_dmarc.a.bank SERVFAIL\n"
+	"_dmarc.bank TXT \"v=DMARC1; p=reject; psd=y\"\n",
+	"x.a.bank", "temperror at bank p=reject org a.bank psd failed"},
+    {"DNS fails below an unusable record",
+	"_dmarc.b.example.com SERVFAIL\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=x; rua=mailto:a@b.example\"\n",
+	"a.b.example.com", "temperror at - -=absent org example.com failed"},
     {"DNS fails where the walk does not go",
 	"_dmarc.example.com TXT \"v=DMARC1; p=reject; psd=n\"\n"
 	"_dmarc.com SERVFAIL\n",

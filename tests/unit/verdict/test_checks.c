@@ -24,6 +24,8 @@ static const char records[] =
     "slow.example TXT \"v=spf1 include:x.slow.example -all\"\n"
     "x.slow.example TIMEOUT\n"
     "_dmarc.lost.example SERVFAIL\n"
+    "_dmarc.victim.example TXT \"v=DMARC1; p=reject\"\n"
+    "_dmarc.broken.victim.example SERVFAIL\n"
     "list.example.net TXT \"v=spf1 ip4:192.0.2.50 -all\"\n"
     "attacker.example TXT \"v=spf1 ip4:192.0.2.66 -all\"\n";
 
@@ -197,6 +199,12 @@ make_lost(void)
 }
 
 static struct text
+make_below_broken(void)
+{
+	return with_fields("From: x@a.broken.victim.example\r\n", BODY);
+}
+
+static struct text
 make_unknown(void)
 {
 	return with_fields("From: x@nothing.example\r\n", BODY);
@@ -249,6 +257,8 @@ static const struct scene {
 	"<x@slow.example>", "fail reject none"},
     {"no policy to be had", make_lost, ATTACKER, "<x@lost.example>",
 	"temperror none none"},
+    {"below a broken delegation", make_below_broken, ATTACKER,
+	"<x@attacker.example>", "temperror defer local_policy"},
     {"no policy", make_unknown, ATTACKER, "<x@attacker.example>",
 	"none none none"},
 };
