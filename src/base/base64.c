@@ -14,12 +14,6 @@ letter_value(int byte)
 	return byte == '/' ? 63 : -1;
 }
 
-static bool
-is_space(char byte)
-{
-	return is_wsp(byte) || byte == '\r' || byte == '\n';
-}
-
 /* The letters without white space, and *ret_padding the count of '='. */
 static bool
 read_letters(

@@ -33,6 +33,12 @@ is_wsp(int byte)
 }
 
 bool
+is_space(int byte)
+{
+	return is_wsp(byte) || byte == '\r' || byte == '\n';
+}
+
+bool
 is_printable(int byte)
 {
 	return byte >= 0x21 && byte <= 0x7E;
@@ -85,18 +91,12 @@ text_slice(struct text text, size_t from, size_t to)
 	return (struct text){text.ptr + from, to - from};
 }
 
-static bool
-is_blank(char byte)
-{
-	return is_wsp(byte) || byte == '\r' || byte == '\n';
-}
-
 struct text
 text_trim(struct text text)
 {
-	while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
+	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
 		text.len--;
-	while (text.len > 0 && is_blank(text.ptr[0])) {
+	while (text.len > 0 && is_space(text.ptr[0])) {
 		text.ptr++;
 		text.len--;
 	}

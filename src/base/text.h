@@ -30,6 +30,7 @@ bool is_digit(int byte);
 bool is_alnum(int byte);
 bool is_hex(int byte);
 bool is_wsp(int byte);       /* SP or TAB, and nothing else (RFC 5234) */
+bool is_space(int byte);     /* SP, TAB, CR or LF */
 bool is_printable(int byte); /* 0x21-0x7E */
 char to_lower(char byte);
 int hex_value(int byte); /* 0-15, or -1 */

@@ -30,12 +30,6 @@ is_word(struct text value, const char *word)
 	return text_equal_nocase(value, text_from_cstr(word));
 }
 
-static bool
-is_space(int byte)
-{
-	return is_wsp(byte) || byte == '\r' || byte == '\n';
-}
-
 /* --- names --- */
 
 static bool

@@ -23,8 +23,7 @@ is_value(struct text text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char byte = (unsigned char)text.ptr[i];
-		bool is_space = is_wsp(byte) || byte == '\r' || byte == '\n';
-		if (!is_space && (byte < 0x20 || byte == 0x7F))
+		if (!is_space(byte) && (byte < 0x20 || byte == 0x7F))
 			return false;
 	}
 	return true;

@@ -9,12 +9,6 @@ token_is_atext(int byte)
 	       (is_printable(byte) && text_has(specials, (char)byte));
 }
 
-static bool
-is_space(int byte)
-{
-	return is_wsp(byte) || byte == '\r' || byte == '\n';
-}
-
 /* comment = "(" *([FWS] ccontent) [FWS] ")"
  * ccontent = ctext / quoted-pair / comment */
 static bool

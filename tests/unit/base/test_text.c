@@ -49,6 +49,7 @@ test_kinds(void **state)
 	assert_int_equal(count_wrong(is_alnum, LOWER UPPER DIGIT), 0);
 	assert_int_equal(count_wrong(is_hex, DIGIT "abcdefABCDEF"), 0);
 	assert_int_equal(count_wrong(is_wsp, " \t"), 0);
+	assert_int_equal(count_wrong(is_space, " \t\r\n"), 0);
 	assert_int_equal(count_wrong(is_printable, LOWER UPPER DIGIT
 			     "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
 	    0);
