@@ -221,19 +221,22 @@ store_preview_reports(struct store *store, struct text domain,
 	struct position ignored = {0};
 
 	preview.page.arena = arena_new(STORE_ARENA_MAX);
-	bool good = preview.page.arena != NULL &&
-		    db_query(store->db,
-			DB_SQL("SELECT u.policy_domain, " POLICY_COLUMNS
-			       ", MAX(u.rua) FROM dmarc_unsealed u"
-			       " JOIN dmarc_policy p ON p.id = u.policy"
-			       " WHERE u.hour >= ? AND u.hour <= ?"
-			       " AND (? = '' OR u.policy_domain = ?)"
-			       " GROUP BY u.policy_domain, " POLICY_COLUMNS
-			       " ORDER BY u.policy_domain, p.id",
-			    db_number(span.begin), db_number(span.end),
-			    db_text(domain), db_text(domain)),
-			take_preview, &preview, ret_problem) &&
-		    !arena_failed(preview.page.arena);
+	bool good =
+	    preview.page.arena != NULL &&
+	    db_query(store->db,
+		DB_SQL("SELECT u.policy_domain, " POLICY_COLUMNS
+		       ", (" STORE_LAST_RUA("u.policy_domain",
+			   "p.id") ") FROM dmarc_unsealed u"
+				   " JOIN dmarc_policy p ON p.id = u.policy"
+				   " WHERE u.hour >= ? AND u.hour <= ?"
+				   " AND (? = '' OR u.policy_domain = ?)"
+				   " GROUP BY u.policy_domain, " POLICY_COLUMNS
+				   " ORDER BY u.policy_domain, p.id",
+		    db_number(span.begin), db_number(span.end),
+		    db_number(span.begin), db_number(span.end), db_text(domain),
+		    db_text(domain)),
+		take_preview, &preview, ret_problem) &&
+	    !arena_failed(preview.page.arena);
 	if (preview.page.arena == NULL || arena_failed(preview.page.arena))
 		(void)problem_no_memory(ret_problem);
 	if (good)

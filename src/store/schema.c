@@ -31,7 +31,7 @@ static const char *const version_1[] = {
     TABLE "dmarc_batch (id " NUMBER ", claim VARCHAR(64) NOT NULL,"
 	  " first_byte " NUMBER ", last_byte " NUMBER ", entries " NUMBER
 	  ", rejected " NUMBER ", added " NUMBER
-	  ", PRIMARY KEY (claim, first_byte))%s",
+	  ", PRIMARY KEY (claim, first_byte), UNIQUE (id))%s",
     TABLE "dmarc_policy (id " DIGEST ", p " WORD ", sp " WORD ", np " WORD
 	  ", adkim " WORD ", aspf " WORD ", fo " LONG ", testing " WORD
 	  ", discovery " WORD ", PRIMARY KEY (id))%s",

@@ -62,9 +62,7 @@ insert_report(struct db *db, const struct period *period, struct text id,
 		    db_text(period->policy)),
 		&seq, ret_problem) &&
 	    db_query(db,
-		DB_SQL("SELECT rua FROM dmarc_unsealed" PERIOD_WHERE
-		       " ORDER BY hour DESC, batch DESC",
-		    PERIOD_VALUES(period)),
+		DB_SQL(STORE_LAST_RUA("?", "?"), PERIOD_VALUES(period)),
 		take_rua, &rua, ret_problem) &&
 	    db_exec(db,
 		DB_SQL("INSERT INTO dmarc_report (id, policy_domain, policy,"

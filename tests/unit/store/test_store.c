@@ -695,6 +695,67 @@ test_seal(void **state)
 	build_free(&output.text);
 }
 
+/* The rua of what was imported last, whatever its hour, its claim's name or the
+ * rua itself; asked before sealing and after. */
+static void
+test_last_rua(void **state)
+{
+	static const struct {
+		const char *name;
+
+		struct {
+			int64_t added;
+			const char *claim;
+			uint64_t first;
+			int64_t hour;
+			struct text rua;
+		} batches[2]; /* the second is the last one */
+	} rows[] = {
+	    {"added", {{5, "c", 9, 7, {"z", 1}}, {6, "b", 0, 3, {"a", 1}}}},
+	    {"claim", {{5, "b", 9, 7, {"z", 1}}, {5, "c", 0, 3, {"a", 1}}}},
+	    {"part", {{5, "c", 0, 7, {"z", 1}}, {5, "c", 9, 3, {"a", 1}}}},
+	    {"not the order",
+		{{5, "b", 0, 3, {"a", 1}}, {6, "a", 0, 7, {"z", 1}}}},
+	};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct history_entry entry = sample();
+		struct output output;
+		char expected[64];
+		entry.policy_domain =
+		    arena_format(place->arena, "d%zu.example", i);
+		for (size_t b = 2; b-- > 0;) {
+			struct text rua = rows[i].batches[b].rua;
+			const struct store_batch batch = {
+			    .claim = arena_format(place->arena, "%zu%s", i,
+				rows[i].batches[b].claim),
+			    .first_byte = rows[i].batches[b].first,
+			    .last_byte = rows[i].batches[b].first + 8,
+			    .now = day + rows[i].batches[b].added,
+			};
+			entry.received = day + rows[i].batches[b].hour * HOUR;
+			entry.rua.at = &rua;
+			entry.rua.count = 1;
+			MUST(store_add_batch(
+			    place->store, &batch, &entry, 1, &problem));
+		}
+		(void)snprintf(expected, sizeof expected,
+		    "d%zu.example p=reject sp= 0-86399 #0 " TEXT_FMT "\n", i,
+		    TEXT_ARG(rows[i].batches[1].rua));
+		print_all(place->store, false, &output);
+		if (strstr(output.text.ptr, expected) == NULL)
+			fail_msg("%s:\n%s", rows[i].name, output.text.ptr);
+		build_free(&output.text);
+		assert_int_equal(seal(place->store, day + 2 * DAY), 1);
+		print_all(place->store, true, &output);
+		if (strstr(output.text.ptr, expected) == NULL)
+			fail_msg(
+			    "%s, sealed:\n%s", rows[i].name, output.text.ptr);
+		build_free(&output.text);
+	}
+}
+
 static void
 test_supplement(void **state)
 {
@@ -1334,6 +1395,7 @@ main(void)
 	    SCENARIO(test_rows),
 	    SCENARIO(test_hostile_bytes),
 	    SCENARIO(test_seal),
+	    SCENARIO(test_last_rua),
 	    SCENARIO(test_supplement),
 	    SCENARIO(test_intervals),
 	    SCENARIO(test_at_once),
