@@ -12,7 +12,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 64 * 1024 * 1024, FACTS_MAX = 128, PASSES_MAX = 130 };
+/* As much as a message has: no record may use it up. */
+enum { ARENA_MAX = 4 * 1024 * 1024, FACTS_MAX = 128, PASSES_MAX = 130 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -1,21 +1,31 @@
 /* Plan: read_piece takes one piece, a run of literals or one macro-expand. The
  * syntax check reads all pieces; the expansion reads them again and adds what
  * each becomes. A macro's value is split, reversed and cut without an array of
- * its parts: add_parts takes them off one end. */
+ * its parts: put_parts takes them off one end. */
 #include "spf/macro.h"
 
 #include "base/scan.h"
 #include "dns/name.h"
 
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
 enum {
-	/* Of a name only the end counts, so only so much of it is kept while
-	 * it grows. */
-	TAIL_KEPT = 2 * DNS_NAME_MAX,
-	TAIL_SLACK = 1024,
-	EXPANSION_MAX = 1024 * 1024,
+	/* Of a name only the end counts, so only so much of it is kept. */
+	NAME_END_MAX = 2 * DNS_NAME_MAX,
+	OUTPUT_MAX = 1024,
+	DOTTED_LEN = 63, /* 32 nibbles and the dots between them */
+	VALUE_BYTES_MAX = DOTTED_LEN + 1,
+	/* No domain-spec has more; an explanation is full by then, unless its
+	 * macros are empty. */
+	PIECES_MAX = SPF_DOMAIN_SPEC_MAX,
 	/* As many parts as anybody may ask for; more is the same. */
 	KEEP_MAX = 1000000,
 };
+
+static_assert(VALUE_BYTES_MAX >= (int)IP_TEXT_MAX, "an address fits");
+static_assert(OUTPUT_MAX >= (int)SPF_EXPLANATION_MAX, "an explanation fits");
 
 struct piece {
 	bool expanded;       /* a macro-expand, not a run of literals */
@@ -149,6 +159,8 @@ spf_macro_is_valid(struct text text, enum spf_macro_form form)
 	struct scan scan = scan_text(text);
 	struct piece last = {0};
 
+	if (form == SPF_MACRO_DOMAIN && text.len > SPF_DOMAIN_SPEC_MAX)
+		return false;
 	while (!scan_at_end(&scan)) {
 		if (!read_piece(&scan, form, &last))
 			return false;
@@ -174,179 +186,234 @@ spf_macro_uses(struct text text, const char *letters)
 	return false;
 }
 
+/* What an expansion becomes: of a name the end, since only that counts; of an
+ * explanation the begin. No arena is asked, since a record may expand as much
+ * as it likes, in each pass again. */
+struct output {
+	char bytes[OUTPUT_MAX];
+	size_t len;
+	enum spf_macro_form form;
+};
+
+static bool
+is_full(const struct output *output)
+{
+	return output->form == SPF_MACRO_EXPLAIN &&
+	       output->len >= SPF_EXPLANATION_MAX;
+}
+
+static void
+put_byte(struct output *output, char byte)
+{
+	if (is_full(output))
+		return;
+	if (output->len == OUTPUT_MAX) {
+		memmove(output->bytes,
+		    output->bytes + OUTPUT_MAX - NAME_END_MAX, NAME_END_MAX);
+		output->len = NAME_END_MAX;
+	}
+	output->bytes[output->len++] = byte;
+}
+
 /* RFC 7208 7.3: everything but RFC 3986's unreserved bytes as %XX. */
 static void
-add_value(struct build *build, struct text value, bool escape)
+put_escaped(struct output *output, char byte)
 {
-	if (!escape) {
-		build_text(build, value);
+	static const char digits[] = "0123456789ABCDEF";
+
+	if (is_alnum(byte) || text_has(TEXT("-._~"), byte)) {
+		put_byte(output, byte);
 		return;
 	}
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char byte = (unsigned char)value.ptr[i];
-		if (is_alnum(byte) || text_has(TEXT("-._~"), (char)byte))
-			build_byte(build, (char)byte);
-		else
-			build_format(build, "%%%02X", byte);
-	}
+	put_byte(output, '%');
+	put_byte(output, digits[(unsigned char)byte >> 4]);
+	put_byte(output, digits[(unsigned char)byte & 15]);
+}
+
+/* What a letter stands for: TEXT, or TEXT@DOMAIN. */
+struct value {
+	struct text text;
+	struct text domain;
+	size_t len;
+	char bytes[VALUE_BYTES_MAX]; /* of TEXT, if nobody else has them */
+};
+
+static char
+byte_at(const struct value *value, size_t at)
+{
+	if (at < value->text.len)
+		return value->text.ptr[at];
+	if (at == value->text.len)
+		return '@';
+	return value->domain.ptr[at - value->text.len - 1];
 }
 
 static size_t
-count_parts(struct text value, struct text delimiters)
+count_parts(const struct value *value, struct text delimiters)
 {
 	size_t count = 1;
 
-	for (size_t i = 0; i < value.len; i++)
-		count += text_has(delimiters, value.ptr[i]);
+	for (size_t i = 0; i < value->len; i++)
+		count += text_has(delimiters, byte_at(value, i));
 	return count;
 }
 
-static struct text
-take_first(struct text *rest, struct text delimiters)
+static size_t
+find_end(const struct value *value, size_t at, struct text delimiters)
 {
-	size_t end = 0;
-
-	while (end < rest->len && !text_has(delimiters, rest->ptr[end]))
-		end++;
-	struct text part = text_slice(*rest, 0, end);
-	*rest = text_slice(*rest, end + 1, rest->len);
-	return part;
+	while (at < value->len && !text_has(delimiters, byte_at(value, at)))
+		at++;
+	return at;
 }
 
-static struct text
-take_last(struct text *rest, struct text delimiters)
+static size_t
+find_start(const struct value *value, size_t at, struct text delimiters)
 {
-	size_t start = rest->len;
-
-	while (start > 0 && !text_has(delimiters, rest->ptr[start - 1]))
-		start--;
-	struct text part = text_slice(*rest, start, rest->len);
-	*rest = text_slice(*rest, 0, start > 0 ? start - 1 : 0);
-	return part;
+	while (at > 0 && !text_has(delimiters, byte_at(value, at - 1)))
+		at--;
+	return at;
 }
 
 /* RFC 7208 7.3: split, reverse, keep the right-hand parts, join with dots. */
 static void
-add_parts(struct build *build, struct text value, const struct piece *piece)
+put_parts(
+    struct output *output, const struct value *value, const struct piece *piece)
 {
 	struct text delimiters =
 	    piece->delimiters.len > 0 ? piece->delimiters : TEXT(".");
 	size_t skip = 0;
 	size_t count = count_parts(value, delimiters);
+	size_t at = piece->reverse ? value->len : 0;
 
 	if (piece->keep > 0 && piece->keep < count)
 		skip = count - (size_t)piece->keep;
 	for (size_t i = 0; i < count; i++) {
-		struct text part = piece->reverse
-				       ? take_last(&value, delimiters)
-				       : take_first(&value, delimiters);
+		size_t from = at;
+		size_t to = at;
+		if (piece->reverse) {
+			from = find_start(value, at, delimiters);
+			at = from > 0 ? from - 1 : 0;
+		} else {
+			to = find_end(value, at, delimiters);
+			at = to + 1;
+		}
 		if (i < skip)
 			continue;
 		if (i > skip)
-			build_byte(build, '.');
-		add_value(build, part, piece->escape);
+			put_byte(output, '.');
+		for (; from < to; from++)
+			(piece->escape ? put_escaped : put_byte)(
+			    output, byte_at(value, from));
 	}
 }
 
 /* RFC 7208 7.3: an IPv6 address is its 32 nibbles with dots. */
 static struct text
-dotted(struct arena *arena, const struct ip *ip)
+dotted(struct value *value, const struct ip *ip)
 {
 	static const char digits[] = "0123456789abcdef";
-	char nibbles[63];
 
-	for (size_t i = 0; i < sizeof nibbles; i++)
-		nibbles[i] = '.';
+	for (size_t i = 0; i < DOTTED_LEN; i++)
+		value->bytes[i] = '.';
 	for (size_t i = 0; i < 16; i++) {
-		nibbles[4 * i] = digits[ip->byte[i] >> 4];
-		nibbles[4 * i + 2] = digits[ip->byte[i] & 15];
+		value->bytes[4 * i] = digits[ip->byte[i] >> 4];
+		value->bytes[4 * i + 2] = digits[ip->byte[i] & 15];
 	}
-	return arena_copy(arena, (struct text){nibbles, sizeof nibbles});
+	return (struct text){value->bytes, DOTTED_LEN};
 }
 
 static struct text
-readable(struct arena *arena, const struct ip *ip)
+readable(struct value *value, const struct ip *ip)
 {
-	char cstr[IP_TEXT_MAX];
+	return text_from_cstr(ip_cstr(ip, value->bytes));
+}
 
-	return arena_copy(arena, text_from_cstr(ip_cstr(ip, cstr)));
+static struct text
+timestamp(struct value *value, int64_t now)
+{
+	snprintf(value->bytes, sizeof value->bytes, "%lld", (long long)now);
+	return text_from_cstr(value->bytes);
 }
 
 /* RFC 7208 7.2. */
 static struct text
-value_of(
-    struct arena *arena, char letter, const struct spf_macro_values *values)
+text_of(struct value *value, char letter, const struct spf_macro_values *values)
 {
 	bool is_ip6 = values->client.version == 6;
 
 	switch (letter) {
 	case 's':
-		return arena_join(arena,
-		    arena_join(arena, values->local, TEXT("@")),
-		    values->sender);
 	case 'l': return values->local;
 	case 'o': return values->sender;
 	case 'd': return values->domain;
 	case 'i':
-		return is_ip6 ? dotted(arena, &values->client)
-			      : readable(arena, &values->client);
+		return is_ip6 ? dotted(value, &values->client)
+			      : readable(value, &values->client);
 	case 'p': return values->validated;
 	case 'v': return is_ip6 ? TEXT("ip6") : TEXT("in-addr");
 	case 'h': return values->helo;
-	case 'c': return readable(arena, &values->client);
+	case 'c': return readable(value, &values->client);
 	case 'r': return values->receiver;
-	case 't': return arena_format(arena, "%lld", (long long)values->now);
+	case 't': return timestamp(value, values->now);
 	default: return TEXT("");
 	}
 }
 
-/* Adds what TEXT becomes, and stops once there are more than ENOUGH bytes, or
- * keeps only the end of a name. */
 static void
-expand(struct build *build, struct text text, enum spf_macro_form form,
+put_macro(struct output *output, const struct piece *piece,
+    const struct spf_macro_values *values)
+{
+	struct value value;
+
+	value.text = text_of(&value, piece->letter, values);
+	value.domain = values->sender;
+	value.len = value.text.len;
+	if (piece->letter == 's')
+		value.len += 1 + value.domain.len;
+	put_parts(output, &value, piece);
+}
+
+static void
+expand(struct output *output, struct text text,
     const struct spf_macro_values *values)
 {
 	struct scan scan = scan_text(text);
 	struct piece piece;
 
-	while (!scan_at_end(&scan) && read_piece(&scan, form, &piece)) {
-		if (piece.letter == '\0')
-			build_text(build, piece.literal);
-		else
-			add_parts(build,
-			    value_of(build->arena, piece.letter, values),
-			    &piece);
-		if (form == SPF_MACRO_EXPLAIN &&
-		    build->len >= SPF_EXPLANATION_MAX)
-			return;
-		if (form == SPF_MACRO_DOMAIN && build->len > TAIL_SLACK)
-			build_drop(build, build->len - TAIL_KEPT);
+	for (size_t pieces = 0;
+	     pieces < PIECES_MAX && !is_full(output) && !scan_at_end(&scan) &&
+	     read_piece(&scan, output->form, &piece);
+	     pieces++) {
+		if (piece.letter != '\0')
+			put_macro(output, &piece, values);
+		for (size_t i = 0; i < piece.literal.len; i++)
+			put_byte(output, piece.literal.ptr[i]);
 	}
 }
 
-/* RFC 7208 7.3: labels off the left until 253 bytes are left. */
+/* RFC 7208 7.3: labels off the left until 253 bytes are left. Without a dot to
+ * cut at it is no name, whatever is left of it. */
 static struct text
 fit(struct text name)
 {
 	if (name.len <= DNS_NAME_MAX)
 		return name;
-	size_t from = name.len - DNS_NAME_MAX - 1;
-	struct text tail = text_slice(name, from, name.len);
+	struct text tail =
+	    text_slice(name, name.len - DNS_NAME_MAX - 1, name.len);
 	size_t dot = text_find(tail, '.');
-	return dot < tail.len ? text_slice(tail, dot + 1, tail.len) : name;
+	return dot < tail.len ? text_slice(tail, dot + 1, tail.len) : tail;
 }
 
 struct text
 spf_macro_expand_name(struct arena *arena, struct text text,
     const struct spf_macro_values *values)
 {
-	struct build build;
+	struct output output = {.form = SPF_MACRO_DOMAIN};
 	struct text name = text;
 
 	if (text_has(text, '%')) {
-		build_init_arena(&build, arena, EXPANSION_MAX);
-		expand(&build, text, SPF_MACRO_DOMAIN, values);
-		name = build_view(&build);
+		expand(&output, text, values);
+		name = (struct text){output.bytes, output.len};
 	}
 	if (name.len > 0 && name.ptr[name.len - 1] == '.')
 		name.len--;
@@ -357,14 +424,12 @@ struct text
 spf_macro_expand_explanation(struct arena *arena, struct text text,
     const struct spf_macro_values *values)
 {
-	struct build build;
+	struct output output = {.form = SPF_MACRO_EXPLAIN};
 
-	build_init_arena(&build, arena, EXPANSION_MAX);
-	expand(&build, text, SPF_MACRO_EXPLAIN, values);
-	build_cut(&build, SPF_EXPLANATION_MAX);
-	for (size_t i = 0; i < build.len; i++) {
-		if (build.ptr[i] != ' ' && !is_printable(build.ptr[i]))
-			build.ptr[i] = '?';
+	expand(&output, text, values);
+	for (size_t i = 0; i < output.len; i++) {
+		if (output.bytes[i] != ' ' && !is_printable(output.bytes[i]))
+			output.bytes[i] = '?';
 	}
-	return build_view(&build);
+	return arena_copy(arena, (struct text){output.bytes, output.len});
 }

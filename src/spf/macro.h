@@ -24,13 +24,17 @@ struct spf_macro_values {
 	int64_t now;           /* t */
 };
 
+/* A longer domain-spec is not valid: it is expanded in each pass again. */
+enum { SPF_DOMAIN_SPEC_MAX = 512 };
+
 bool spf_macro_is_valid(struct text text, enum spf_macro_form form);
 /* Does TEXT, which is valid, expand one of LETTERS (lower case)? */
 bool spf_macro_uses(struct text text, const char *letters);
 
 /* A domain-spec's target name: lower case, one dot at the end taken off, and
  * labels on the left too if it is longer than a name may be (7.3). It may still
- * be no valid name; "" without memory. */
+ * be no valid name; "" without memory. It takes no more of ARENA than a name,
+ * however long the values are. */
 struct text spf_macro_expand_name(struct arena *arena, struct text text,
     const struct spf_macro_values *values);
 

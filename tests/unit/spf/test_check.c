@@ -494,6 +494,58 @@ test_small_share(void **state)
 	dns_zone_free(zone);
 }
 
+/* TERMS terms, each with MACROS macros. */
+static struct dns_zone *
+make_macro_zone(unsigned terms, unsigned macros)
+{
+	struct build text;
+
+	build_init(&text, 1 << 20);
+	build_cstr(&text, "greedy.example TXT \"v=spf1");
+	for (unsigned term = 0; term < terms; term++) {
+		build_cstr(&text, " a:");
+		for (unsigned i = 0; i < macros; i++)
+			build_cstr(&text, "%{l}");
+		build_format(&text, ".%u.host.example", term);
+	}
+	build_cstr(&text, " -all\"\n*.host.example A 198.51.100.7\n");
+	struct dns_zone *zone = dns_zone_read(build_view(&text), "zone", NULL);
+	assert_non_null(zone);
+	build_free(&text);
+	return zone;
+}
+
+/* Whatever a stranger's record expands, and whatever local part it is given,
+ * there is a result, and room left for the rest of the message. */
+static void
+test_many_macros(void **state)
+{
+	static const struct {
+		unsigned terms;
+		unsigned macros;
+		enum spf_result result;
+	} cases[] = {{1, 6000, SPF_PERMERROR}, {10, 120, SPF_FAIL}};
+
+	char sender[2000 + sizeof "@greedy.example"];
+
+	(void)state;
+	for (size_t i = 0; i < 2000; i++)
+		sender[i] = i % 2 == 0 ? 'a' : '.';
+	memcpy(sender + 2000, "@greedy.example", sizeof "@greedy.example");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct dns_zone *zone =
+		    make_macro_zone(cases[i].terms, cases[i].macros);
+		struct run run;
+		begin(&run, "192.0.2.1", sender);
+		order_drive(run.facts, zone, ORDER_RANDOM, 1, check, &run);
+		assert_int_equal(run.outcome.result, cases[i].result);
+		assert_false(arena_failed(run.arena));
+		assert_true(arena_used(run.arena) < 1 << 20);
+		end(&run);
+		dns_zone_free(zone);
+	}
+}
+
 /* With allocation n failing the arena says so, until it is not reached. */
 static void
 test_no_memory(void **state)
@@ -528,6 +580,7 @@ main(void)
 	    cmocka_unit_test(test_story),
 	    cmocka_unit_test(test_hints_save_rounds),
 	    cmocka_unit_test(test_small_share),
+	    cmocka_unit_test(test_many_macros),
 	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

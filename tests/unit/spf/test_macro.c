@@ -9,6 +9,8 @@
 
 #include "exact.h"
 
+#include <string.h>
+
 /* RFC 7208 7.4 */
 static const struct spf_macro_values values = {
     .local = {"strong-bad", 10},
@@ -229,7 +231,7 @@ test_long_names(void **state)
 
 	(void)state;
 	build_init_arena(&text, arena, 1 << 20);
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < 500; i++)
 		build_cstr(&text, i % 2 == 0 ? "%{l1}." : "1234567890.");
 	build_cstr(&text, "example.com");
 	/* 11 and 22 labels of 10 bytes and a dot: 11 + 22 * 11 is 253 */
@@ -243,6 +245,56 @@ test_long_names(void **state)
 	assert_true(text_starts(name, TEXT("1234567890.strong-bad.")));
 	assert_false(arena_failed(arena));
 	arena_free(arena);
+}
+
+/* What a stranger's record expands to must not use up the message's arena:
+ * one check expands ten terms, in each of its passes. */
+static void
+test_expansion_is_small(void **state)
+{
+	enum { EXPANSIONS = 200, PIECES = SPF_DOMAIN_SPEC_MAX / 4 };
+
+	static const char *const macros[] = {"%{s}", "%{S}", "%{i}", "%{c}"};
+	static char local[2000];
+	struct arena *arena = arena_new(4 << 20);
+	struct arena *texts = new_arena();
+	struct spf_macro_values long_values = values;
+	struct build text;
+
+	(void)state;
+	memset(local, 'x', sizeof local);
+	long_values.local = (struct text){local, sizeof local};
+	assert_true(ip_read(TEXT("2001:db8::1"), &long_values.client));
+	build_init_arena(&text, texts, 1 << 20);
+	for (size_t i = 0; i < PIECES; i++)
+		build_cstr(&text, macros[i % 4]);
+	for (int i = 0; i < EXPANSIONS; i++) {
+		(void)spf_macro_expand_name(
+		    arena, build_view(&text), &long_values);
+		(void)spf_macro_expand_explanation(
+		    arena, build_view(&text), &long_values);
+	}
+	assert_false(arena_failed(arena));
+	assert_true(arena_used(arena) <=
+		    (size_t)EXPANSIONS * (256 + SPF_EXPLANATION_MAX));
+	arena_free(texts);
+	arena_free(arena);
+}
+
+static void
+test_long_domain_spec(void **state)
+{
+	static char bytes[SPF_DOMAIN_SPEC_MAX + 1];
+	struct text text = {bytes, sizeof bytes};
+
+	(void)state;
+	memset(bytes, 'x', sizeof bytes);
+	bytes[5] = '.';
+	assert_false(spf_macro_is_valid(text, SPF_MACRO_DOMAIN));
+	assert_true(spf_macro_is_valid(text, SPF_MACRO_STRING));
+	assert_true(spf_macro_is_valid(text, SPF_MACRO_EXPLAIN));
+	text.len--;
+	assert_true(spf_macro_is_valid(text, SPF_MACRO_DOMAIN));
 }
 
 enum { S = 1 << SPF_MACRO_STRING, D = 1 << SPF_MACRO_DOMAIN };
@@ -351,6 +403,8 @@ main(void)
 	    cmocka_unit_test(test_explanations),
 	    cmocka_unit_test(test_explanation_is_tame),
 	    cmocka_unit_test(test_long_names),
+	    cmocka_unit_test(test_expansion_is_small),
+	    cmocka_unit_test(test_long_domain_spec),
 	    cmocka_unit_test(test_syntax),
 	    cmocka_unit_test(test_uses),
 	};
