@@ -3,8 +3,8 @@
 #include <idn2.h>
 #include <string.h>
 
-/* More UTF-8 than this cannot become a name: each of its at most 253 letters
- * takes four bytes at most. libidn2 is not asked about longer ones. */
+/* 253 letters of four bytes. libidn2 is not asked about more UTF-8, though what
+ * has letters that its mapping drops might still have become a name. */
 enum { UNICODE_MAX = 4 * DNS_NAME_MAX };
 
 bool

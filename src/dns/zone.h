@@ -21,7 +21,9 @@ void dns_zone_free(struct dns_zone *zone);
 struct dns_answer *dns_zone_answer(
     const struct dns_zone *zone, const struct dns_question *question) MUST_USE;
 
-/* Adds one line (or more) that dns_zone_read reads back as this answer. */
+/* Adds the lines that dns_zone_read reads back as this answer, except its TTL
+ * and AD. For DNS_UNKNOWN there is none. Of the types only those that a zone has
+ * data of: A, AAAA, CNAME, MX, NS, PTR, TXT. */
 void dns_zone_write(struct build *build, const struct dns_question *question,
     const struct dns_answer *answer);
 
