@@ -6,18 +6,27 @@
 
 enum { TTL_MAX = 24 * 60 * 60, RECORDS_FIRST = 4 };
 
+/* What may be parsed out of an answer and kept: enough for the records that
+ * are in use, while one that is made to grow (SPF of terms of one letter) is
+ * parsed for each message instead. */
+enum { PARSE_BASE = 768, PARSE_FACTOR = 12 };
+
+/* Of an arena: itself with its chunks' heads; its first chunk. */
+enum { ARENA_BASE = 160, CHUNK_FIRST = 512 };
+
 struct parsed {
 	struct parsed *next;
 	dns_parser *parser;
 	const void *value;
 };
 
-/* All of it, and the answer too, is in the arena. */
+/* All of it, and the answer too, is in the arena, but for what was parsed. */
 struct dns_owner {
 	struct arena *arena;
 	size_t references;
 	struct dns_record *records; /* what the answer shows as const */
 	size_t room;
+	struct arena *parsing; /* NULL: nothing was parsed yet */
 	struct parsed *parsed;
 };
 
@@ -161,14 +170,60 @@ dns_answer_unref(const struct dns_answer *answer)
 	if (answer == NULL || answer->owner == NULL)
 		return;
 	assert(answer->owner->references > 0);
-	if (--answer->owner->references == 0)
-		arena_free(answer->owner->arena);
+	if (--answer->owner->references > 0)
+		return;
+	arena_free(answer->owner->parsing);
+	arena_free(answer->owner->arena);
+}
+
+/* --- parsed --- */
+
+static size_t
+parse_limit(const struct dns_answer *answer)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < answer->count; i++)
+		len += answer->records[i].text.len;
+	return len == 0 ? 0 : PARSE_BASE + PARSE_FACTOR * len;
+}
+
+/* Chunks and vectors grow by doubling, so that half may be unused. */
+static size_t
+weigh_arena(size_t used)
+{
+	size_t held = used > CHUNK_FIRST / 2 ? 2 * used : CHUNK_FIRST;
+
+	return used == 0 ? 0 : ARENA_BASE + held;
+}
+
+size_t
+dns_answer_weight(const struct dns_answer *answer)
+{
+	if (answer->owner == NULL)
+		return 0;
+	return weigh_arena(arena_used(answer->owner->arena)) +
+	       weigh_arena(parse_limit(answer));
+}
+
+/* NULL: none, or it is full. */
+static struct arena *
+open_parsing(const struct dns_answer *answer)
+{
+	struct dns_owner *owner = answer->owner;
+	size_t limit = parse_limit(answer);
+
+	if (owner->parsing == NULL && limit > 0)
+		owner->parsing = arena_new(limit);
+	if (owner->parsing == NULL || arena_failed(owner->parsing))
+		return NULL;
+	return owner->parsing;
 }
 
 static bool
 keep_parsed(struct dns_owner *owner, dns_parser *parser, const void *value)
 {
-	struct parsed *parsed = arena_alloc(owner->arena, sizeof *parsed);
+	struct parsed *parsed = arena_alloc(owner->parsing, sizeof *parsed);
 
 	if (parsed == NULL)
 		return false;
@@ -189,12 +244,13 @@ dns_answer_parsed(
 		if (p->parser == parser)
 			return p->value;
 	}
-	/* A verdict must not depend on what was parsed before it, so when the
-	 * answer's arena is full the message's is used. */
-	if (arena_failed(owner->arena))
+	/* A verdict must not depend on what was parsed before it, so what does
+	 * not fit in the answer is made for the message. */
+	struct arena *parsing = open_parsing(answer);
+	if (parsing == NULL)
 		return parser(arena, answer);
-	const void *value = parser(owner->arena, answer);
-	if (arena_failed(owner->arena) ||
+	const void *value = parser(parsing, answer);
+	if (arena_failed(parsing) ||
 	    (value != NULL && !keep_parsed(owner, parser, value)))
 		return parser(arena, answer);
 	return value;

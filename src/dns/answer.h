@@ -76,14 +76,18 @@ void dns_answer_unref(const struct dns_answer *answer); /* NULL is allowed */
 extern const struct dns_answer dns_answer_failed;
 
 /* Parsed once, used by every message: dns_answer_parsed returns what PARSER
- * made of ANSWER, running it only the first time. The value lives in the
- * answer's arena as long as the answer; arena_defer frees what a library
- * allocated. NULL from the parser (no memory) is returned and not kept. For
- * an answer without its own arena, or with a full one (dns_answer_failed, one made by hand in a
- * test) the value is made in ARENA each time. */
+ * made of ANSWER, running it only the first time. The value lives as long as
+ * the answer; arena_defer frees what a library allocated. NULL from the parser
+ * (no memory) is returned and not kept. The answer keeps only as much as its
+ * records' size allows; what does not fit is made in ARENA each time, as it is
+ * for an answer without texts or one that nobody owns (dns_answer_failed, one
+ * made by hand in a test). */
 typedef const void *dns_parser(
     struct arena *arena, const struct dns_answer *answer);
 const void *dns_answer_parsed(const struct dns_answer *answer,
     dns_parser *parser, struct arena *arena) MUST_USE;
+/* About the most memory that a complete answer will ever take, whatever is
+ * parsed out of it, but for what libraries allocate. */
+size_t dns_answer_weight(const struct dns_answer *answer);
 
 #endif

@@ -12,9 +12,10 @@
 enum {
 	CHAINS_MIN = 64,
 	CHAINS_MAX = 1 << 20,
-	/* An entry without its records: the answer's arena with what was
-	 * parsed out of it, and the allocator's own. */
-	ENTRY_BASE = 1024,
+	ENTRY_MIN = 1024, /* about what the smallest one takes */
+	ALLOCATOR_OWN = 16,
+	/* What the library holds for a public key. */
+	KEY_BYTES = 4096,
 };
 
 /* Seconds; what servers say beyond is cut. Failures: RFC 2308 7.1, negative
@@ -55,7 +56,7 @@ cache_new(size_t budget)
 	struct cache *cache = calloc(1, sizeof *cache);
 	size_t chains = CHAINS_MIN;
 
-	while (chains < CHAINS_MAX && chains < budget / ENTRY_BASE)
+	while (chains < CHAINS_MAX && chains < budget / ENTRY_MIN)
 		chains *= 2;
 	if (cache != NULL)
 		cache->chains = calloc(chains, sizeof(struct entry *));
@@ -150,15 +151,16 @@ cache_find(
 	return entry->answer;
 }
 
-/* Records count twice: as they came, and as what a check parsed from them. */
+/* Each record of a DKIM key's name (RFC 6376 3.6.2.1) may become a key, which
+ * is kept by the library, outside what the answer weighs. */
 static size_t
-size_answer(const struct dns_answer *answer)
+size_keys(const struct dns_question *question, const struct dns_answer *answer)
 {
-	size_t size = answer->count * sizeof *answer->records;
+	struct text part = TEXT("._domainkey.");
 
-	for (size_t i = 0; i < answer->count; i++)
-		size += 2 * answer->records[i].text.len;
-	return size;
+	if (text_find_part(question->name, part) == question->name.len)
+		return 0;
+	return answer->count * KEY_BYTES;
 }
 
 static struct entry *
@@ -170,7 +172,8 @@ new_entry(const struct dns_question *question, const struct dns_answer *answer)
 	if (entry == NULL)
 		return NULL;
 	*entry = (struct entry){
-	    .bytes = ENTRY_BASE + len + size_answer(answer),
+	    .bytes = sizeof *entry + len + ALLOCATOR_OWN +
+		     dns_answer_weight(answer) + size_keys(question, answer),
 	    .answer = dns_answer_ref(answer),
 	    .question = {.name = {entry->name, len}, .type = question->type},
 	};

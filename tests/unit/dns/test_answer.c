@@ -152,11 +152,22 @@ parse_nothing(struct arena *arena, const struct dns_answer *answer)
 	return NULL;
 }
 
+static struct dns_answer *
+new_text(const char *cstr)
+{
+	struct dns_answer *answer = dns_answer_new(DNS_FOUND, 60);
+	struct dns_record record = text_record(cstr);
+
+	assert_non_null(answer);
+	assert_true(dns_answer_add(answer, &record));
+	return answer;
+}
+
 static void
 test_parsed_once(void **state)
 {
 	struct arena *arena = arena_new(4 * DNS_ANSWER_BYTES_MAX);
-	struct dns_answer *answer = dns_answer_new(DNS_NODATA, 60);
+	struct dns_answer *answer = new_text("x");
 
 	(void)state;
 	parsed = released = 0;
@@ -178,7 +189,7 @@ static void
 test_parsed_elsewhere(void **state)
 {
 	struct arena *arena = arena_new(4 * DNS_ANSWER_BYTES_MAX);
-	struct dns_answer *answer = dns_answer_new(DNS_NODATA, 60);
+	struct dns_answer *answer = new_text("x");
 
 	(void)state;
 	parsed = released = 0;
@@ -198,6 +209,75 @@ test_parsed_elsewhere(void **state)
 	assert_int_equal(released, 3);
 }
 
+/* 64 bytes a word, in a vector that doubles: as SPF's terms are kept. */
+static size_t parsed_bytes;
+
+static const void *
+parse_words(struct arena *arena, const struct dns_answer *answer)
+{
+	struct text rest = answer->records[0].text;
+	size_t before = arena_used(arena);
+	const void *words = NULL;
+	size_t room = 0;
+
+	for (size_t count = 0; rest.len > 0; count++) {
+		(void)text_split(&rest, ' ');
+		if (count < room)
+			continue;
+		room = room == 0 ? 8 : 2 * room;
+		words = arena_array(arena, room, 64);
+	}
+	parsed_bytes = arena_used(arena) - before;
+	return words;
+}
+
+/* What is parsed counts in the weight; what would not fit is not kept. */
+static void
+test_weight(void **state)
+{
+	static char many[2048];
+
+	static const struct {
+		const char *text;
+		bool is_kept;
+	} rows[] = {
+	    {"v=spf1 -all", true},
+	    {"v=spf1 a mx ip4:192.0.2.1 include:b.example ~all", true},
+	    {"v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 ip4:203.0.113.0/24 "
+	     "ip4:192.0.2.0/24 ip4:198.51.100.0/24 ip4:203.0.113.0/24 "
+	     "ip4:192.0.2.0/24 ip4:198.51.100.0/24 ip4:203.0.113.0/24 "
+	     "ip4:192.0.2.0/24 ip4:198.51.100.0/24 ip4:203.0.113.0/24 "
+	     "ip4:192.0.2.0/24 ip4:198.51.100.0/24 ip4:203.0.113.0/24 -all",
+		true},
+	    {many, false},
+	};
+
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof many; i++)
+		many[i] = i % 2 == 0 ? 'a' : ' ';
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct arena *arena = arena_new(4 * DNS_ANSWER_BYTES_MAX);
+		struct dns_answer *answer = new_text(rows[i].text);
+		size_t weight = dns_answer_weight(answer);
+		assert_non_null(dns_answer_parsed(answer, parse_words, arena));
+		bool is_kept = arena_used(arena) == 0;
+		if (is_kept != rows[i].is_kept ||
+		    (is_kept && weight < 2 * parsed_bytes) ||
+		    weight > 1024 + 40 * strlen(rows[i].text) + 2048 ||
+		    weight != dns_answer_weight(answer)) {
+			print_error("%.40s: kept %d, %zu parsed, weight %zu\n",
+			    rows[i].text, is_kept, parsed_bytes, weight);
+			failures++;
+		}
+		dns_answer_unref(answer);
+		arena_free(arena);
+	}
+	assert_int_equal(failures, 0);
+	assert_int_equal(dns_answer_weight(&dns_answer_failed), 0);
+}
+
 int
 main(void)
 {
@@ -209,6 +289,7 @@ main(void)
 	    cmocka_unit_test(test_references),
 	    cmocka_unit_test(test_parsed_once),
 	    cmocka_unit_test(test_parsed_elsewhere),
+	    cmocka_unit_test(test_weight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "resolve/question.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct dns_question question = {{"a.example", 9}, DNS_TXT};
 
@@ -145,6 +146,67 @@ keeps_within_its_budget(void **state)
 	cache_free(cache);
 }
 
+static struct arena *message;
+static size_t kept_bytes; /* by the answer that was parsed last */
+
+static const void *
+parse_greedily(struct arena *arena, const struct dns_answer *answer)
+{
+	const void *first = arena_alloc(arena, 64);
+
+	for (size_t i = 0; i < answer->records[0].text.len; i++)
+		(void)arena_format(arena, "%060d", 0);
+	if (arena != message)
+		kept_bytes = arena_used(arena);
+	return first;
+}
+
+/* A stranger's records stay within the budget when they are parsed, too. */
+static void
+counts_what_is_parsed(void **state)
+{
+	static char bytes[2048];
+	const size_t budget = 1024 * 1024;
+	struct cache *cache = cache_new(budget);
+	char name[20];
+
+	(void)state;
+	memset(bytes, 'a', sizeof bytes);
+	for (unsigned i = 0; i < 1000; i++) {
+		int len = snprintf(name, sizeof name, "n%u.example", i);
+		struct dns_question asked = {{name, (size_t)len}, DNS_TXT};
+		message = arena_new(budget);
+		put(cache, &asked, 60, (struct text){bytes, sizeof bytes}, 0);
+		const struct dns_answer *answer = cache_find(cache, &asked, 0);
+		assert_non_null(answer);
+		assert_non_null(
+		    dns_answer_parsed(answer, parse_greedily, message));
+		assert_true(arena_used(message) > 0);
+		arena_free(message);
+		assert_in_range(
+		    (kept_bytes + sizeof bytes) * cache_entries(cache), 1,
+		    budget);
+	}
+	assert_true(cache_entries(cache) > 10);
+	cache_free(cache);
+}
+
+/* A public key is the library's, and much larger than its record. */
+static void
+counts_keys(void **state)
+{
+	static const struct dns_question key = {
+	    {"s._domainkey.a.example", 22}, DNS_TXT};
+	struct cache *cache = cache_new(100000);
+
+	(void)state;
+	put(cache, &question, 60, TEXT("p=x"), 0);
+	size_t plain = cache_bytes(cache);
+	put(cache, &key, 60, TEXT("p=x"), 0);
+	assert_true(cache_bytes(cache) - plain >= plain + 4096);
+	cache_free(cache);
+}
+
 static void
 refuses_what_is_too_large(void **state)
 {
@@ -195,6 +257,8 @@ main(void)
 	    cmocka_unit_test(tells_questions_apart),
 	    cmocka_unit_test(lends_answers),
 	    cmocka_unit_test(keeps_within_its_budget),
+	    cmocka_unit_test(counts_what_is_parsed),
+	    cmocka_unit_test(counts_keys),
 	    cmocka_unit_test(refuses_what_is_too_large),
 	    cmocka_unit_test(hashes),
 	};
