@@ -304,7 +304,8 @@ take_end_of_message(struct milter_session *session, struct text data,
 {
 	(void)data;
 	event->kind = MILTER_EVENT_END_OF_MESSAGE;
-	build_cut(&session->changes, 0);
+	/* With its failure: the changes of an aborted message may be there. */
+	build_free(&session->changes);
 	session->state = WAITING;
 	return true;
 }

@@ -610,6 +610,34 @@ fails_when_changes_do_not_fit(void **state)
 	milter_session_free(session);
 }
 
+/* An aborted message's overflow is not the next one's. */
+static void
+forgets_aborted_changes(void **state)
+{
+	static const struct milter_frame frames[] = {
+	    {'A', BYTES("")}, MAILED, END};
+	struct milter_session *session = new_at_end_of_message();
+	struct milter_event event;
+	struct build input;
+	static char value[100 * 1024];
+
+	(void)state;
+	for (size_t i = 0; i < 11; i++)
+		milter_insert_field(
+		    session, 0, TEXT("X"), (struct text){value, sizeof value});
+	build_init(&input, 1000);
+	for (size_t i = 0; i < sizeof frames / sizeof *frames; i++)
+		milter_frame_write(&input, frames[i].command, frames[i].data);
+	milter_session_feed(session, build_view(&input));
+	build_free(&input);
+	while (milter_session_next(session, &event))
+		;
+	milter_accept(session);
+	assert_true(
+	    text_equal(milter_session_output(session), TEXT("\0\0\0\1a")));
+	milter_session_free(session);
+}
+
 static void
 cuts_replies(void **state)
 {
@@ -684,6 +712,7 @@ main(void)
 	    cmocka_unit_test(bounds_macros),
 	    cmocka_unit_test(bounds_output),
 	    cmocka_unit_test(fails_when_changes_do_not_fit),
+	    cmocka_unit_test(forgets_aborted_changes),
 	    cmocka_unit_test(cuts_replies),
 	    cmocka_unit_test(takes_a_long_field),
 	    cmocka_unit_test(knows_what_was_negotiated),
