@@ -107,6 +107,21 @@ read_options(struct config *config, const char *path, struct problem *problem)
 	       config_read(config, bytes, path, problem);
 }
 
+/* Clients are looked at as IPv4 where they are, so networks must be, too. */
+static bool
+unmap_host(struct config_host *host)
+{
+	struct ip ip = ip_unmapped(host->ip);
+
+	if (ip.version == host->ip.version)
+		return true;
+	if (host->prefix < 96)
+		return false;
+	host->ip = ip;
+	host->prefix -= 96;
+	return true;
+}
+
 /* "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "mx.example.org", ".net" */
 static bool
 read_host(struct text word, struct config_host *ret_host)
@@ -127,6 +142,8 @@ read_host(struct text word, struct config_host *ret_host)
 			text_slice(word, slash + 1, word.len), bits, &prefix))
 			return false;
 		host.prefix = (unsigned)prefix;
+		if (!unmap_host(&host))
+			return false;
 	} else {
 		host.name = word;
 		if (word.len == 0 || slash < word.len)

@@ -164,7 +164,8 @@ test_ignored_hosts(void **state)
 
 	(void)state;
 	write_file(hosts, "192.0.2.0/24 # net\n!192.0.2.7\n2001:db8::/32\n"
-			  ".inside.example\nmx.example\n");
+			  ".inside.example\nmx.example\n"
+			  "::ffff:198.18.0.0/111\n::ffff:203.0.113.1\n");
 	(void)snprintf(lines, sizeof lines, "IgnoreHosts %s\n", hosts);
 	write_file(file, lines);
 	struct config *config = config_load(file, &problem);
@@ -175,6 +176,10 @@ test_ignored_hosts(void **state)
 	assert_true(ignores(config, "192.0.2.6", "x"));
 	assert_true(ignores(config, "::ffff:192.0.2.6", "x"));
 	assert_false(ignores(config, "192.0.2.7", "x"));
+	assert_true(ignores(config, "198.19.0.1", "x"));
+	assert_false(ignores(config, "198.20.0.1", "x"));
+	assert_true(ignores(config, "203.0.113.1", "x"));
+	assert_false(ignores(config, "203.0.113.2", "x"));
 	assert_false(ignores(config, "192.0.3.1", "x"));
 	assert_true(ignores(config, "2001:db8:1::1", "x"));
 	assert_false(ignores(config, "127.0.0.1", "localhost"));
@@ -193,6 +198,26 @@ test_ignored_hosts(void **state)
 	assert_true(ignores(config, "::1", "x"));
 	assert_false(ignores(config, "192.0.2.1", "x"));
 	config_free(config);
+}
+
+/* A part of the mapped addresses and others besides. */
+static void
+test_wide_mapped_network(void **state)
+{
+	char hosts[] = "/tmp/dmarcd-test-hosts-XXXXXX";
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	char lines[128];
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(hosts, "::ffff:192.0.2.0/95\n");
+	(void)snprintf(lines, sizeof lines, "IgnoreHosts %s\n", hosts);
+	write_file(file, lines);
+	struct config *config = config_load(file, &problem);
+	(void)unlink(hosts);
+	(void)unlink(file);
+	assert_null(config);
+	assert_non_null(strstr(problem.text, "not a host"));
 }
 
 static void
@@ -270,6 +295,7 @@ main(void)
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
+	    cmocka_unit_test(test_wide_mapped_network),
 	    cmocka_unit_test(test_together),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_setup),
