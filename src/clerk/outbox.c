@@ -258,9 +258,6 @@ send_mail(
 {
 	struct outbox *outbox = lease->errand->outbox;
 	struct text words;
-
-	if (!compose_once(lease->errand))
-		return false;
 	enum deliver_result result = send_composed(lease, &words);
 	if (result == DELIVER_RETRY)
 		*ret_outcome =
@@ -334,7 +331,29 @@ note_targets(struct errand *errand)
 	return true;
 }
 
-/* Under a lease, which a second clerk does not get. */
+/* The outcome is noted whatever it is: a mail that was accepted must not go out
+ * again for want of memory for the server's words, which are "" then. Who lost
+ * the lease has nothing to note; who took it does. */
+static bool
+finish(struct lease *lease, const struct store_delivery *outcome)
+{
+	struct outbox *outbox = lease->errand->outbox;
+	struct problem problem = {0};
+	bool ours = true;
+
+	if (store_finish_delivery(
+		outbox->store, lease->fence, outcome, &problem)) {
+		count_and_say(lease->errand, outcome);
+		return true;
+	}
+	return (store_check_fence(outbox->store, outcome->report,
+		    outcome->destination, lease->fence, &ours, NULL) &&
+		   !ours) ||
+	       problem_set(outbox->problem, problem.kind, "%s", problem.text);
+}
+
+/* Under a lease, which a second clerk does not get, and which composing a large
+ * report does not use up. */
 static bool
 settle(struct errand *errand, const struct target *target)
 {
@@ -348,6 +367,8 @@ settle(struct errand *errand, const struct target *target)
 	if ((known != NULL && !is_due(errand, known)) ||
 	    outbox_should_stop(outbox))
 		return true;
+	if (target->action == TARGET_SEND && !compose_once(errand))
+		return false;
 	if (!store_lease_delivery(outbox->store, errand->report->id,
 		target->address, OUTBOX_LEASE_SECONDS, &lease.fence,
 		outbox->problem))
@@ -359,11 +380,7 @@ settle(struct errand *errand, const struct target *target)
 	outcome.report = errand->report->id;
 	outcome.destination = target->address;
 	outcome.tries = tries;
-	if (arena_failed(errand->arena))
-		return problem_no_memory(errand->outbox->problem);
-	count_and_say(errand, &outcome);
-	return store_finish_delivery(
-	    outbox->store, lease.fence, &outcome, outbox->problem);
+	return finish(&lease, &outcome);
 }
 
 /* A delivery that waits for somebody whom the record names no more. */

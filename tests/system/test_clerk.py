@@ -105,6 +105,26 @@ def cases(tap, top):
         equal(states(top), [("r@a.example", "accepted"),
                             ("r@b.example", "accepted")], "deliveries")
 
+    def lose_lease():
+        slow = Relay()
+        place = top / "lease"
+        place.mkdir()
+        noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
+        (place / "history").write_text(entry("a.example", noon) +
+                                       entry("b.example", noon))
+        with daemon(place, slow) as started:
+            parts.wait_for("a mail", lambda: slow.mails == 1, started)
+            with contextlib.closing(sqlite3.connect(place / "db")) as other:
+                other.execute("UPDATE dmarc_delivery SET fence = fence + 1")
+                other.commit()
+            slow.release.set()
+            parts.wait_for("the other mail", lambda: slow.mails == 2, started)
+            parts.wait_for("the delivery", lambda: "1 sent" in
+                           (place / "d/log").read_text(), started)
+        equal(states(place), [("r@a.example", "waiting"),
+                              ("r@b.example", "accepted")], "deliveries")
+
+    tap.case("a lost lease ends no job", lose_lease)
     tap.case("SIGTERM: the report under way is finished, no other begun",
              stop_sending)
     tap.case("the next start sends what waits, and only that", go_on)
