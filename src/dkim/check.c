@@ -13,9 +13,6 @@
 #include <assert.h>
 
 enum {
-	/* Fields that are read at all, and looked through for those of the
-	 * author; more are a flood. */
-	SIGNATURES_READ_MAX = 100,
 	/* RFC 6376 3.5, x=: how far the signer's clock may be behind. */
 	CLOCK_SKEW = 300,
 	FORMS = 2,
@@ -145,7 +142,8 @@ make_verdicts(struct dkim *dkim)
 	    .reason = {"limit", sizeof "limit" - 1},
 	};
 
-	dkim->count = mail_header_count(dkim->header, TEXT("DKIM-Signature"));
+	size_t fields = mail_header_count(dkim->header, TEXT("DKIM-Signature"));
+	dkim->count = fields < DKIM_RESULTS_MAX ? fields : DKIM_RESULTS_MAX;
 	dkim->verdicts =
 	    arena_array(dkim->arena, dkim->count, sizeof *dkim->verdicts);
 	if (dkim->verdicts == NULL)
@@ -195,16 +193,14 @@ add_job(struct dkim *dkim, const struct candidate *candidate)
 static bool
 add_jobs(struct dkim *dkim)
 {
-	size_t read = dkim->count < SIGNATURES_READ_MAX ? dkim->count
-							: SIGNATURES_READ_MAX;
 	struct candidate *candidates =
-	    arena_array(dkim->arena, read, sizeof *candidates);
+	    arena_array(dkim->arena, dkim->count, sizeof *candidates);
 	const struct mail_field *field = NULL;
 	size_t count = 0;
 
 	if (candidates == NULL)
 		return false;
-	for (size_t i = 0; i < read; i++) {
+	for (size_t i = 0; i < dkim->count; i++) {
 		field = next_signature(dkim->header, field);
 		candidates[count].verdict = &dkim->verdicts[i];
 		if (read_signature(dkim, field, &candidates[count]))

@@ -49,7 +49,7 @@ struct dkim_verdict {
 };
 
 struct dkim_results {
-	size_t count; /* one for each DKIM-Signature, in field order */
+	size_t count; /* of the first DKIM-Signature fields, in their order */
 	const struct dkim_verdict *at;
 };
 
@@ -59,7 +59,12 @@ struct dkim_options {
 			       subdomains are verified first */
 };
 
-enum { DKIM_SIGNATURES_MAX = 10 }; /* further ones are neutral, "limit" */
+enum {
+	DKIM_SIGNATURES_MAX = 10, /* further ones are neutral, "limit" */
+	/* Fields that are read, and looked through for those of the author.
+	 * More are a flood and have no result. */
+	DKIM_RESULTS_MAX = 100,
+};
 
 struct dkim;
 

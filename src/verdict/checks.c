@@ -218,20 +218,24 @@ run_dkim(struct checks *checks, struct trace *trace)
 	    checks->dkim, checks->facts, trace, &checks->verdict.dkim);
 }
 
-static struct dmarc_identifier *
-dkim_identifiers(struct checks *checks)
+/* Of the signatures that passed or may have. Returns their number. */
+static size_t
+dkim_identifiers(const struct dkim_results *dkim,
+    struct dmarc_identifier ret_identifiers[DKIM_SIGNATURES_MAX])
 {
-	const struct dkim_results *dkim = &checks->verdict.dkim;
-	struct dmarc_identifier *identifiers =
-	    arena_array(checks->arena, dkim->count, sizeof *identifiers);
+	size_t count = 0;
 
-	for (size_t i = 0; identifiers != NULL && i < dkim->count; i++)
-		identifiers[i] = (struct dmarc_identifier){
+	for (size_t i = 0; i < dkim->count && count < DKIM_SIGNATURES_MAX;
+	     i++) {
+		struct dmarc_identifier identifier = {
 		    .domain = dkim->at[i].domain,
 		    .passed = dkim->at[i].result == DKIM_PASS,
 		    .temperror = dkim->at[i].result == DKIM_TEMPERROR,
 		};
-	return identifiers;
+		if (identifier.passed || identifier.temperror)
+			ret_identifiers[count++] = identifier;
+	}
+	return count;
 }
 
 static bool
@@ -250,15 +254,16 @@ run_dmarc(struct checks *checks, struct trace *trace)
 		};
 		return true;
 	}
+	struct dmarc_identifier dkim[DKIM_SIGNATURES_MAX];
 	struct dmarc_input input = {
 	    .author = verdict->author.domain,
 	    .discovery = &verdict->discovery,
 	    .spf = {.domain = verdict->spf.domain,
 		.passed = verdict->spf.result == SPF_PASS,
 		.temperror = verdict->spf.result == SPF_TEMPERROR},
-	    .dkim = dkim_identifiers(checks),
+	    .dkim_count = dkim_identifiers(&verdict->dkim, dkim),
+	    .dkim = dkim,
 	};
-	input.dkim_count = input.dkim == NULL ? 0 : verdict->dkim.count;
 	return dmarc_check(&input, &checks->options->dmarc, checks->facts,
 	    checks->arena, trace, &verdict->dmarc);
 }

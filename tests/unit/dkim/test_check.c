@@ -404,10 +404,9 @@ test_flood(void **state)
 	add_signatures(&build, "example.com", 1);
 	assert_true(
 	    run_message(&run, compose(build_view(&build), HEADER, BODY), zone));
-	assert_int_equal(run.results.count, 2001);
-	assert_int_equal(run.results.at[99].result, DKIM_PERMERROR);
-	assert_int_equal(run.results.at[100].result, DKIM_NEUTRAL);
-	assert_int_equal(run.results.at[2000].result, DKIM_NEUTRAL);
+	assert_int_equal(run.results.count, DKIM_RESULTS_MAX);
+	for (size_t i = 0; i < run.results.count; i++)
+		assert_int_equal(run.results.at[i].result, DKIM_PERMERROR);
 	arena_free(run.arena);
 }
 

@@ -565,6 +565,31 @@ test_long_header(void **state)
 	arena_free(arena);
 }
 
+/* A flood of empty signatures costs no memory beyond the header's own. */
+static void
+test_signature_flood(void **state)
+{
+	enum { FIELDS = 30000 };
+	struct judge judge;
+	struct arena *arena = arena_new(MESSAGE_ARENA_MAX);
+
+	(void)state;
+	judge_init(&judge);
+	struct checks *checks =
+	    checks_new(arena, &judge.options, &judge.envelope);
+	checks_field(checks, TEXT("From"), TEXT(" ann@example.com"), true);
+	for (int i = 0; i < FIELDS; i++)
+		checks_field(checks, TEXT("DKIM-Signature"), TEXT(""), false);
+	checks_end_of_body(checks);
+	(void)order_drive(
+	    checks_facts(checks), zone, ORDER_AT_ONCE, 0, run_checks, checks);
+	const struct verdict *verdict = checks_verdict(checks);
+	assert_non_null(verdict);
+	assert_int_equal(verdict->dkim.count, DKIM_RESULTS_MAX);
+	assert_int_equal(verdict->dmarc.result, DMARC_PASS); /* by SPF */
+	arena_free(arena);
+}
+
 /* Without a client address SPF says none; DKIM still counts. */
 static void
 test_unknown_client(void **state)
@@ -595,6 +620,7 @@ main(void)
 	    cmocka_unit_test(test_story),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_long_header),
+	    cmocka_unit_test(test_signature_flood),
 	    cmocka_unit_test(test_unknown_client),
 	};
 
