@@ -65,14 +65,17 @@ add(struct db *db, void *context, struct problem *ret_problem)
 {
 	const struct task *task = context;
 	const struct store_delivery *delivery = task->delivery;
-	int64_t there = 0;
+	int64_t is_new = 0;
 
+	/* Nor of a report that expires or is gone (store/expire.c). */
 	if (!db_query_number(db,
-		DB_SQL("SELECT COUNT(*) FROM dmarc_delivery"
-		       " WHERE report = ? AND destination = ?",
+		DB_SQL("SELECT COUNT(*) FROM dmarc_report r WHERE r.id = ?"
+		       " AND NOT EXISTS (SELECT 1 FROM dmarc_delivery d"
+		       " WHERE d.report = r.id AND (d.destination = ? OR"
+		       " (d.destination = '-' AND d.state = 'suppressed')))",
 		    db_text(task->report), db_text(task->destination)),
-		&there, ret_problem) ||
-	    there > 0)
+		&is_new, ret_problem) ||
+	    is_new == 0)
 		return false;
 	return db_exec(db,
 	    DB_SQL("INSERT INTO dmarc_delivery (report, destination, state,"

@@ -158,6 +158,34 @@ delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 		   NULL, ret_problem);
 }
 
+/* Of a report that takes several transactions nothing may be sent in between:
+ * it would be a part of itself. What waits is final now, a lease on it is lost,
+ * and the mark keeps it from being due and store_add_delivery from adding. */
+static bool
+withdraw_report(struct db *db, struct step *step, struct problem *ret_problem)
+{
+	struct text report = {step->report, sizeof step->report};
+	struct text words = TEXT("expired");
+
+	return db_exec(db,
+		   DB_SQL("UPDATE dmarc_delivery SET state = 'suppressed',"
+			  " words = ?, lease_until = 0"
+			  " WHERE report = ? AND state = 'waiting'",
+		       db_text(words), db_text(report)),
+		   NULL, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_delivery"
+			  " WHERE report = ? AND destination = '-'",
+		       db_text(report)),
+		   NULL, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("INSERT INTO dmarc_delivery (report, destination,"
+			  " state, tries, next_try, words, lease_until, fence)"
+			  " VALUES (?, '-', 'suppressed', 0, 0, ?, 0, 0)",
+		       db_text(report), db_text(words)),
+		   NULL, ret_problem);
+}
+
 /* False in *step->is_found: no report is left. */
 static bool
 expire_some(struct db *db, struct step *step, struct problem *ret_problem)
@@ -172,8 +200,9 @@ expire_some(struct db *db, struct step *step, struct problem *ret_problem)
 		if (!delete_part(db, step, &step->parts[i], ret_problem))
 			return false;
 	}
-	return step->count == PARTS_A_LOOK ||
-	       delete_report(db, step, ret_problem);
+	return step->count == PARTS_A_LOOK
+		   ? withdraw_report(db, step, ret_problem)
+		   : delete_report(db, step, ret_problem);
 }
 
 static bool

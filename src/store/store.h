@@ -131,7 +131,8 @@ struct store_delivery {
 	struct text words; /* the server's, or why not */
 };
 
-/* Adds a destination once; one that is there stays as it is. */
+/* Adds a destination once; one that is there stays as it is. To a report that
+ * expired or is being deleted nothing is added, so there is no lease on it. */
 bool store_add_delivery(struct store *store,
     const struct store_delivery *delivery,
     struct problem *ret_problem) MUST_USE;

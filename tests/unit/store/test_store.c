@@ -931,11 +931,26 @@ is_ours(struct store *store, struct text report, struct text to, uint64_t fence)
 	return ours;
 }
 
+/* The name of a report to deliver. */
+static struct text
+make_report(struct place *place)
+{
+	struct history_entry entry = sample();
+	struct output output;
+
+	add_to(place->store, "c", 0, &entry, 1);
+	assert_int_equal(seal(place->store, day + 2 * DAY), 1);
+	print_all(place->store, true, &output);
+	build_free(&output.text);
+	return arena_copy(place->arena, text_from_cstr(output.id));
+}
+
 static void
 test_add_delivery(void **state)
 {
-	struct store *store = ((struct place *)*state)->store;
-	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text report = make_report(place);
 	struct store_delivery delivery = {.report = report,
 	    .destination = TEXT("a@example.com"),
 	    .words = TEXT("")};
@@ -957,8 +972,9 @@ test_add_delivery(void **state)
 static void
 test_fence(void **state)
 {
-	struct store *store = ((struct place *)*state)->store;
-	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text report = make_report(place);
 	struct text to = TEXT("a@example.com");
 	struct store_delivery delivery = {
 	    .report = report, .destination = to, .words = TEXT("")};
@@ -996,7 +1012,7 @@ test_lease_ends(void **state)
 {
 	struct place *place = *state;
 	struct store *store = place->store;
-	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct text report = make_report(place);
 	struct text to = TEXT("a@example.com");
 	const struct store_delivery delivery = {
 	    .report = report, .destination = to, .words = TEXT("")};
@@ -1023,7 +1039,7 @@ static void
 test_lease_at_once(void **state)
 {
 	struct place *place = *state;
-	struct text report = TEXT("0123456789abcdef0123456789abcdef");
+	struct text report = make_report(place);
 	const struct store_delivery delivery = {.report = report,
 	    .destination = TEXT("a@example.com"),
 	    .words = TEXT("")};
@@ -1342,6 +1358,97 @@ test_expire_waiting(void **state)
 	assert_deliveries(store, delivery.report, "");
 }
 
+static void
+run_sql(const struct place *place, const char *sql)
+{
+	struct db *db;
+
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db_exec(db, DB_SQL_PLAIN(sql), NULL, &problem));
+	db_close(db);
+}
+
+/* Stopped amid a report that waits: nobody sends what is left of it. */
+static void
+check_half_expired(struct place *place, bool has_delivery)
+{
+	enum { BATCHES = 50, HOURS = 24 };
+	const struct store_due all = {TEXT(""), {0, INT64_MAX}, day + 90 * DAY};
+	struct store *store = place->store;
+	struct history_entry entries[HOURS];
+	struct store_delivery delivery = {
+	    .destination = TEXT("a@example.com"), .words = TEXT("")};
+	struct problem stopped = {0};
+	uint64_t fence = 0;
+	uint64_t rows = 0;
+
+	delivery.report = make_report(place);
+	for (size_t i = 0; i < HOURS; i++) {
+		entries[i] = sample();
+		entries[i].received += 5 * DAY + (int64_t)i * HOUR;
+	}
+	for (uint64_t i = 0; i < BATCHES; i++)
+		add_to(store, "d", i * 100, entries, HOURS);
+	assert_int_equal(expire_unsent(store, day + 4 * DAY, day + 4 * DAY), 1);
+	assert_int_equal(seal(store, day + 9 * DAY), 1);
+	/* Nothing is added to what is gone. */
+	MUST(store_add_delivery(store, &delivery, &problem));
+	assert_deliveries(store, delivery.report, "");
+
+	struct output output;
+	print_all(store, true, &output);
+	build_free(&output.text);
+	delivery.report = text_from_cstr(output.id);
+	if (has_delivery) {
+		MUST(store_add_delivery(store, &delivery, &problem));
+		fence = lease(store, delivery.report, delivery.destination, 60);
+		assert_int_not_equal(fence, 0);
+	}
+	run_sql(place, "CREATE TRIGGER stop BEFORE DELETE ON dmarc_row"
+		       " WHEN (SELECT COUNT(*) FROM dmarc_report_batch) < 100"
+		       " BEGIN SELECT RAISE(ABORT, 'stopped'); END");
+	assert_false(store_expire_before(
+	    store, day + 90 * DAY, day + 90 * DAY, &rows, &stopped));
+	assert_non_null(strstr(stopped.text, "stopped"));
+	assert_int_equal(figures_of(store).reports, 1);
+	assert_true(figures_of(store).rows < BATCHES * HOURS);
+	assert_due(store, &all, "");
+	assert_int_equal(waiting(store, ""), 0);
+	assert_false(has_delivery && is_ours(store, delivery.report,
+					 delivery.destination, fence));
+	/* Nor by whom was told of it before. */
+	MUST(store_add_delivery(store, &delivery, &problem));
+	delivery.destination = TEXT("b@example.com");
+	MUST(store_add_delivery(store, &delivery, &problem));
+	assert_int_equal(
+	    lease(store, delivery.report, TEXT("a@example.com"), 60), 0);
+	assert_int_equal(
+	    lease(store, delivery.report, delivery.destination, 60), 0);
+	assert_deliveries(store, delivery.report,
+	    has_delivery ? " suppressed 0 expired\n"
+			   "a@example.com suppressed 0 expired\n"
+			 : " suppressed 0 expired\n");
+
+	/* The next run goes on, whatever the limit for what waits is now. */
+	run_sql(place, "DROP TRIGGER stop");
+	assert_true(expire(store, day + 90 * DAY) >= 99);
+	assert_int_equal(figures_of(store).reports, 0);
+	assert_int_equal(figures_of(store).rows, 0);
+	assert_deliveries(store, delivery.report, "");
+}
+
+static void
+test_half_expired(void **state)
+{
+	check_half_expired(*state, true);
+}
+
+static void
+test_half_expired_undelivered(void **state)
+{
+	check_half_expired(*state, false);
+}
+
 /* Killed while it adds: a batch is there whole or not at all. */
 static void
 test_kill(void **state)
@@ -1410,6 +1517,8 @@ main(void)
 	    SCENARIO(test_expire_unsent),
 	    SCENARIO(test_expire_unsealed),
 	    SCENARIO(test_expire_waiting),
+	    SCENARIO(test_half_expired),
+	    SCENARIO(test_half_expired_undelivered),
 	    SCENARIO(test_kill),
 	};
 
