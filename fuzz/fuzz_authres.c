@@ -24,6 +24,25 @@ take_value(struct scan *scan, struct text before)
 }
 
 static void
+take_property(struct scan *scan, struct text name)
+{
+	assert(scan_word_nocase(scan, TEXT("\r\n\t")) || scan_byte(scan, ' '));
+	take_value(scan, name);
+}
+
+/* RFC 5322 2.1.1, with the field's name in the first line. */
+static void
+check_lines(struct text field)
+{
+	size_t len = sizeof "Authentication-Results: " - 1;
+
+	for (size_t i = 0; i < field.len; i++) {
+		len = field.ptr[i] == '\n' ? 0 : len + 1;
+		assert(len <= 998 + (field.ptr[i] == '\r'));
+	}
+}
+
+static void
 check_written(struct arena *arena, struct text value)
 {
 	struct authres authres;
@@ -33,6 +52,7 @@ check_written(struct arena *arena, struct text value)
 	authres_begin(&authres, &build, TEXT("mx.example"), value);
 	authres_method(&authres, "dkim", "pass", value);
 	authres_property(&authres, "header", "d", value);
+	authres_property(&authres, "header", "i", value);
 	authres_end(&authres);
 	struct text written = build_view(&build);
 	assert(!build_failed(&build));
@@ -44,9 +64,15 @@ check_written(struct arena *arena, struct text value)
 	assert(scan_word_nocase(&scan, TEXT(";\r\n\tdkim=pass")));
 	if (value.len > 0)
 		take_value(&scan, TEXT(" reason="));
-	if (value.len > 0 && value.len <= AUTHRES_VALUE_MAX)
-		take_value(&scan, TEXT(" header.d="));
+	if (!scan_at_end(&scan)) {
+		assert(value.len <= AUTHRES_VALUE_MAX);
+		take_property(&scan, TEXT("header.d="));
+		take_property(&scan, TEXT("header.i="));
+	} else {
+		assert(value.len == 0 || 2 * value.len > AUTHRES_VALUE_MAX);
+	}
 	assert(scan_at_end(&scan));
+	check_lines(written);
 	for (size_t i = 0; i < written.len; i++) {
 		unsigned char byte = (unsigned char)written.ptr[i];
 		assert(byte == '\r' || byte == '\n' || byte == '\t' ||

@@ -3,6 +3,10 @@
 #include "base/build.h"
 #include "mail/token.h"
 
+/* RFC 5322 2.1.1: a line has at most 998 bytes. The rest is for the field's
+ * name, a property's name and its quotes. */
+enum { LINE_VALUES_MAX = 900 };
+
 /* token = 1*<any CHAR except SPACE, CTLs, or tspecials> (RFC 2045 5.1) */
 static bool
 is_token(int byte)
@@ -39,6 +43,26 @@ is_plain(struct text value)
 	       is_all(text_slice(value, at + 1, value.len), is_domain);
 }
 
+static bool
+needs_backslash(char byte)
+{
+	return byte == '"' || byte == '\\';
+}
+
+/* The bytes of VALUE from its begin that take, in quotes, at most MAX. */
+static struct text
+cut_quoted(struct text value, size_t max)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < value.len; i++) {
+		taken += needs_backslash(value.ptr[i]) ? 2 : 1;
+		if (taken > max)
+			return text_slice(value, 0, i);
+	}
+	return value;
+}
+
 /* Nothing gets out: no quote and no backslash without a backslash before it,
  * no line end and no byte that is not printable. */
 static void
@@ -47,7 +71,7 @@ write_quoted(struct build *build, struct text value)
 	build_byte(build, '"');
 	for (size_t i = 0; i < value.len; i++) {
 		char byte = value.ptr[i];
-		if (byte == '"' || byte == '\\')
+		if (needs_backslash(byte))
 			build_byte(build, '\\');
 		if (!is_printable(byte) && byte != ' ')
 			byte = '?';
@@ -71,16 +95,24 @@ void
 authres_begin(struct authres *authres, struct build *build, struct text id,
     struct text job)
 {
-	*authres = (struct authres){.build = build};
+	*authres = (struct authres){.build = build, .line_at = build->len};
 	if (!is_all(id, is_token)) {
 		write_quoted(build, id);
 		return;
 	}
 	build_text(build, id);
-	if (is_all(job, is_token)) {
+	if (is_all(job, is_token) && job.len <= AUTHRES_VALUE_MAX) {
 		build_byte(build, '/');
 		build_text(build, job);
 	}
+}
+
+static void
+fold(struct authres *authres)
+{
+	build_text(authres->build, TEXT("\r\n"));
+	authres->line_at = authres->build->len;
+	build_byte(authres->build, '\t');
 }
 
 void
@@ -90,14 +122,25 @@ authres_method(struct authres *authres, const char *method, const char *result,
 	struct build *build = authres->build;
 
 	authres->methods++;
-	build_text(build, TEXT(";\r\n\t"));
+	build_byte(build, ';');
+	fold(authres);
 	build_cstr(build, method);
 	build_byte(build, '=');
 	build_cstr(build, result);
 	if (reason.len == 0)
 		return;
 	build_text(build, TEXT(" reason="));
-	write_quoted(build, text_slice(reason, 0, AUTHRES_VALUE_MAX));
+	write_quoted(build, cut_quoted(reason, AUTHRES_VALUE_MAX));
+}
+
+/* A property of VALUE, in quotes, may still stand on the current line. */
+static bool
+fits_line(const struct authres *authres, struct text value)
+{
+	size_t used = authres->build->len - authres->line_at;
+
+	return used < LINE_VALUES_MAX &&
+	       cut_quoted(value, LINE_VALUES_MAX - used).len == value.len;
 }
 
 void
@@ -106,9 +149,13 @@ authres_property(struct authres *authres, const char *type, const char *name,
 {
 	struct build *build = authres->build;
 
-	if (value.len == 0 || value.len > AUTHRES_VALUE_MAX)
+	if (value.len == 0 ||
+	    cut_quoted(value, AUTHRES_VALUE_MAX).len < value.len)
 		return;
-	build_byte(build, ' ');
+	if (fits_line(authres, value))
+		build_byte(build, ' ');
+	else
+		fold(authres);
 	build_cstr(build, type);
 	build_byte(build, '.');
 	build_cstr(build, name);

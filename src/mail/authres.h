@@ -16,22 +16,27 @@
  *	authres_end(&b);
  *
  * gives 'mx.example.org; dkim=pass header.d=example.com', but each method on a
- * folded line of its own (CR LF TAB instead of the SP). */
+ * folded line of its own (CR LF TAB instead of the SP). It is folded before a
+ * property too when the line would pass the 998 bytes of RFC 5322 2.1.1, with
+ * an id that is a domain name. */
 struct authres {
 	struct build *build;
 	size_t methods;
+	size_t line_at; /* where the current line begins */
 };
 
 enum { AUTHRES_VALUE_MAX = 512 };
 
-/* JOB: "id/job" when not empty (AuthservIDWithJobID) and both are tokens. */
+/* JOB: "id/job" when not empty (AuthservIDWithJobID), both are tokens, and JOB
+ * is not longer than AUTHRES_VALUE_MAX. */
 void authres_begin(struct authres *authres, struct build *build, struct text id,
     struct text job);
-/* REASON: reason="…" when not empty, cut to AUTHRES_VALUE_MAX. */
+/* REASON: reason="…" when not empty, cut to AUTHRES_VALUE_MAX bytes with its
+ * backslashes. */
 void authres_method(struct authres *authres, const char *method,
     const char *result, struct text reason);
-/* Omitted when VALUE is empty, or longer than AUTHRES_VALUE_MAX: a part of a
- * name would be another name. Bytes outside 0x20-0x7E become '?'. */
+/* Omitted when VALUE is empty, or longer than AUTHRES_VALUE_MAX with its
+ * backslashes: a part of a name would be another name. Bytes outside 0x20-0x7E become '?'. */
 void authres_property(struct authres *authres, const char *type,
     const char *name, struct text value);
 /* "none" when no method was added. */

@@ -10,6 +10,8 @@
 #include "mail/authres.h"
 #include "vectors.h"
 
+#include <string.h>
+
 #define T(literal)                                                             \
  {                                                                             \
   literal, sizeof(literal) - 1                                                 \
@@ -131,7 +133,79 @@ test_long_values(void **state)
 	assert_int_equal(build.len, len);
 	authres_property(&authres, "p", "n", fits);
 	assert_int_equal(
-	    build.len, len + sizeof " p.n=" - 1 + AUTHRES_VALUE_MAX);
+	    build.len, len + sizeof "\r\n\tp.n=" - 1 + AUTHRES_VALUE_MAX);
+	build_free(&build);
+}
+
+static size_t
+longest_line(struct text field)
+{
+	size_t longest = 0;
+
+	while (field.len > 0) {
+		struct text line = text_split(&field, '\n');
+		if (line.len > longest)
+			longest = line.len;
+	}
+	return longest; /* with a CR */
+}
+
+/* RFC 5322 2.1.1: whatever a stranger wrote, no line is longer than 998. */
+static void
+test_long_lines(void **state)
+{
+	static const char fillings[] = {'x', '"', '\\', ' '};
+	static char bytes[AUTHRES_VALUE_MAX];
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof bytes; len++) {
+		struct authres authres;
+		struct build build;
+		struct text value = {bytes, len};
+		memset(bytes, fillings[len % sizeof fillings], sizeof bytes);
+		build_init(&build, 100000);
+		build_cstr(&build, "Authentication-Results: ");
+		authres_begin(&authres, &build, TEXT("mx.example"), value);
+		authres_method(&authres, "dkim", "permerror", value);
+		for (int i = 0; i < 4; i++)
+			authres_property(&authres, "header", "i", value);
+		if (longest_line(build_view(&build)) > 999) {
+			print_error("%zu: " TEXT_FMT "\n", len,
+			    TEXT_ARG(build_view(&build)));
+			wrong++;
+		}
+		build_free(&build);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* A property moves to the next line, and what is too long is left out. */
+static void
+test_folded_properties(void **state)
+{
+	static char bytes[AUTHRES_VALUE_MAX];
+	struct authres authres;
+	struct build build;
+
+	(void)state;
+	memset(bytes, 'x', sizeof bytes);
+	build_init(&build, 10000);
+	authres_begin(&authres, &build, TEXT("a"), TEXT(""));
+	authres_method(&authres, "m", "r", (struct text){bytes, 400});
+	authres_property(&authres, "p", "n", (struct text){bytes, 400});
+	authres_property(&authres, "p", "n", (struct text){bytes, 100});
+	authres_property(&authres, "p", "n", TEXT("z"));
+	assert_true(text_ends_nocase(
+	    text_slice(build_view(&build), 0, build.len - 100 - 6),
+	    TEXT("x\r\n\tp.n=")));
+	assert_true(text_ends_nocase(build_view(&build), TEXT("x p.n=z")));
+	size_t len = build.len;
+	memset(bytes, '"', sizeof bytes);
+	authres_property(&authres, "p", "n", (struct text){bytes, 257});
+	assert_int_equal(build.len, len);
+	authres_property(&authres, "p", "n", (struct text){bytes, 256});
+	assert_int_equal(build.len, len + sizeof " p.n=\"\"" - 1 + 512);
 	build_free(&build);
 }
 
@@ -351,6 +425,8 @@ main(void)
 	    cmocka_unit_test(test_write),
 	    cmocka_unit_test(test_write_none),
 	    cmocka_unit_test(test_long_values),
+	    cmocka_unit_test(test_long_lines),
+	    cmocka_unit_test(test_folded_properties),
 	    cmocka_unit_test(test_ids),
 	    cmocka_unit_test(test_claims),
 	    cmocka_unit_test(test_round_trip),
