@@ -352,6 +352,31 @@ finish(struct lease *lease, const struct store_delivery *outcome)
 	       problem_set(outbox->problem, problem.kind, "%s", problem.text);
 }
 
+/* An owner who names others at each attempt has had his share. */
+static void
+refuse_beyond_limit(struct errand *errand)
+{
+	struct targets *targets = &errand->targets;
+	size_t known = errand->deliveries.count;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < targets->list.count; i++) {
+		const struct target target = targets->list.at[i];
+		bool is_fresh = target.address.len > 0 &&
+				find_delivery(errand, target.address) == NULL;
+		if (is_fresh && known >= OUTBOX_DELIVERIES_MAX) {
+			outbox_say(errand->outbox, errand->report,
+			    "not sent to " TEXT_FMT
+			    ": too many destinations before it",
+			    TEXT_ARG(target.address));
+			continue;
+		}
+		known += is_fresh;
+		targets->list.at[kept++] = target;
+	}
+	targets->list.count = kept;
+}
+
 /* Under a lease, which a second clerk does not get, and which composing a large
  * report does not use up. */
 static bool
@@ -451,6 +476,7 @@ send_errand(struct errand *errand)
 		keep_waiting(errand);
 	if (arena_failed(errand->arena))
 		return put_off(errand);
+	refuse_beyond_limit(errand);
 	return settle_all(errand);
 }
 

@@ -26,6 +26,8 @@ struct outbox {
 
 enum {
 	OUTBOX_DESTINATIONS_MAX = 10, /* of one report; RFC 9990 3.5 */
+	/* Over all attempts, by which time the record may name others. */
+	OUTBOX_DELIVERIES_MAX = 30,
 	OUTBOX_XML_MAX = 256 * 1024 * 1024,
 	OUTBOX_SMTP_SECONDS = 120,
 	OUTBOX_LEASE_SECONDS = 300, /* longer than any SMTP dialogue */
