@@ -3,6 +3,7 @@
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
 
+#include "base/date.h"
 #include "config/setup.h"
 #include "dns/name.h"
 
@@ -19,12 +20,14 @@ period_of(const struct config *config, int64_t time)
 	return (struct store_span){begin, begin + interval - 1};
 }
 
-/* The period asked for, or all of time. */
+/* The day asked for, or all of time. */
 static struct store_span
 asked_span(const struct clerk_report *job)
 {
+	int64_t begin = job->date - job->date % DAY;
+
 	if (job->date >= 0)
-		return period_of(job->config, job->date);
+		return (struct store_span){begin, begin + DAY - 1};
 	return (struct store_span){0, INT64_MAX};
 }
 
@@ -104,6 +107,22 @@ show_due(struct outbox *outbox)
 	return visit_due(outbox, show_sealed) && preview_finished(outbox);
 }
 
+/* Every period of the day, which ReportInterval divides. */
+static bool
+preview_day(struct outbox *outbox)
+{
+	const struct config *config = outbox->job->config;
+	struct store_span day = asked_span(outbox->job);
+	struct store_span period = period_of(config, day.begin);
+
+	while (period.begin <= day.end) {
+		if (!preview(outbox, period))
+			return false;
+		period = period_of(config, period.end + 1);
+	}
+	return true;
+}
+
 static bool
 show_day(struct outbox *outbox)
 {
@@ -112,7 +131,7 @@ show_day(struct outbox *outbox)
 
 	return store_for_each_report(outbox->store, job->domain,
 		   asked_span(job), show_sealed, &visit, outbox->problem) &&
-	       visit.done && preview(outbox, asked_span(job));
+	       visit.done && preview_day(outbox);
 }
 
 /* --- the real thing --- */

@@ -820,6 +820,53 @@ test_dry_run(void **state)
 	assert_reported(scene, 0, 0, 0, 0);
 }
 
+/* A day of short periods: all of them, and no other day's. */
+static void
+test_day_of_hours(void **state)
+{
+	struct scene *scene = *state;
+	struct clerk_report look = {.date = DAY_0 + 7 * HOUR, .dry_run = true};
+
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 - 1);
+	add_message(scene, "example.com", DAY_0);
+	add_message(scene, "example.com", DAY_0 + 5 * HOUR);
+	add_message(scene, "example.com", DAY_0 + DAY - 1);
+	add_message(scene, "example.com", DAY_0 + DAY);
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 3, 0, 0, 0);
+	run(scene);
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 3, 0, 0, 0);
+}
+
+/* Whoever names other destinations each time reaches a limit. */
+static void
+test_rotating_rua(void **state)
+{
+	enum { ZONE_MAX = 4096, DAYS = 6 };
+	struct scene *scene = *state;
+
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	for (unsigned day = 0; day < DAYS; day++) {
+		struct build zone;
+		build_init(&zone, ZONE_MAX);
+		build_cstr(&zone, "_dmarc.example.com TXT \"v=DMARC1; rua=\"");
+		for (unsigned i = 0; i < OUTBOX_DESTINATIONS_MAX; i++)
+			build_format(&zone, " \"%smailto:r%u-%u@example.com\"",
+			    i > 0 ? "," : "", day, i);
+		build_cstr(&zone, "\n");
+		build_byte(&zone, '\0');
+		set_zone(scene, zone.ptr);
+		build_free(&zone);
+		run(scene);
+		scene->now += DAY;
+	}
+	assert_int_equal(times_heard(scene, "RCPT TO:"), OUTBOX_DELIVERIES_MAX);
+	assert_int_equal(scene->reported.waiting, 0);
+}
+
 static void
 test_output_is_no_folder(void **state)
 {
@@ -932,6 +979,8 @@ main(void)
 	    SCENARIO(test_unfinished, SENDER),
 	    SCENARIO(test_one_domain, SENDER),
 	    SCENARIO(test_dry_run, SENDER),
+	    SCENARIO(test_day_of_hours, SENDER "ReportInterval 1h\n"),
+	    SCENARIO(test_rotating_rua, SENDER),
 	    SCENARIO(test_output_is_no_folder, SENDER),
 	    SCENARIO(test_no_report_email, ""),
 	    SCENARIO(test_bad_report_email, "ReportEmail dmarc@localhost\n"),
