@@ -44,9 +44,9 @@ align(struct evaluation *evaluation, struct text domain, bool is_strict)
 		return NOT_ALIGNED;
 	if (discovery->organizational_failed)
 		return ALIGNMENT_UNKNOWN;
-	if (evaluation->walks == DMARC_WALKS_MAX)
+	bool is_walk = evaluation->options->method == DMARC_TREEWALK;
+	if (is_walk && evaluation->walks++ >= DMARC_WALKS_MAX)
 		return NOT_ALIGNED;
-	evaluation->walks++;
 	if (!dmarc_organizational_domain(domain, evaluation->options,
 		evaluation->facts, evaluation->arena, &org))
 		return ALIGNMENT_UNKNOWN;
@@ -74,7 +74,7 @@ say_alignment(struct evaluation *evaluation, const char *method,
 	    is_strict ? "strict" : "relaxed");
 }
 
-/* Does this identifier passed, and is it aligned? */
+/* Has this identifier passed, and is it aligned? */
 static bool
 passes(struct evaluation *evaluation, const char *method,
     const struct dmarc_identifier *identifier, bool is_strict)
@@ -206,8 +206,7 @@ dmarc_check(const struct dmarc_input *input,
 	    .trace = trace};
 	struct dmarc_outcome outcome = {.result = DMARC_NONE};
 
-	/* The policy is known by now and cannot be starved of facts. */
-	dns_facts_begin_pass(facts, DNS_SHARE_POLICY);
+	dns_facts_begin_pass(facts, DNS_SHARE_ALIGNMENT);
 	trace_reset(trace);
 	conclude(&evaluation, &outcome);
 	if (dns_facts_missed(facts))

@@ -40,10 +40,10 @@ struct dmarc_outcome {
 };
 
 /* At most so many identifiers get their own tree walk; the rest is not aligned
- * (identifiers that passed come first). */
+ * (identifiers that passed come first). A suffix list needs no walks. */
 enum { DMARC_WALKS_MAX = 10 };
 
-/* Asks under DNS_SHARE_POLICY. False: more facts are wanted, run again. */
+/* Asks under DNS_SHARE_ALIGNMENT. False: more facts are wanted, run again. */
 bool dmarc_check(const struct dmarc_input *input,
     const struct dmarc_options *options, struct dns_facts *facts,
     struct arena *arena, struct trace *trace,

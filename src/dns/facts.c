@@ -16,6 +16,7 @@ struct fact {
 
 static const size_t share_max[] = {
     [DNS_SHARE_POLICY] = 24,
+    [DNS_SHARE_ALIGNMENT] = 80,
     [DNS_SHARE_SPF] = 128,
     [DNS_SHARE_HELO] = 32,
     [DNS_SHARE_DKIM] = 24,

@@ -303,6 +303,65 @@ test_walks_are_capped(void **state)
 	world_close(&world);
 }
 
+/* As many walks as are made have room for their facts. */
+static void
+test_deep_walks(void **state)
+{
+	struct dmarc_identifier dkim[DMARC_WALKS_MAX];
+	char names[DMARC_WALKS_MAX][64];
+	char zone[2048];
+	int used = snprintf(zone, sizeof zone, "%s", NORMAL);
+	struct dmarc_input input = {
+	    .author = TEXT("example.com"),
+	    .dkim_count = DMARC_WALKS_MAX,
+	    .dkim = dkim,
+	};
+
+	(void)state;
+	for (int i = 0; i < DMARC_WALKS_MAX; i++) {
+		used += snprintf(zone + used, sizeof zone - (size_t)used,
+		    "_dmarc.d%d.example.com TXT \"v=DMARC1; psd=n\"\n", i);
+		(void)snprintf(
+		    names[i], sizeof names[i], "a.b.c.d.e.d%d.example.com", i);
+		dkim[i] = identifier(names[i], PASSED);
+	}
+	struct world world = world_open(text_from_cstr(zone));
+	struct dmarc_discovery discovery = world_discover(&world, input.author);
+	struct dmarc_outcome outcome = world_check(&world, &input, &discovery);
+	assert_int_equal(outcome.result, DMARC_FAIL);
+	world_close(&world);
+}
+
+/* With a suffix list, the last of many identifiers may be the aligned one. */
+static void
+test_psl_needs_no_walks(void **state)
+{
+	struct dmarc_identifier dkim[DMARC_WALKS_MAX + 1];
+	struct suffix_list *list =
+	    suffix_list_read(TEXT("// ===BEGIN ICANN DOMAINS===\n"
+				  "com\nb.example.com\n"
+				  "// ===END ICANN DOMAINS===\n"
+				  "// ===END PRIVATE DOMAINS===\n"));
+	struct world world = world_open(TEXT(NORMAL));
+	struct dmarc_input input = {
+	    .author = TEXT("example.com"),
+	    .dkim_count = DMARC_WALKS_MAX + 1,
+	    .dkim = dkim,
+	};
+
+	(void)state;
+	world.options =
+	    (struct dmarc_options){.method = DMARC_PSL, .suffixes = list};
+	for (int i = 0; i < DMARC_WALKS_MAX; i++)
+		dkim[i] = identifier("a.b.example.com", PASSED);
+	dkim[DMARC_WALKS_MAX] = identifier("a.example.com", PASSED);
+	struct dmarc_discovery discovery = world_discover(&world, input.author);
+	struct dmarc_outcome outcome = world_check(&world, &input, &discovery);
+	assert_int_equal(outcome.result, DMARC_PASS);
+	suffix_list_free(list);
+	world_close(&world);
+}
+
 /* Identifiers that cannot align are not walked at all. */
 static void
 test_no_needless_walk(void **state)
@@ -354,6 +413,8 @@ main(void)
 	    cmocka_unit_test(test_psl),
 	    cmocka_unit_test(test_closed_early),
 	    cmocka_unit_test(test_walks_are_capped),
+	    cmocka_unit_test(test_deep_walks),
+	    cmocka_unit_test(test_psl_needs_no_walks),
 	    cmocka_unit_test(test_no_needless_walk),
 	    cmocka_unit_test(test_memory),
 	};
