@@ -22,17 +22,19 @@ struct journal {
 	int fd; /* -1: to be opened again */
 	dev_t device;
 	ino_t inode;
-	bool is_dirty; /* written since it was last forced to disk */
+	bool is_dirty;  /* written since it was last forced to disk */
+	int sync_error; /* the first, until it is told; 0: none */
 	/* Kept entries, each behind its length (size_t). */
 	struct build kept;
 	size_t kept_bytes;
 };
 
-/* Mail must not wait for a lock that somebody does not give back: a second in
- * all, and less while entries are kept already. */
+/* Mail must not wait for a lock that somebody does not give back: 1.4 s in all,
+ * and 40 ms while entries are kept already. */
 enum { LOCK_TRIES = 120, LOCK_TRIES_KEPT = 10 };
 
-enum { LOCK_PAUSE_MAX = 10 * 1000 * 1000 /* 10 ms */ };
+/* The pause between tries, in ns: from 50 us, doubled up to this. */
+enum { LOCK_PAUSE_MIN = 50 * 1000, LOCK_PAUSE_MAX = LOCK_PAUSE_MIN << 8 };
 
 /* A file may be taken away between opening and locking; not often. */
 enum { OPEN_TRIES = 20 };
@@ -52,27 +54,26 @@ open_file(struct journal *journal, struct problem *ret_problem)
 	return true;
 }
 
-static bool
-force_to_disk(struct journal *journal, struct problem *ret_problem)
+/* After a failure Linux drops what it could not write, and forcing once more
+ * succeeds: so the error is kept until journal_flush tells it. */
+static void
+force_to_disk(struct journal *journal)
 {
 	if (!journal->is_dirty)
-		return true;
-	if (fdatasync(journal->fd) != 0)
-		return journal_problem(
-		    ret_problem, errno, journal->path, "force to disk");
-	journal->is_dirty = false;
-	return true;
+		return;
+	if (fdatasync(journal->fd) == 0)
+		journal->is_dirty = false;
+	else if (journal->sync_error == 0)
+		journal->sync_error = errno;
 }
 
 static void
 close_file(struct journal *journal)
 {
-	struct problem ignored = {0};
-
 	if (journal->fd < 0)
 		return;
 	if (journal->sync != JOURNAL_SYNC_NONE)
-		(void)force_to_disk(journal, &ignored);
+		force_to_disk(journal);
 	(void)close(journal->fd);
 	journal->fd = -1;
 	journal->is_dirty = false;
@@ -81,7 +82,7 @@ close_file(struct journal *journal)
 static bool
 lock_file(const struct journal *journal, struct problem *ret_problem)
 {
-	struct timespec pause = {.tv_nsec = 50 * 1000};
+	struct timespec pause = {.tv_nsec = LOCK_PAUSE_MIN};
 	int tries = journal->kept_bytes > 0 ? LOCK_TRIES_KEPT : LOCK_TRIES;
 
 	for (int i = 0; i < tries; i++) {
@@ -151,16 +152,13 @@ static bool
 append_now(
     struct journal *journal, struct text entry, struct problem *ret_problem)
 {
-	struct problem ignored = {0};
-
 	if (!lock_current(journal, ret_problem))
 		return false;
 	bool done = write_whole(journal, entry, ret_problem);
 	(void)flock(journal->fd, LOCK_UN);
-	/* It is written, so a failure here is told by journal_flush, which
-	 * tries again. */
+	/* It is written, so a failure here is told by journal_flush. */
 	if (done && journal->sync == JOURNAL_SYNC_EACH)
-		(void)force_to_disk(journal, &ignored);
+		force_to_disk(journal);
 	return done;
 }
 
@@ -250,7 +248,11 @@ journal_flush(struct journal *journal, struct problem *ret_problem)
 		return false;
 	if (journal->sync == JOURNAL_SYNC_NONE)
 		return true;
-	return force_to_disk(journal, ret_problem);
+	force_to_disk(journal);
+	int error = journal->sync_error;
+	journal->sync_error = 0;
+	return error == 0 || journal_problem(ret_problem, error, journal->path,
+				 "force to disk");
 }
 
 void

@@ -22,6 +22,19 @@
 #include <time.h>
 #include <unistd.h>
 
+/* In place of the system's: fails so many times, then succeeds. */
+static int disk_failures;
+
+int
+fdatasync(int fd)
+{
+	if (disk_failures == 0)
+		return fsync(fd);
+	disk_failures--;
+	errno = EIO;
+	return -1;
+}
+
 struct place {
 	char folder[64];
 	char file[96];
@@ -240,6 +253,27 @@ test_full(void **state)
 	must_append(journal, "4\n");
 	assert_content(place->file, "first\nsecond\n3\n4\n");
 	journal_close(journal);
+}
+
+/* What the disk did not take is told, though forcing again succeeds. */
+static void
+test_lost(void **state)
+{
+	static const enum journal_sync syncs[] = {
+	    JOURNAL_SYNC_EACH, JOURNAL_SYNC_SECOND};
+	struct problem problem = {0};
+
+	for (size_t i = 0; i < sizeof syncs / sizeof *syncs; i++) {
+		struct journal *journal = must_open(*state, syncs[i]);
+		disk_failures = 1;
+		must_append(journal, "a\n");
+		must_append(journal, "b\n"); /* forces again, and can */
+		assert_false(journal_flush(journal, &problem));
+		assert_non_null(strstr(problem.text, "force to disk"));
+		/* Told once. */
+		assert_true(journal_flush(journal, &problem));
+		journal_close(journal);
+	}
 }
 
 static void
@@ -672,6 +706,7 @@ main(void)
 	    SCENARIO(test_moved),
 	    SCENARIO(test_refused),
 	    SCENARIO(test_full),
+	    SCENARIO(test_lost),
 	    SCENARIO(test_kept_limit),
 	    SCENARIO(test_stuck_lock),
 	    SCENARIO(test_claim),
