@@ -63,22 +63,6 @@ choose_policy(struct text word, struct text otherwise)
 
 /* --- domains --- */
 
-/* A policy domain is part of a key, and one a report can be sent about: a
- * plain DNS name. Old files hold anything. */
-static bool
-is_plain_domain(struct text domain)
-{
-	if (domain.len == 0 || domain.len > 253)
-		return false;
-	for (size_t i = 0; i < domain.len; i++) {
-		char byte = domain.ptr[i];
-		if (!is_alnum((unsigned char)byte) && byte != '-' &&
-		    byte != '.' && byte != '_')
-			return false;
-	}
-	return true;
-}
-
 static struct text
 lower(struct arena *arena, struct text domain)
 {
@@ -268,7 +252,7 @@ is_reportable(const struct history_entry *entry)
 
 	/* A deferred message comes again and is counted then. */
 	return entry->action != HISTORY_TEMPFAIL &&
-	       is_plain_domain(entry->policy_domain) &&
+	       dns_name_is_ldh(entry->policy_domain) &&
 	       (result == DMARC_PASS || result == DMARC_FAIL ||
 		   result == DMARC_TEMPERROR);
 }

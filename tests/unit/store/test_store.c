@@ -543,6 +543,8 @@ change(unsigned i)
 	case 20: e.client = TEXT(""); break;
 	case 21: e.client = TEXT("nonsense"); break;
 	case 22: e.action = HISTORY_TEMPFAIL; break;
+	case 23: e.policy_domain = TEXT("a..example"); break;
+	case 24: e.policy_domain = TEXT(".example"); break;
 	default: break;
 	}
 	return e;
@@ -574,6 +576,8 @@ static const char *const changed[] = {
     EXAMPLE ONE ALL_PASSED,
     "example.com p=none sp= 0-86399 #0\n" ONE
     " none dkim=0 spf=1 spf=example.com/pass\n",
+    "",
+    "",
     "",
     "",
     "",
