@@ -71,7 +71,8 @@ struct position {
  " > (?, ?, ?, ?)" and_where                                                   \
  " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq LIMIT ?"
 
-/* Most reports are final: those that are not are found by small indices. */
+/* No index knows what is due: every report's deliveries are looked at, before
+ * anything else of the few that are due. */
 #define AND_DUE                                                                \
  " AND r.id IN (SELECT x.id FROM dmarc_report x LEFT JOIN dmarc_delivery d"    \
  " ON d.report = x.id WHERE d.report IS NULL"                                  \

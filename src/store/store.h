@@ -16,9 +16,9 @@ struct store;
 /* DATABASE as the option has it: "sqlite:/path". Is it of an engine that is
  * here? Opens nothing. */
 bool store_check(const char *database, struct problem *ret_problem) MUST_USE;
-/* The schema is brought up to
- * date (numbered migrations); CREATE: the file may be made (0640; by root: for
- * its folder's owner and group). NULL: *ret_problem. */
+/* The schema is brought up to date (numbered migrations); CREATE: the file may
+ * be made (0640; by root: for its folder's owner and group). NULL:
+ * *ret_problem. */
 struct store *store_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void store_close(struct store *store);
