@@ -269,7 +269,8 @@ on_packet(void *context, int status, int timeouts, unsigned char *packet,
 
 	(void)timeouts;
 	if (status != ARES_SUCCESS || packet_len < 2) {
-		/* No server answered: that is kept for a moment. */
+		/* No server answered, or all refused or failed: that is
+		 * kept for a moment. */
 		bool is_ours = status == ARES_ENOMEM ||
 			       status == ARES_EDESTRUCTION ||
 			       status == ARES_ECANCELLED;
@@ -350,8 +351,7 @@ open_channel(struct network *network, const char *servers, unsigned timeout,
     struct problem *ret_problem)
 {
 	struct ares_options options = {
-	    .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-		     ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS,
+	    .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
 	    .timeout = (int)timeout,
 	    .tries = TRIES,
 	    .sock_state_cb = on_socket_state,
