@@ -12,7 +12,7 @@ static const char *const sync_words[] = {
 };
 static const struct names sync_names = NAMES(sync_words);
 
-enum { YEAR = 366 * 86400 };
+enum { YEAR = 366 * 86400, MODE_MAX = 0777 };
 
 #define AT(member) offsetof(struct config, member)
 
@@ -99,7 +99,7 @@ const struct option config_options[] = {
      "commas."},
     {"TrustedAuthservIDs", OPTION_TEXT, AT(trusted_authserv_ids), NULL, 0, 0,
      NULL, "Further names of ours: fields bearing them are removed too."},
-    {"UMask", OPTION_NUMBER, AT(umask), "0007", 0, 0777, NULL,
+    {"UMask", OPTION_NUMBER, AT(umask), "0007", 0, MODE_MAX, NULL,
      "File mode creation mask, for the unix socket above all."},
     {"UserID", OPTION_TEXT, AT(user_id), NULL, 0, 0, NULL,
      "user or user:group to become after start."},
@@ -266,6 +266,10 @@ set_unsigned(const struct option *option, struct config *config,
 		small = (unsigned)number;
 		memcpy((char *)config + option->offset, &small, sizeof small);
 		return true;
+	}
+	if (option->max == MODE_MAX) {
+		*ret_why = TEXT("an octal number from 0 to 0777");
+		return false;
 	}
 	*ret_why = arena_format(config->arena, "a %s from %llu to %llu",
 	    is_time ? "time (30, 30s, 5m, 2h, 1d) of seconds" : "number",

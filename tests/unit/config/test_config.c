@@ -49,6 +49,7 @@ test_errors(void **state)
 	    {"Workers 0x101\n", "Workers cannot be"},
 	    {"Workers 09\n", "Workers cannot be"},
 	    {"Workers 99999999999999999999\n", "Workers cannot be"},
+	    {"UMask 01000\n", "an octal number from 0 to 0777"},
 	    {"DNSTimeout 2h\n", "DNSTimeout cannot be"},
 	    {"DNSTimeout s\n", "DNSTimeout cannot be"},
 	    {"RejectFailures maybe\n", "it must be yes or no"},
