@@ -25,6 +25,7 @@ struct resolver *resolver_new_network(struct loop *loop,
 /* Everything is answered at once from ZONE, which must outlive it. */
 struct resolver *resolver_new_zone(struct loop *loop,
     const struct dns_zone *zone, struct problem *ret_problem) MUST_USE;
+/* Every fetch must have been freed before. */
 void resolver_free(struct resolver *resolver);
 
 struct resolver_figures {
