@@ -122,6 +122,27 @@ address_check(struct text address, struct problem *ret_problem)
 	return true;
 }
 
+/* ERROR is getaddrinfo's; NULL, so that callers can return it. */
+static struct addrinfo *
+say_unfound(struct text address, int error, struct problem *ret_problem)
+{
+	enum problem_kind kind = PROBLEM_CONFIG;
+	const char *what = "no such host";
+	const char *why = gai_strerror(error);
+
+	if (error == EAI_AGAIN || error == EAI_SYSTEM)
+		what = "cannot look up the host";
+	if (error == EAI_AGAIN)
+		kind = PROBLEM_TEMPORARY;
+	if (error == EAI_SYSTEM) {
+		kind = problem_kind_of(errno);
+		why = strerror(errno);
+	}
+	(void)problem_set(ret_problem, kind, "\"" TEXT_FMT "\": %s: %s",
+	    TEXT_ARG(address), what, why);
+	return NULL;
+}
+
 /* NULL: *ret_problem. */
 static struct addrinfo *
 find_host(struct text address, const struct place *place, int flags,
@@ -134,28 +155,35 @@ find_host(struct text address, const struct place *place, int flags,
 	struct addrinfo *found = NULL;
 	int error = getaddrinfo(host, place->port, &hints, &found);
 
-	if (error == 0)
-		return found;
-	(void)problem_set(ret_problem, PROBLEM_CONFIG,
-	    "\"" TEXT_FMT "\": no such host: %s", TEXT_ARG(address),
-	    gai_strerror(error));
-	return NULL;
+	return error == 0 ? found : say_unfound(address, error, ret_problem);
+}
+
+static int
+open_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
 }
 
 /* --- a stale socket --- */
 
-static bool
-is_answered(const struct sockaddr_un *name)
+/* What a connection to NAME comes to, as errno says it; 0: it is taken. */
+static int
+try_connection(const struct sockaddr_un *name)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	bool is_refused =
-	    fd >= 0 &&
-	    connect(fd, (const struct sockaddr *)name, sizeof *name) != 0 &&
-	    errno == ECONNREFUSED;
+	int fd = open_socket(AF_UNIX);
+	int error = 0;
 
+	/* Without waiting, since the queue of a busy process may be full. */
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    connect(fd, (const struct sockaddr *)name, sizeof *name) != 0)
+		error = errno;
 	if (fd >= 0)
 		(void)close(fd);
-	return !is_refused;
+	return error;
 }
 
 /* Takes away what an earlier process left, and nothing else. */
@@ -171,10 +199,15 @@ remove_stale(const struct sockaddr_un *name, struct problem *ret_problem)
 		    "%s exists and is not a socket: remove it or choose "
 		    "another path",
 		    name->sun_path);
-	if (is_answered(name))
+	int error = try_connection(name);
+	if (error == 0 || error == EAGAIN || error == EINPROGRESS)
 		return problem_set(ret_problem, PROBLEM_UNAVAILABLE,
 		    "%s is in use by a running process", name->sun_path);
-	if (unlink(name->sun_path) != 0)
+	if (error != ECONNREFUSED && error != ENOENT)
+		return problem_set(ret_problem, problem_kind_of(error),
+		    "cannot tell whether %s is in use: %s", name->sun_path,
+		    strerror(error));
+	if (unlink(name->sun_path) != 0 && errno != ENOENT)
 		return problem_set(ret_problem, problem_kind_of(errno),
 		    "cannot remove the old socket %s: %s", name->sun_path,
 		    strerror(errno));
@@ -182,16 +215,6 @@ remove_stale(const struct sockaddr_un *name, struct problem *ret_problem)
 }
 
 /* --- both --- */
-
-static int
-open_socket(int family)
-{
-	int fd = socket(family, SOCK_STREAM, 0);
-
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	return fd;
-}
 
 /* Closes FD, so that callers can return it. */
 static int
@@ -215,6 +238,21 @@ start_listening(int fd)
 	       listen(fd, BACKLOG) == 0;
 }
 
+/* The mode is right before anybody can connect, and nobody can put another
+ * file in the path's place before it is set. */
+static bool
+bind_unix(int fd, const struct sockaddr_un *name, unsigned mode)
+{
+	mode_t old = umask(~(mode_t)mode & 0777);
+	bool is_bound =
+	    bind(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+	int error = errno;
+
+	(void)umask(old);
+	errno = error;
+	return is_bound;
+}
+
 static int
 listen_unix(struct text address, const struct sockaddr_un *name, unsigned mode,
     struct problem *ret_problem)
@@ -222,11 +260,12 @@ listen_unix(struct text address, const struct sockaddr_un *name, unsigned mode,
 	if (!remove_stale(name, ret_problem))
 		return -1;
 	int fd = open_socket(AF_UNIX);
-	/* The mode is right before anybody can connect. */
-	if (fd < 0 ||
-	    bind(fd, (const struct sockaddr *)name, sizeof *name) != 0 ||
-	    chmod(name->sun_path, (mode_t)mode) != 0 || !start_listening(fd))
+	if (fd < 0 || !bind_unix(fd, name, mode))
 		return give_up(fd, "listen on", address, ret_problem);
+	if (!start_listening(fd)) {
+		fd = give_up(fd, "listen on", address, ret_problem);
+		(void)unlink(name->sun_path);
+	}
 	return fd;
 }
 

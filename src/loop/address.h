@@ -1,5 +1,6 @@
 /* Socket addresses as opendmarc.conf writes them: "unix:/path", "local:/path",
- * a bare path, "inet:port@host", "inet:port", "inet6:port@host". */
+ * a bare path that begins with "/", "inet:port@host", "inet:port",
+ * "inet6:port@host". Of a host's addresses only the first one is taken. */
 #ifndef LOOP_ADDRESS_H
 #define LOOP_ADDRESS_H
 
@@ -11,8 +12,8 @@
 bool address_check(struct text address, struct problem *ret_problem) MUST_USE;
 /* Binds and listens; the fd, close-on-exec and non-blocking, or -1. A stale
  * unix socket (nobody answers) is removed first, a live one is not. MODE: the
- * unix socket's permission bits. Port 0: the system
- * chooses one. */
+ * unix socket's permission bits, set by umask: not while other threads make
+ * files. Port 0: the system chooses one. */
 int address_listen(
     struct text address, unsigned mode, struct problem *ret_problem) MUST_USE;
 /* Connects, blocking; -1 with *ret_problem. For clients: demo, tests. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/dmarcd-test-XXXXXX";
@@ -172,6 +173,56 @@ listens_on_a_path(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* A process that is too busy to take connections is not gone. */
+static void
+keeps_a_full_socket(void **state)
+{
+	struct problem problem = {0};
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct text text = text_from_cstr(address);
+	int clients[16];
+	int count = 0;
+
+	(void)state;
+	int fd = address_listen(text, 0600, &problem);
+	assert_true(fd >= 0);
+	assert_int_equal(listen(fd, 1), 0);
+	(void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+	for (bool is_taken = true; is_taken && count < 16; count++) {
+		clients[count] =
+		    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		is_taken = connect(clients[count], (struct sockaddr *)&name,
+			       sizeof name) == 0;
+	}
+	assert_in_range(count, 1, 15);
+	(void)alarm(10);
+	assert_int_equal(address_listen(text, 0600, &problem), -1);
+	(void)alarm(0);
+	assert_non_null(strstr(problem.text, "in use"));
+	for (int i = 0; i < count; i++)
+		(void)close(clients[i]);
+	(void)close(fd);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A socket of another kind neither takes nor refuses connections. */
+static void
+keeps_what_it_cannot_judge(void **state)
+{
+	struct problem problem = {0};
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	(void)state;
+	(void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+	assert_int_equal(
+	    address_listen(text_from_cstr(address), 0600, &problem), -1);
+	assert_non_null(strstr(problem.text, "cannot tell whether"));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void
 keeps_what_is_no_socket(void **state)
 {
@@ -238,6 +289,8 @@ main(void)
 	    cmocka_unit_test(says_what_is_wrong),
 	    cmocka_unit_test(checks_alone),
 	    cmocka_unit_test(listens_on_a_path),
+	    cmocka_unit_test(keeps_a_full_socket),
+	    cmocka_unit_test(keeps_what_it_cannot_judge),
 	    cmocka_unit_test(keeps_what_is_no_socket),
 	    cmocka_unit_test(listens_on_a_port),
 	};
