@@ -22,7 +22,9 @@ read_all(int fd, struct build *bytes)
 			return false;
 		build_text(bytes, (struct text){piece, (size_t)len});
 		if (build_failed(bytes)) {
-			errno = EFBIG;
+			errno = bytes->len + (size_t)len > bytes->limit
+				    ? EFBIG
+				    : ENOMEM;
 			return false;
 		}
 	}

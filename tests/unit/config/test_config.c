@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/file.h"
 #include "config/options.h"
 #include "config/setup.h"
 
@@ -222,6 +223,43 @@ test_wide_mapped_network(void **state)
 }
 
 static void
+test_file_too_large(void **state)
+{
+	static const struct {
+		size_t memory;
+		size_t max;
+		const char *said; /* NULL: nothing */
+	} rows[] = {
+	    {100000, 5000, NULL},
+	    {100000, 4999, "File too large"},
+	    {3000, 100000, "Cannot allocate memory"},
+	};
+
+	static char lines[5001];
+	char path[] = "/tmp/dmarcd-test-file-XXXXXX";
+	unsigned failed = 0;
+
+	(void)state;
+	memset(lines, '#', sizeof lines - 1);
+	write_file(path, lines);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {PROBLEM_NONE, ""};
+		struct arena *arena = arena_new(rows[i].memory);
+		struct text bytes;
+		bool is_read =
+		    file_read(arena, path, rows[i].max, &bytes, &problem);
+		arena_free(arena);
+		if (is_read == (rows[i].said == NULL) &&
+		    (is_read || strstr(problem.text, rows[i].said) != NULL))
+			continue;
+		print_error("%zu: said \"%s\"\n", i, problem.text);
+		failed++;
+	}
+	(void)unlink(path);
+	assert_int_equal(failed, 0);
+}
+
+static void
 test_together(void **state)
 {
 	static const struct {
@@ -297,6 +335,7 @@ main(void)
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
 	    cmocka_unit_test(test_wide_mapped_network),
+	    cmocka_unit_test(test_file_too_large),
 	    cmocka_unit_test(test_together),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_setup),
