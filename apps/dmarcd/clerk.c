@@ -27,6 +27,8 @@ struct clerk {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct store *store;
+	/* The options as C strings, in the configuration's arena. */
+	const char *database, *history_file, *nameservers;
 	bool is_due[JOBS];
 	bool is_stopping;
 };
@@ -42,9 +44,7 @@ static bool
 open_store(struct clerk *clerk, struct problem *problem)
 {
 	if (clerk->store == NULL)
-		clerk->store = store_open(
-		    arena_cstr(clerk->config->arena, clerk->config->database),
-		    true, problem);
+		clerk->store = store_open(clerk->database, true, problem);
 	return clerk->store != NULL;
 }
 
@@ -79,11 +79,10 @@ import(struct clerk *clerk)
 	};
 	struct clerk_imported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
-	const char *path =
-	    arena_cstr(clerk->config->arena, clerk->config->history_file);
 
 	if (!open_store(clerk, &problem) ||
-	    !clerk_import(&job, clerk->store, path, &done, &problem)) {
+	    !clerk_import(
+		&job, clerk->store, clerk->history_file, &done, &problem)) {
 		give_up(clerk, "import", &problem);
 		return;
 	}
@@ -177,6 +176,17 @@ on_master(void *context, int events)
 }
 
 static bool
+copy_options(struct clerk *clerk, struct problem *problem)
+{
+	const struct config *config = clerk->config;
+
+	clerk->database = arena_cstr(config->arena, config->database);
+	clerk->history_file = arena_cstr(config->arena, config->history_file);
+	clerk->nameservers = arena_cstr(config->arena, config->nameservers);
+	return !arena_failed(config->arena) || problem_no_memory(problem);
+}
+
+static bool
 open_resolver(struct clerk *clerk, struct problem *problem)
 {
 	const struct config *config = clerk->config;
@@ -184,8 +194,7 @@ open_resolver(struct clerk *clerk, struct problem *problem)
 	    .timeout = config->dns_timeout * SECOND};
 
 	if (config->nameservers.len > 0)
-		options.servers =
-		    arena_cstr(config->arena, config->nameservers);
+		options.servers = clerk->nameservers;
 	clerk->resolver =
 	    clerk->setup->zone != NULL
 		? resolver_new_zone(clerk->loop, clerk->setup->zone, problem)
@@ -235,7 +244,8 @@ clerk_run(const struct clerk_options *options)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd clerk");
-	clerk.loop = loop_new(&problem);
+	if (copy_options(&clerk, &problem))
+		clerk.loop = loop_new(&problem);
 	if (clerk.loop != NULL && open_resolver(&clerk, &problem))
 		work(&clerk, options->master);
 	else
