@@ -191,7 +191,10 @@ look_up(struct lookup *lookup, const char *domain, struct problem *problem)
 	while (!dmarc_discover(lookup->domain, lookup->dmarc, lookup->facts,
 	    lookup->arena, NULL, &lookup->discovery))
 		tool_answer(&lookup->dns, lookup->facts);
-	return print_lookup(lookup);
+	int status = print_lookup(lookup);
+	if (arena_failed(lookup->arena))
+		(void)problem_no_memory(problem);
+	return status;
 }
 
 static bool
@@ -232,8 +235,9 @@ run(struct tool *tool, int argc, char **argv)
 	if (config != NULL && discovery >= 0)
 		config->discovery_method = discovery;
 	lookup.arena = arena_new(LOOKUP_ARENA_MAX);
-	if (config != NULL && lookup.arena != NULL &&
-	    setup_make(config, &setup, &problem)) {
+	if (lookup.arena == NULL)
+		(void)problem_no_memory(&problem);
+	else if (config != NULL && setup_make(config, &setup, &problem)) {
 		lookup.dmarc = &setup.checks.dmarc;
 		if (tool_open_dns(tool, config, &lookup.dns, &problem))
 			status = look_up(&lookup, argv[optind], &problem);

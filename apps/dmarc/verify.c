@@ -307,8 +307,9 @@ run(struct tool *tool, int argc, char **argv)
 	verify.path = argv[optind];
 	struct config *config = make_config(tool, &verify, &problem);
 	struct arena *arena = arena_new(MESSAGE_ARENA_MAX);
-	if (arena != NULL && config != NULL &&
-	    setup_make(config, &setup, &problem)) {
+	if (arena == NULL)
+		(void)problem_no_memory(&problem);
+	else if (config != NULL && setup_make(config, &setup, &problem)) {
 		(void)judge(tool, &verify, &setup, arena, &problem);
 		setup_clear(&setup);
 	}
