@@ -162,8 +162,11 @@ compose_file(const char *folder, const struct sender *sender,
 	    arena, sender->receiver, report->policy.domain, &metadata);
 	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */
 	const char *cstr = arena_cstr(arena, name);
-	bool done = !arena_failed(arena) && write_file(folder, cstr, xml);
-	if (!done)
+	bool has_name = !arena_failed(arena);
+	bool done = has_name && write_file(folder, cstr, xml);
+	if (!has_name)
+		(void)problem_no_memory(ret_problem);
+	else if (!done)
 		(void)problem_set(ret_problem, PROBLEM_CANNOT_WRITE,
 		    "%s/%s: %s", folder, cstr, strerror(errno));
 	arena_free(arena);

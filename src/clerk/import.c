@@ -366,10 +366,11 @@ import_locked(struct importing *importing, struct problem *ret_problem)
 	bool good = true;
 
 	/* Without the file there may still be claims of it. */
-	if ((!claimed && claiming.kind != PROBLEM_NO_INPUT) ||
-	    !journal_claims(importing->lock, &claims, &claiming))
+	if (!claimed && claiming.kind != PROBLEM_NO_INPUT)
 		return problem_set(
 		    ret_problem, claiming.kind, "%s", claiming.text);
+	if (!journal_claims(importing->lock, &claims, ret_problem))
+		return false;
 	if (!claimed && claims.count == 0)
 		return problem_set(
 		    ret_problem, claiming.kind, "%s", claiming.text);
