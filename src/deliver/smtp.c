@@ -67,6 +67,20 @@ on_reply(char *bytes, size_t size, size_t count, void *context)
 	return size * count;
 }
 
+/* A command makes the line before it old news: what fails now was not refused
+ * by the answer to STARTTLS. QUIT is not what we want to know about. */
+static int
+on_debug(CURL *curl, curl_infotype type, char *bytes, size_t len, void *context)
+{
+	struct deliver *deliver = context;
+
+	(void)curl;
+	if (type == CURLINFO_HEADER_OUT &&
+	    !text_starts((struct text){bytes, len}, TEXT("QUIT")))
+		deliver->words_len = 0;
+	return 0;
+}
+
 /* --- set-up --- */
 
 /* Sticky: whether all options were taken. */
@@ -87,6 +101,9 @@ set_callbacks(struct deliver *deliver)
 	note(curl_easy_setopt(curl, CURLOPT_READDATA, &deliver->parcel), &all);
 	note(curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_reply), &all);
 	note(curl_easy_setopt(curl, CURLOPT_HEADERDATA, deliver), &all);
+	note(curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug), &all);
+	note(curl_easy_setopt(curl, CURLOPT_DEBUGDATA, deliver), &all);
+	note(curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L), &all); /* on_debug */
 	note(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, deliver->error), &all);
 	return all;
 }

@@ -152,6 +152,32 @@ test_replies(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* STARTTLS is refused, which is no answer to what the network failed. */
+static void
+test_stale_reply(void **state)
+{
+	static const enum sink_stage stages[] = {
+	    SINK_MAIL, SINK_RCPT, SINK_DATA, SINK_END};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+		struct sink *sink = sink_open();
+		struct attempt attempt = {.go_on = true};
+		sink_reply(sink, SINK_EHLO, "250-sink\r\n250 STARTTLS\r\n");
+		sink_reply(sink, stages[i], SINK_CLOSE);
+		struct deliver *deliver = open_relay(sink_port(sink), 1);
+		send_one(
+		    deliver, "a@receiver.example", "b@example.com", &attempt);
+		deliver_free(deliver);
+		assert_true(sink_has_heard(sink, "STARTTLS"));
+		sink_close(sink);
+		if (attempt.result != DELIVER_RETRY ||
+		    strncmp(attempt.words, "502", 3) == 0)
+			fail_msg("stage %d: %d %s", (int)stages[i],
+			    (int)attempt.result, attempt.words);
+	}
+}
+
 static void
 test_dialogue(void **state)
 {
@@ -319,6 +345,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_replies),
+	    cmocka_unit_test(test_stale_reply),
 	    cmocka_unit_test(test_dialogue),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_not_asked_when_refused),
