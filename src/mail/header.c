@@ -19,13 +19,14 @@ split_field(struct text raw)
 	return field;
 }
 
-/* Counts LEN bytes of a field and its line end, if there is room for them. */
+/* Counts a field of LEN bytes and its line end, if there is room for it. */
 static bool
 has_room(struct mail_header *header, size_t len)
 {
 	size_t left = MAIL_HEADER_MAX - header->bytes;
 
-	if (header->is_too_long || left < 2 || len > left - 2) {
+	if (header->is_too_long || left < 2 || len > left - 2 ||
+	    header->fields.count >= MAIL_FIELDS_MAX) {
 		header->is_too_long = true;
 		return false;
 	}

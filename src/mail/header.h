@@ -17,11 +17,12 @@ struct mail_field {
 struct mail_header {
 	VEC(struct mail_field) fields;
 	size_t bytes;     /* of all raw fields with their CR LF */
-	bool is_too_long; /* MAIL_HEADER_MAX was passed; later fields are lost:
+	bool is_too_long; /* a limit was passed; later fields are lost:
 			     malformed, never judged as if complete */
 };
 
-enum { MAIL_HEADER_MAX = 1024 * 1024 };
+/* Each field takes memory beside its bytes, however short it is. */
+enum { MAIL_HEADER_MAX = 1024 * 1024, MAIL_FIELDS_MAX = 8192 };
 
 /* Adds a field as a milter hands it over: LF alone in VALUE becomes CR LF.
  * With LEADING_SPACE the value has the white space after the colon (RFC 6376

@@ -184,6 +184,33 @@ test_too_long_at_once(void **state)
 	arena_free(arena);
 }
 
+/* The most fields that a message's arena must take, as short and as long as
+ * they may be; one more is one too many, and takes nothing. */
+static void
+test_too_many(void **state)
+{
+	enum { LONG = MAIL_HEADER_MAX / MAIL_FIELDS_MAX };
+
+	static const size_t lens[] = {sizeof "A:\r\n" - 1, LONG};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		struct arena *arena = arena_new(4 * MAIL_HEADER_MAX);
+		struct mail_header header = {0};
+		for (size_t n = 0; n < MAIL_FIELDS_MAX; n++)
+			assert_true(add_long(&header, arena, lens[i]));
+		assert_false(header.is_too_long);
+		size_t used = arena_used(arena);
+		assert_true(used < 2 * MAIL_HEADER_MAX);
+		for (size_t n = 0; n < MAIL_HEADER_MAX / 4; n++)
+			assert_true(add_long(&header, arena, lens[i]));
+		assert_true(header.is_too_long);
+		assert_int_equal(header.fields.count, MAIL_FIELDS_MAX);
+		assert_int_equal(arena_used(arena), used);
+		arena_free(arena);
+	}
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -214,6 +241,7 @@ main(void)
 	    cmocka_unit_test(test_find),
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_too_long_at_once),
+	    cmocka_unit_test(test_too_many),
 	    cmocka_unit_test(test_no_memory),
 	};
 
