@@ -7,11 +7,15 @@
 #include "base/build.h"
 #include "base/scan.h"
 
+/* As long as a header with its line end, so that the header's own limit is the
+ * one that is passed first. */
+enum { FIELD_MAX = MAIL_HEADER_MAX + 2 };
+
 enum state {
 	STATE_START, /* nothing yet, or an mbox line */
 	STATE_HEADER,
 	STATE_BODY,
-	STATE_NO_MESSAGE, /* or no memory */
+	STATE_NO_MESSAGE, /* or no memory: nothing more is looked at */
 };
 
 struct mail_message {
@@ -41,7 +45,7 @@ mail_message_new(struct arena *arena, const struct mail_message_sink *sink)
 		return NULL;
 	message->arena = arena;
 	message->sink = *sink;
-	build_init(&message->field, MAIL_HEADER_MAX + 2);
+	build_init(&message->field, FIELD_MAX);
 	if (!arena_defer(arena, free_field, &message->field))
 		return NULL;
 	return message;
@@ -123,6 +127,43 @@ is_field(struct text line)
 	return scan_byte(&scan, ':');
 }
 
+/* The field does not fit. */
+static void
+lose_field(struct mail_message *message)
+{
+	message->header.is_too_long = true;
+	message->line_at = 0;
+	build_cut(&message->field, 0);
+}
+
+/* It is lost with its field, up to its end. What was kept of it is the same
+ * however it was cut, and enough to know a field. */
+static void
+lose_line(struct mail_message *message)
+{
+	bool is_header = message->state == STATE_HEADER ||
+			 is_field(build_view(&message->field));
+
+	message->state = is_header ? STATE_HEADER : STATE_NO_MESSAGE;
+	message->is_line_lost = true;
+	lose_field(message);
+}
+
+static size_t
+room(const struct mail_message *message)
+{
+	return FIELD_MAX - message->field.len;
+}
+
+/* TEXT is not longer than there is room. */
+static void
+keep(struct mail_message *message, struct text text)
+{
+	build_text(&message->field, text);
+	if (build_failed(&message->field))
+		message->state = STATE_NO_MESSAGE;
+}
+
 /* The line belongs to the current field. Once the header is too long nothing
  * more is kept of it, only its end is looked for. */
 static void
@@ -133,7 +174,11 @@ keep_line(struct mail_message *message)
 		build_cut(&message->field, message->line_at);
 		return;
 	}
-	build_text(&message->field, TEXT("\r\n"));
+	if (room(message) < 2) {
+		lose_field(message);
+		return;
+	}
+	keep(message, TEXT("\r\n"));
 	message->line_at = message->field.len;
 }
 
@@ -197,25 +242,20 @@ end_line(struct mail_message *message)
 	take_line(message, current_line(message), TEXT("\r\n"));
 }
 
-/* The field does not fit: it is given up, and so is the line up to its end. */
-static void
-lose_line(struct mail_message *message)
-{
-	bool is_header = message->state == STATE_HEADER ||
-			 is_field(build_view(&message->field));
-
-	message->state = is_header ? STATE_HEADER : STATE_NO_MESSAGE;
-	message->header.is_too_long = true;
-	message->is_line_lost = true;
-	message->line_at = 0;
-	message->field.failed = false;
-	build_cut(&message->field, 0);
-}
-
 static bool
 is_in_header(const struct mail_message *message)
 {
 	return message->state == STATE_START || message->state == STATE_HEADER;
+}
+
+static void
+add_to_line(struct mail_message *message, struct text text)
+{
+	bool fits = text.len <= room(message);
+
+	keep(message, text_slice(text, 0, room(message)));
+	if (!fits && is_in_header(message))
+		lose_line(message);
 }
 
 void
@@ -225,10 +265,8 @@ mail_message_feed(struct mail_message *message, struct text piece)
 		bool has_end = text_has(piece, '\n');
 		struct text line = text_split(&piece, '\n');
 		if (!message->is_line_lost)
-			build_text(&message->field, line);
-		if (build_failed(&message->field))
-			lose_line(message);
-		if (has_end)
+			add_to_line(message, line);
+		if (has_end && is_in_header(message))
 			end_line(message);
 	}
 	if (message->state == STATE_BODY)

@@ -9,6 +9,8 @@
 #include "exact.h"
 #include "mail/message.h"
 
+#include <string.h>
+
 #define T(literal)                                                             \
  {                                                                             \
   literal, sizeof(literal) - 1                                                 \
@@ -212,6 +214,70 @@ test_too_long(void **state)
 	    TEXT("x"), max + 9999, TEXT(": y\n\n"), false, TEXT("none")));
 }
 
+struct long_case {
+	const char *name;
+	const char *before; /* the long line */
+	const char *after;
+	struct text expected;
+};
+
+/* Whether a line is lost, and what it was, does not depend on the cuts. */
+static const struct long_case long_cases[] = {
+    {"first field", "A: ", "\n\nbody", T("|body")},
+    {"first field, never ended", "A: ", "", T("|")},
+    {"second field", "A: 1\nB: ", "\nC: 3\n\nbody", T("|body")},
+    {"fold", "A: 1\nB: 2\n ", "\n\nbody", T("[A: 1]|body")},
+    {"field behind an mbox line", "From a\nA: ", "\n\nbody", T("|body")},
+    {"no field", "x", "xx\nA: 1\n\n", T("none")},
+    {"mbox line", "From ", "\nA: 1\n\n", T("none")},
+};
+
+static bool
+check_cut(const struct long_case *row, size_t len, size_t step)
+{
+	struct record record = {.is_too_long = false};
+	struct build message;
+
+	build_init(&message, 4 * MAIL_HEADER_MAX);
+	build_init(&record.text, 4 * MAIL_HEADER_MAX);
+	build_cstr(&message, row->before);
+	char *filling = build_room(&message, len);
+	assert_non_null(filling);
+	memset(filling, 'x', len);
+	build_cstr(&message, row->after);
+	run(&record, build_view(&message), step, step);
+	struct text found = build_view(&record.text);
+	bool is_right = text_equal(found, row->expected) &&
+			record.is_too_long == text_has(row->expected, '|');
+	if (!is_right)
+		print_error("%s: %zu bytes by %zu: %d \"" TEXT_FMT "\"\n",
+		    row->name, len, step, record.is_too_long,
+		    TEXT_ARG(text_slice(found, 0, 100)));
+	build_free(&message);
+	build_free(&record.text);
+	return is_right;
+}
+
+static void
+test_long_pieces(void **state)
+{
+	static const size_t max = MAIL_HEADER_MAX;
+	static const size_t steps[] = {
+	    4 * MAIL_HEADER_MAX, 700000, 65536, 4097};
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof long_cases / sizeof *long_cases; i++) {
+		for (size_t n = 0; n < sizeof steps / sizeof *steps; n++) {
+			for (size_t len = max; len < max + 4; len++)
+				wrong +=
+				    !check_cut(&long_cases[i], len, steps[n]);
+			wrong += !check_cut(&long_cases[i], 2 * max, steps[n]);
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -247,6 +313,7 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_pieces),
 	    cmocka_unit_test(test_too_long),
+	    cmocka_unit_test(test_long_pieces),
 	    cmocka_unit_test(test_no_memory),
 	};
 
