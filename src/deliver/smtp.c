@@ -70,6 +70,7 @@ on_reply(char *bytes, size_t size, size_t count, void *context)
 /* A command makes the line before it old news: what fails now was not refused
  * by the answer to STARTTLS. QUIT is not what we want to know about. */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 on_debug(CURL *curl, curl_infotype type, char *bytes, size_t len, void *context)
 {
 	struct deliver *deliver = context;
