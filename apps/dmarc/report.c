@@ -18,7 +18,7 @@ static const char usage[] =
     "\n"
     "  --domain DOMAIN  only reports to this Policy Domain\n"
     "  --dry-run        change nothing, send nothing, ask no DNS\n"
-    "  --date DAY       with --dry-run: of that day, over or not\n"
+    "  --date DAY       with --dry-run: all periods of that day, over or not\n"
     "  --output DIR     with --dry-run: write each report's XML there\n"
     "  --now TIME       act as if it were TIME (seconds, or\n"
     "                   2026-11-23T15:04:05Z)\n"
