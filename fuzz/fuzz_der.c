@@ -32,16 +32,21 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	if (arena == NULL)
 		return 0;
-	struct crypto_key *key = crypto_key_read_rsa(arena, der);
-	if (key != NULL) {
+	struct crypto_key *key;
+	struct crypto_key *none;
+	enum crypto_result result = crypto_key_read_rsa(arena, der, &key);
+	assert(result != CRYPTO_UNABLE);
+	if (result == CRYPTO_GOOD) {
 		unsigned bits = crypto_key_bits(key);
 		assert(bits > 0 && bits <= 8192);
 		assert(bits == bits_by_openssl(bytes, len));
-		assert(!crypto_verify(key, &digest, TEXT("")));
+		assert(crypto_verify(key, &digest, TEXT("")) == CRYPTO_BROKEN);
 		struct text longer = arena_join(arena, der, TEXT("\0"));
-		assert(crypto_key_read_rsa(arena, longer) == NULL);
-		assert(crypto_key_read_rsa(
-			   arena, text_slice(der, 0, len - 1)) == NULL);
+		struct text shorter = text_slice(der, 0, len - 1);
+		assert(
+		    crypto_key_read_rsa(arena, longer, &none) == CRYPTO_BROKEN);
+		assert(crypto_key_read_rsa(arena, shorter, &none) ==
+		       CRYPTO_BROKEN);
 	}
 	arena_free(arena);
 	return 0;

@@ -30,24 +30,31 @@ enum crypto_algorithm {
 	CRYPTO_ED25519_SHA256, /* RFC 8463: over the SHA-256 digest */
 };
 
+enum crypto_result {
+	CRYPTO_GOOD,
+	CRYPTO_BROKEN, /* looked at, and not what it should be */
+	/* The library failed before it could look, as for want of memory: this
+	 * says nothing about the bytes. */
+	CRYPTO_UNABLE,
+};
+
 /* A public key. */
 struct crypto_key;
 
 /* DER of SubjectPublicKeyInfo (what DKIM records hold) or of RSAPublicKey (RFC
  * 6376 3.6.1): read by our own bounded walk, then EVP_PKEY_fromdata, since
- * OpenSSL's own decoder costs fifty times as much. NULL: not such a key,
- * trailing bytes, modulus over 8192 bits, exponent over 64 bits, no memory. */
-struct crypto_key *crypto_key_read_rsa(
-    struct arena *arena, struct text der) MUST_USE;
+ * OpenSSL's own decoder costs fifty times as much. Broken: not such a key,
+ * trailing bytes, modulus over 8192 bits, exponent over 64 bits. */
+enum crypto_result crypto_key_read_rsa(
+    struct arena *arena, struct text der, struct crypto_key **ret_key) MUST_USE;
 /* Raw 32 bytes (RFC 8463 3). */
-struct crypto_key *crypto_key_read_ed25519(
-    struct arena *arena, struct text raw) MUST_USE;
+enum crypto_result crypto_key_read_ed25519(
+    struct arena *arena, struct text raw, struct crypto_key **ret_key) MUST_USE;
 unsigned crypto_key_bits(const struct crypto_key *key); /* of the modulus */
 enum crypto_algorithm crypto_key_algorithm(const struct crypto_key *key);
 
-/* Is SIGNATURE KEY's over DIGEST? PKCS#1 v1.5 for RSA. False for anything
- * else, a failing library too. */
-bool crypto_verify(const struct crypto_key *key, const struct sha256 *digest,
-    struct text signature) MUST_USE;
+/* Is SIGNATURE KEY's over DIGEST? PKCS#1 v1.5 for RSA. */
+enum crypto_result crypto_verify(const struct crypto_key *key,
+    const struct sha256 *digest, struct text signature) MUST_USE;
 
 #endif

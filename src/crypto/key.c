@@ -245,33 +245,34 @@ keep_key(
 	return key;
 }
 
-struct crypto_key *
-crypto_key_read_rsa(struct arena *arena, struct text der)
+enum crypto_result
+crypto_key_read_rsa(
+    struct arena *arena, struct text der, struct crypto_key **ret_key)
 {
 	struct rsa_numbers numbers;
 
 	if (!read_rsa_numbers(der, &numbers))
-		return NULL;
+		return CRYPTO_BROKEN;
 	/* Who else uses OpenSSL in this thread must not find our errors. */
 	(void)ERR_set_mark();
-	struct crypto_key *key =
-	    keep_key(arena, import_rsa(numbers), CRYPTO_RSA_SHA256);
+	*ret_key = keep_key(arena, import_rsa(numbers), CRYPTO_RSA_SHA256);
 	(void)ERR_pop_to_mark();
-	return key;
+	return *ret_key == NULL ? CRYPTO_UNABLE : CRYPTO_GOOD;
 }
 
-struct crypto_key *
-crypto_key_read_ed25519(struct arena *arena, struct text raw)
+enum crypto_result
+crypto_key_read_ed25519(
+    struct arena *arena, struct text raw, struct crypto_key **ret_key)
 {
 	if (raw.len != ED25519_KEY_SIZE)
-		return NULL;
+		return CRYPTO_BROKEN;
 	(void)ERR_set_mark();
-	struct crypto_key *key = keep_key(arena,
+	*ret_key = keep_key(arena,
 	    EVP_PKEY_new_raw_public_key_ex(
 		NULL, "ED25519", NULL, (const unsigned char *)raw.ptr, raw.len),
 	    CRYPTO_ED25519_SHA256);
 	(void)ERR_pop_to_mark();
-	return key;
+	return *ret_key == NULL ? CRYPTO_UNABLE : CRYPTO_GOOD;
 }
 
 unsigned
@@ -288,45 +289,49 @@ crypto_key_algorithm(const struct crypto_key *key)
 
 /* --- verification --- */
 
-static bool
+static enum crypto_result
 verify_rsa(const struct crypto_key *key, const struct sha256 *digest,
     struct text signature)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(key->verify);
-	bool verified =
-	    context != NULL &&
-	    EVP_PKEY_verify(context, (const unsigned char *)signature.ptr,
-		signature.len, digest->byte, SHA256_SIZE) == 1;
 
+	if (context == NULL)
+		return CRYPTO_UNABLE;
+	int verified =
+	    EVP_PKEY_verify(context, (const unsigned char *)signature.ptr,
+		signature.len, digest->byte, SHA256_SIZE);
 	EVP_PKEY_CTX_free(context);
-	return verified;
+	return verified == 1 ? CRYPTO_GOOD : CRYPTO_BROKEN;
 }
 
 /* RFC 8463 3: PureEd25519 over the digest. */
-static bool
+static enum crypto_result
 verify_ed25519(const struct crypto_key *key, const struct sha256 *digest,
     struct text signature)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool verified =
-	    context != NULL &&
-	    EVP_DigestVerifyInit_ex(
-		context, NULL, NULL, NULL, NULL, key->key, NULL) == 1 &&
-	    EVP_DigestVerify(context, (const unsigned char *)signature.ptr,
-		signature.len, digest->byte, SHA256_SIZE) == 1;
+	enum crypto_result result = CRYPTO_UNABLE;
 
+	if (context != NULL && EVP_DigestVerifyInit_ex(context, NULL, NULL,
+				   NULL, NULL, key->key, NULL) == 1)
+		result = EVP_DigestVerify(context,
+			     (const unsigned char *)signature.ptr,
+			     signature.len, digest->byte, SHA256_SIZE) == 1
+			     ? CRYPTO_GOOD
+			     : CRYPTO_BROKEN;
 	EVP_MD_CTX_free(context);
-	return verified;
+	return result;
 }
 
-bool
+enum crypto_result
 crypto_verify(const struct crypto_key *key, const struct sha256 *digest,
     struct text signature)
 {
 	(void)ERR_set_mark();
-	bool verified = key->algorithm == CRYPTO_RSA_SHA256
-			    ? verify_rsa(key, digest, signature)
-			    : verify_ed25519(key, digest, signature);
+	enum crypto_result result =
+	    key->algorithm == CRYPTO_RSA_SHA256
+		? verify_rsa(key, digest, signature)
+		: verify_ed25519(key, digest, signature);
 	(void)ERR_pop_to_mark();
-	return verified;
+	return result;
 }

@@ -310,9 +310,12 @@ judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
 		return true;
 	}
 	bool body_matches = dkim_form_matches(job->form, signature);
-	if (crypto_verify(key->key, &job->digest, signature->signature)) {
-		judge_body(job, body_matches);
+	switch (crypto_verify(key->key, &job->digest, signature->signature)) {
+	case CRYPTO_GOOD: judge_body(job, body_matches); return true;
+	case CRYPTO_UNABLE:
+		decide(verdict, DKIM_TEMPERROR, "no memory");
 		return true;
+	case CRYPTO_BROKEN: break;
 	}
 	decide(verdict, DKIM_FAIL,
 	    body_matches ? "signature did not verify"

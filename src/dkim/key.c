@@ -52,31 +52,34 @@ find_restriction(const struct taglist *list)
 
 /* --- p= --- */
 
+static const struct key_type {
+	const char *word; /* k= */
+	enum crypto_result (*read)(struct arena *arena, struct text bytes,
+	    struct crypto_key **ret_key);
+	const char *broken;
+} key_types[] = {
+    {"rsa", crypto_key_read_rsa, "p= is no RSA key, or too large"},
+    {"ed25519", crypto_key_read_ed25519, "p= is no Ed25519 key"},
+    /* RFC 8463 4 */
+};
+
 static const char *
-read_rsa(struct arena *arena, struct text bytes, struct dkim_key *key)
+read_key(struct arena *arena, const struct key_type *type, struct text bytes,
+    struct dkim_key *key)
 {
-	key->key = crypto_key_read_rsa(arena, bytes);
-	if (key->key == NULL)
-		return "p= is no RSA key, or too large";
-	if (crypto_key_bits(key->key) < RSA_BITS_MIN)
+	struct crypto_key *read = NULL;
+
+	switch (type->read(arena, bytes, &read)) {
+	case CRYPTO_BROKEN: return type->broken;
+	case CRYPTO_UNABLE: key->unable = true; return "no memory";
+	case CRYPTO_GOOD: break;
+	}
+	key->key = read;
+	if (crypto_key_algorithm(read) == CRYPTO_RSA_SHA256 &&
+	    crypto_key_bits(read) < RSA_BITS_MIN)
 		return "the RSA key is shorter than 1024 bits (RFC 8301 3.2)";
 	return NULL;
 }
-
-static const char *
-read_ed25519(struct arena *arena, struct text bytes, struct dkim_key *key)
-{
-	key->key = crypto_key_read_ed25519(arena, bytes);
-	return key->key == NULL ? "p= is no Ed25519 key" : NULL;
-}
-
-static const struct key_type {
-	const char *word; /* k= */
-	const char *(*read)(
-	    struct arena *arena, struct text bytes, struct dkim_key *key);
-} key_types[] = {
-    {"rsa", read_rsa}, {"ed25519", read_ed25519}, /* RFC 8463 4 */
-};
 
 static const char *
 read_public_key(
@@ -97,7 +100,7 @@ read_public_key(
 			continue;
 		if (!base64_read(arena, data->value, &bytes))
 			return "p= is not base64";
-		return key_types[i].read(arena, bytes, key);
+		return read_key(arena, &key_types[i], bytes, key);
 	}
 	return "k= is unknown";
 }
@@ -143,8 +146,11 @@ dkim_keys_parse(struct arena *arena, const struct dns_answer *answer)
 
 	if (keys == NULL || at == NULL)
 		return NULL;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		at[i] = dkim_key_read(arena, answer->records[i].text);
+		if (at[i].unable)
+			return NULL;
+	}
 	/* What memory ran out for is no judgement about the keys. */
 	if (arena_failed(arena))
 		return NULL;

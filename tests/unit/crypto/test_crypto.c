@@ -103,12 +103,30 @@ test_hashes(void **state)
 
 /* --- DER --- */
 
+static struct crypto_key *
+read_rsa(struct arena *arena, struct text der)
+{
+	struct crypto_key *key;
+
+	return crypto_key_read_rsa(arena, der, &key) == CRYPTO_GOOD ? key
+								    : NULL;
+}
+
+static struct crypto_key *
+read_ed25519(struct arena *arena, struct text raw)
+{
+	struct crypto_key *key;
+
+	return crypto_key_read_ed25519(arena, raw, &key) == CRYPTO_GOOD ? key
+									: NULL;
+}
+
 static bool
 is_rsa_key(struct text der)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct text copy = exact(der);
-	bool is_key = crypto_key_read_rsa(arena, copy) != NULL;
+	bool is_key = read_rsa(arena, copy) != NULL;
 
 	exact_free(copy);
 	arena_free(arena);
@@ -120,13 +138,13 @@ test_rsa_in_both_forms(void **state)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct text der = decoded(arena, rsa_key);
-	struct crypto_key *key = crypto_key_read_rsa(arena, der);
+	struct crypto_key *key = read_rsa(arena, der);
 
 	(void)state;
 	assert_non_null(key);
 	assert_int_equal(crypto_key_bits(key), 1024);
 	assert_int_equal(crypto_key_algorithm(key), CRYPTO_RSA_SHA256);
-	key = crypto_key_read_rsa(arena, text_slice(der, SPKI_HEAD, der.len));
+	key = read_rsa(arena, text_slice(der, SPKI_HEAD, der.len));
 	assert_non_null(key);
 	assert_int_equal(crypto_key_bits(key), 1024);
 	arena_free(arena);
@@ -282,10 +300,9 @@ static void
 test_verify_rejects(void **state)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
-	struct crypto_key *rsa =
-	    crypto_key_read_rsa(arena, decoded(arena, rsa_key));
+	struct crypto_key *rsa = read_rsa(arena, decoded(arena, rsa_key));
 	struct crypto_key *ed =
-	    crypto_key_read_ed25519(arena, decoded(arena, ed25519_key));
+	    read_ed25519(arena, decoded(arena, ed25519_key));
 	struct sha256 digest = {{0}};
 	char zeros[1025] = {0};
 
@@ -295,8 +312,10 @@ test_verify_rejects(void **state)
 	assert_int_equal(crypto_key_algorithm(ed), CRYPTO_ED25519_SHA256);
 	for (size_t len = 0; len <= sizeof zeros; len++) {
 		struct text signature = {zeros, len};
-		assert_false(crypto_verify(rsa, &digest, signature));
-		assert_false(crypto_verify(ed, &digest, signature));
+		assert_int_equal(
+		    crypto_verify(rsa, &digest, signature), CRYPTO_BROKEN);
+		assert_int_equal(
+		    crypto_verify(ed, &digest, signature), CRYPTO_BROKEN);
 	}
 	/* Nothing is left for others who use the library in this thread. */
 	assert_int_equal(ERR_peek_error(), 0);
@@ -310,10 +329,9 @@ test_ed25519_length(void **state)
 	struct text raw = decoded(arena, ed25519_key);
 
 	(void)state;
-	assert_null(crypto_key_read_ed25519(arena, TEXT("")));
-	assert_null(crypto_key_read_ed25519(arena, text_slice(raw, 0, 31)));
-	assert_null(
-	    crypto_key_read_ed25519(arena, arena_join(arena, raw, TEXT("x"))));
+	assert_null(read_ed25519(arena, TEXT("")));
+	assert_null(read_ed25519(arena, text_slice(raw, 0, 31)));
+	assert_null(read_ed25519(arena, arena_join(arena, raw, TEXT("x"))));
 	arena_free(arena);
 }
 
@@ -330,8 +348,8 @@ test_no_memory(void **state)
 	for (size_t n = 1; failed; n++) {
 		struct arena *arena = arena_new(ARENA_MAX);
 		arena_fail_after(arena, n);
-		bool made = crypto_key_read_rsa(arena, der) != NULL &&
-			    crypto_key_read_ed25519(arena, raw) != NULL &&
+		bool made = read_rsa(arena, der) != NULL &&
+			    read_ed25519(arena, raw) != NULL &&
 			    crypto_hash_new(arena) != NULL;
 		failed = arena_failed(arena);
 		assert_true(made != failed);
@@ -341,9 +359,99 @@ test_no_memory(void **state)
 	arena_free(source);
 }
 
+/* --- a library without memory --- */
+
+static size_t allocations_left = SIZE_MAX;
+
+static bool
+may_allocate(void)
+{
+	if (allocations_left != SIZE_MAX && allocations_left > 0)
+		allocations_left--;
+	return allocations_left > 0;
+}
+
+static void *
+allocate(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? malloc(size) : NULL;
+}
+
+static void *
+reallocate(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? realloc(old, size) : NULL;
+}
+
+static void
+release(void *old, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(old);
+}
+
+/* Wherever the library's memory ends, a good key is never called broken. */
+static void
+test_library_fails_for_key(void **state)
+{
+	struct arena *source = arena_new(ARENA_MAX);
+	struct text der = decoded(source, rsa_key);
+	struct text raw = decoded(source, ed25519_key);
+	bool failed = true;
+
+	(void)state;
+	for (size_t n = 1; failed; n++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		struct crypto_key *key;
+		allocations_left = n;
+		enum crypto_result rsa = crypto_key_read_rsa(arena, der, &key);
+		allocations_left = n;
+		enum crypto_result ed =
+		    crypto_key_read_ed25519(arena, raw, &key);
+		allocations_left = SIZE_MAX;
+		assert_int_not_equal(rsa, CRYPTO_BROKEN);
+		assert_int_not_equal(ed, CRYPTO_BROKEN);
+		if (n == 1)
+			assert_true(
+			    rsa == CRYPTO_UNABLE && ed == CRYPTO_UNABLE);
+		failed = rsa != CRYPTO_GOOD || ed != CRYPTO_GOOD;
+		arena_free(arena);
+		assert_in_range(n, 1, 1000);
+	}
+	arena_free(source);
+}
+
+static void
+test_library_fails_to_verify(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct crypto_key *rsa = read_rsa(arena, decoded(arena, rsa_key));
+	struct crypto_key *ed =
+	    read_ed25519(arena, decoded(arena, ed25519_key));
+	struct sha256 digest = {{0}};
+
+	(void)state;
+	allocations_left = 1;
+	enum crypto_result by_rsa = crypto_verify(rsa, &digest, TEXT("x"));
+	allocations_left = 1;
+	enum crypto_result by_ed = crypto_verify(ed, &digest, TEXT("x"));
+	allocations_left = SIZE_MAX;
+	assert_int_equal(by_rsa, CRYPTO_UNABLE);
+	assert_int_equal(by_ed, CRYPTO_UNABLE);
+	arena_free(arena);
+}
+
 int
 main(void)
 {
+	/* Before the library allocates anything. */
+	bool may_fail =
+	    CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hashes),
 	    cmocka_unit_test(test_rsa_in_both_forms),
@@ -354,7 +462,11 @@ main(void)
 	    cmocka_unit_test(test_verify_rejects),
 	    cmocka_unit_test(test_ed25519_length),
 	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_library_fails_for_key),
+	    cmocka_unit_test(test_library_fails_to_verify),
 	};
 
+	if (!may_fail)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
