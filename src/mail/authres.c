@@ -211,16 +211,39 @@ authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
 	return true;
 }
 
+/* Dots and white space at a host's end, which name the same host. */
+static size_t
+skip_host_end(struct text id, size_t at)
+{
+	size_t end = at;
+
+	while (end < id.len && (id.ptr[end] == '.' || is_wsp(id.ptr[end])))
+		end++;
+	return end == id.len || id.ptr[end] == '/' ? end : at;
+}
+
+/* Is ID the same as OUR_ID, or that with a job? */
+static bool
+is_same_id(struct text id, struct text our_id)
+{
+	size_t at = 0;
+
+	for (size_t i = 0;; i++, at++) {
+		i = skip_host_end(our_id, i);
+		at = skip_host_end(id, at);
+		if (i == our_id.len)
+			return at == id.len || id.ptr[at] == '/';
+		if (at == id.len ||
+		    to_lower(id.ptr[at]) != to_lower(our_id.ptr[i]))
+			return false;
+	}
+}
+
 bool
 authres_claims(struct arena *arena, struct text value, struct text our_id)
 {
 	struct text id;
 
-	if (!authres_read_id(arena, value, &id))
-		return true;
-	struct text host = text_slice(id, 0, text_find(id, '/'));
-	if (text_ends_nocase(host, TEXT(".")))
-		host.len--; /* the same host */
-	return text_equal_nocase(text_trim(id), our_id) ||
-	       text_equal_nocase(text_trim(host), our_id);
+	return !authres_read_id(arena, value, &id) ||
+	       is_same_id(text_trim(id), text_trim(our_id));
 }

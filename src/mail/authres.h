@@ -49,7 +49,8 @@ void authres_write_value(struct build *build, struct text value);
  * can be read; such a field is not to be believed by anybody. */
 bool authres_read_id(
     struct arena *arena, struct text value, struct text *ret_id) MUST_USE;
-/* Does a field with this value claim to be OUR_ID's (any case; "id/job" too)?
+/* Does a field with this value claim to be OUR_ID's (any case; "id/job" too;
+ * with or without a dot at the host's end)?
  * An id that cannot be read counts as a claim. */
 bool authres_claims(struct arena *arena, struct text value, struct text our_id);
 

@@ -272,25 +272,38 @@ test_ids(void **state)
 struct claim_row {
 	struct text value;
 	bool is_claim;
+	const char *our_id; /* NULL: mx.example.org */
 };
 
 static const struct claim_row claim_rows[] = {
-    {T("mx.example.org; none"), true},
-    {T("MX.Example.ORG; none"), true},
-    {T("(x) \"mx.example.org\" (y) 2; none"), true},
-    {T("\" mx.example.org \"; none"), true},
-    {T("mx.example.org.; none"), true},
-    {T("mx.example.org/4ABC; none"), true},
-    {T("mx.example.org./4ABC; none"), true},
-    {T("\"mx.example.org/4;A\"; none"), true},
-    {T("mx.example.org dmarc=pass"), true}, /* cannot be read */
-    {T(""), true},
-    {T("mx.example.org.net; none"), false},
-    {T("amx.example.org; none"), false},
-    {T("example.org; none"), false},
-    {T("mx.example.org-x; none"), false},
-    {T("x/mx.example.org; none"), false},
-    {T("other; none (mx.example.org; none)"), false},
+    {T("mx.example.org; none"), true, NULL},
+    {T("MX.Example.ORG; none"), true, NULL},
+    {T("(x) \"mx.example.org\" (y) 2; none"), true, NULL},
+    {T("\" mx.example.org \"; none"), true, NULL},
+    {T("mx.example.org.; none"), true, NULL},
+    {T("mx.example.org/4ABC; none"), true, NULL},
+    {T("mx.example.org./4ABC; none"), true, NULL},
+    {T("\"mx.example.org/4;A\"; none"), true, NULL},
+    {T("mx.example.org dmarc=pass"), true, NULL}, /* cannot be read */
+    {T(""), true, NULL},
+    {T("mx.example.org.net; none"), false, NULL},
+    {T("amx.example.org; none"), false, NULL},
+    {T("example.org; none"), false, NULL},
+    {T("mx.example.org-x; none"), false, NULL},
+    {T("x/mx.example.org; none"), false, NULL},
+    {T("other; none (mx.example.org; none)"), false, NULL},
+    {T("mx.example.org..; none"), true, NULL},
+    {T("mx.example.org/; none"), true, NULL},
+    {T("mx.example.org; none"), true, "mx.example.org."},
+    {T("mx.example.org.; none"), true, "mx.example.org."},
+    {T("mx.example.org/4ABC; none"), true, "mx.example.org."},
+    {T("mx.example.org.net; none"), false, "mx.example.org."},
+    {T("mx.example.org/a; none"), true, "MX.example.org/A"},
+    {T("\"mx.example.org/a\"; none"), true, "mx.example.org/a"},
+    {T("mx.example.org./a/4ABC; none"), true, "mx.example.org/a"},
+    {T("mx.example.org/a; none"), true, "mx.example.org./a."},
+    {T("mx.example.org/ab; none"), false, "mx.example.org/a"},
+    {T("mx.example.org; none"), false, "mx.example.org/a"},
 };
 
 static void
@@ -303,10 +316,12 @@ test_claims(void **state)
 		const struct claim_row *row = &claim_rows[i];
 		struct arena *arena = arena_new(1 << 16);
 		struct text value = exact(row->value);
-		if (authres_claims(arena, value, TEXT("mx.example.org")) !=
+		const char *our_id =
+		    row->our_id == NULL ? "mx.example.org" : row->our_id;
+		if (authres_claims(arena, value, text_from_cstr(our_id)) !=
 		    row->is_claim) {
-			print_error("not %d: " TEXT_FMT "\n", row->is_claim,
-			    TEXT_ARG(row->value));
+			print_error("%s: not %d: " TEXT_FMT "\n", our_id,
+			    row->is_claim, TEXT_ARG(row->value));
 			wrong++;
 		}
 		exact_free(value);
