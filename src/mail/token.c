@@ -73,11 +73,10 @@ token_unquote(struct arena *arena, struct text quoted)
 		return TEXT("");
 	for (size_t i = 1; i + 1 < quoted.len; i++) {
 		char byte = quoted.ptr[i];
-		if (byte == '\r' || byte == '\n')
-			continue;
 		if (byte == '\\')
 			byte = quoted.ptr[++i];
-		bytes[len++] = byte;
+		if (byte != '\r' && byte != '\n')
+			bytes[len++] = byte;
 	}
 	return (struct text){bytes, len};
 }

@@ -224,6 +224,7 @@ static const struct id_row id_rows[] = {
     {"folded", T("\r\n\tmx.example.org\r\n\t; none"), "mx.example.org"},
     {"quoted", T("\"mx.example.org\"; none"), "mx.example.org"},
     {"quoted with escapes", T("\"m\\x (a;\\\"b\" 1; none"), "mx (a;\"b"},
+    {"quoted line ends", T("\"m\r\n x\\\r\\\n\"; none"), "m x"},
     {"with a job", T("mx.example.org/4ABC; none"), "mx.example.org/4ABC"},
     {"UTF-8", T("b\xC3\xBC.example; none"), "b\xC3\xBC.example"},
     {"nothing", T(""), NULL},
