@@ -508,7 +508,8 @@ write_reason(struct pass *pass)
 {
 	struct build build;
 
-	build_init_arena(&build, pass->arena, 8 * REASON_PART_MAX);
+	/* A byte can become four; and what is wrong with them. */
+	build_init_arena(&build, pass->arena, 8 * REASON_PART_MAX + 128);
 	build_clean(
 	    &build, text_slice(pass->reason.domain, 0, REASON_PART_MAX));
 	build_cstr(&build, ": ");
