@@ -26,8 +26,8 @@ struct mail_message *mail_message_new(
     struct arena *arena, const struct mail_message_sink *sink) MUST_USE;
 void mail_message_feed(struct mail_message *message, struct text piece);
 /* False: this is no message (empty, or its first line is no header field), or
- * there was no memory. Then the body was never given, and the header only if
- * it had ended. An mbox "From " line at the very beginning is skipped. */
+ * there was no memory. Then neither header nor body was given. An mbox "From "
+ * line at the very beginning is skipped. */
 bool mail_message_finish(struct mail_message *message) MUST_USE;
 
 #endif

@@ -15,8 +15,8 @@ void mime_end_of_header(struct build *build);
 void mime_open_part(struct build *build, struct text boundary);
 void mime_close(struct build *build, struct text boundary);
 /* A body in base64, lines of 76, and with the fields that say so. FILE_NAME
- * goes to Content-Type's name and Content-Disposition's filename, and must be
- * printable ASCII without '"' and '\'. */
+ * goes to Content-Type's name and Content-Disposition's filename; in it bytes
+ * outside 0x20-0x7E, '"' and '\' become '?'. */
 void mime_attachment(struct build *build, const char *media_type,
     struct text file_name, struct text bytes);
 
