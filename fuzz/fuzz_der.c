@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	assert(result != CRYPTO_UNABLE);
 	if (result == CRYPTO_GOOD) {
 		unsigned bits = crypto_key_bits(key);
-		assert(bits > 0 && bits <= 8192);
+		assert(bits > 0 && bits <= 4096);
 		assert(bits == bits_by_openssl(bytes, len));
 		assert(crypto_verify(key, &digest, TEXT("")) == CRYPTO_BROKEN);
 		struct text longer = arena_join(arena, der, TEXT("\0"));

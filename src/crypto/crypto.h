@@ -44,7 +44,7 @@ struct crypto_key;
 /* DER of SubjectPublicKeyInfo (what DKIM records hold) or of RSAPublicKey (RFC
  * 6376 3.6.1): read by our own bounded walk, then EVP_PKEY_fromdata, since
  * OpenSSL's own decoder costs fifty times as much. Broken: not such a key,
- * trailing bytes, modulus over 8192 bits, exponent over 64 bits. */
+ * trailing bytes, modulus over 4096 bits, exponent over 64 bits. */
 enum crypto_result crypto_key_read_rsa(
     struct arena *arena, struct text der, struct crypto_key **ret_key) MUST_USE;
 /* Raw 32 bytes (RFC 8463 3). */

@@ -14,7 +14,7 @@
 #include <openssl/rsa.h>
 
 enum {
-	MODULUS_BITS_MAX = 8192,
+	MODULUS_BITS_MAX = 4096, /* RFC 8301 3.2 asks for no more */
 	MODULUS_BYTES_MAX = MODULUS_BITS_MAX / 8,
 	ED25519_KEY_SIZE = 32,
 };

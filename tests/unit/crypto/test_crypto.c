@@ -239,8 +239,8 @@ static const struct rsa_row {
 } rsa_rows[] = {
     {"2048 bits", 256, 0x80, 0xFF, {E65537, 3}, true},
     {"2047 bits", 256, 0x7F, 0xFF, {E65537, 3}, true},
-    {"8192 bits", 1024, 0xFF, 0xFF, {E65537, 3}, true},
-    {"8193 bits", 1025, 0x01, 0xFF, {E65537, 3}, false},
+    {"4096 bits", 512, 0xFF, 0xFF, {E65537, 3}, true},
+    {"4097 bits", 513, 0x01, 0xFF, {E65537, 3}, false},
     {"modulus is even", 256, 0x80, 0xFE, {E65537, 3}, false},
     {"2040 bits", 256, 0, 0xFF, {E65537, 3}, true},
     {"exponent 3", 256, 0x80, 0xFF, {"\x03", 1}, true},
