@@ -156,7 +156,8 @@ make_verdicts(struct dkim *dkim)
 /* --- which to verify --- */
 
 static bool
-is_authors(const struct dkim *dkim, const struct dkim_signature *signature)
+is_related_to_author(
+    const struct dkim *dkim, const struct dkim_signature *signature)
 {
 	struct text author = dkim->options.author;
 
@@ -208,8 +209,8 @@ add_jobs(struct dkim *dkim)
 	}
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < count; i++) {
-			if (is_authors(dkim, &candidates[i].signature) ==
-				(pass == 0) &&
+			if (is_related_to_author(dkim,
+				&candidates[i].signature) == (pass == 0) &&
 			    !add_job(dkim, &candidates[i]))
 				return false;
 		}

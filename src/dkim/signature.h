@@ -34,7 +34,7 @@ struct dkim_signature {
 
 enum {
 	DKIM_SIGNED_NAMES_MAX = 200,
-	DKIM_TAG_MAX = 8192, /* bytes of any one of d=, s=, i=, a=, b=, bh= */
+	DKIM_TAG_MAX = 8192, /* bytes of any tag's value but h='s */
 };
 
 /* Reads one field strictly (6.1.1). False: malformed, *ret_reason says why (a

@@ -81,7 +81,7 @@ action_of(enum dmarc_policy policy)
 
 /* --- the chain, for a message that failed --- */
 
-/* RFC 9989 4.7 t, A.6: one level lower. */
+/* t=y or pct=0 (RFC 9989 4.7 t, A.6): one level lower. */
 static void
 apply_test_mode(struct deciding *deciding)
 {
