@@ -1,6 +1,6 @@
 /* A whole message through all checks. The input is four parts, each ended by a
- * line "--": options (one line of letters), the zone, HELO and MAIL FROM (a
- * line each), and the message.
+ * line "--": options (letters, then perhaps "=" and a RejectString), the zone,
+ * HELO and MAIL FROM (a line each), and the message.
  *
  * The verdict is the same with all answers at once and one at a time; a pass
  * has a passing identifier of the author's organization, nothing of it survives
@@ -42,14 +42,32 @@ next_part(struct text *rest)
 	return part;
 }
 
+/* Read once and kept. */
+static const struct suffix_list *
+suffixes(void)
+{
+	static const struct suffix_list *list;
+
+	if (list == NULL)
+		list = suffix_list_builtin();
+	assert(list != NULL);
+	return list;
+}
+
+/* What stands after "=" is the RejectString. */
 static struct checks_options
 read_options(struct text letters)
 {
+	size_t at = text_find(letters, '=');
+	struct text reject_string = text_slice(letters, at + 1, letters.len);
+	letters = text_slice(letters, 0, at);
 	struct checks_options options = {
 	    .authserv_id = TEXT("mx.example.org"),
+	    .authserv_id_with_job = text_has(letters, 'j'),
 	    .explain = text_has(letters, 'e'),
 	    .disposition = {.enforce = ENFORCE_CONSIDERED,
-		.hold_quarantined = text_has(letters, 'h')},
+		.hold_quarantined = text_has(letters, 'h'),
+		.reject_string = reject_string},
 	};
 
 	if (text_has(letters, 'm'))
@@ -58,6 +76,13 @@ read_options(struct text letters)
 		options.disposition.enforce = ENFORCE_QUARANTINE;
 	if (text_has(letters, 's'))
 		options.disposition.enforce = ENFORCE_STRICT;
+	if (text_has(letters, 'a'))
+		options.disposition.on_temperror = ON_TEMPERROR_ACCEPT;
+	if (text_has(letters, 'r'))
+		options.disposition.claimed_indirect = CLAIMED_REJECT;
+	if (text_has(letters, 'p'))
+		options.dmarc = (struct dmarc_options){
+		    .method = DMARC_PSL, .suffixes = suffixes()};
 	return options;
 }
 
