@@ -25,6 +25,8 @@
 /* In place of the system's: fails so many times, then succeeds. */
 static int disk_failures;
 
+/* The C library's name for the descriptor is reserved to it. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int
 fdatasync(int fd)
 {

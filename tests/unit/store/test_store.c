@@ -493,6 +493,24 @@ static const struct history_dkim dkim_list[] = {
     {{"aaa.example", 11}, {"s", 1}, {"nxdomain", 8}},
 };
 
+/* Nobody can be told of these. */
+static void
+change_for_nobody(unsigned i, struct history_entry *entry)
+{
+	switch (i) {
+	case 16: entry->result = TEXT("none"); break;
+	case 17: entry->result = TEXT("permerror"); break;
+	case 18: entry->policy_domain = TEXT("a b"); break;
+	case 19: entry->policy_domain = TEXT(""); break;
+	case 20: entry->client = TEXT(""); break;
+	case 21: entry->client = TEXT("nonsense"); break;
+	case 22: entry->action = HISTORY_TEMPFAIL; break;
+	case 23: entry->policy_domain = TEXT("a..example"); break;
+	case 24: entry->policy_domain = TEXT(".example"); break;
+	default: break;
+	}
+}
+
 static struct history_entry
 change(unsigned i)
 {
@@ -535,17 +553,7 @@ change(unsigned i)
 		e.sp = TEXT("bad");
 		e.requested = TEXT("");
 		break;
-	/* Nobody to tell. */
-	case 16: e.result = TEXT("none"); break;
-	case 17: e.result = TEXT("permerror"); break;
-	case 18: e.policy_domain = TEXT("a b"); break;
-	case 19: e.policy_domain = TEXT(""); break;
-	case 20: e.client = TEXT(""); break;
-	case 21: e.client = TEXT("nonsense"); break;
-	case 22: e.action = HISTORY_TEMPFAIL; break;
-	case 23: e.policy_domain = TEXT("a..example"); break;
-	case 24: e.policy_domain = TEXT(".example"); break;
-	default: break;
+	default: change_for_nobody(i, &e); break;
 	}
 	return e;
 }
