@@ -59,6 +59,10 @@ struct dns_answer {
 /* The most records an answer may hold; more of them is DNS_FAILED. */
 enum { DNS_RECORDS_MAX = 256, DNS_ANSWER_BYTES_MAX = 256 * 1024 };
 
+/* The most aliases followed to an answer; one more is DNS_FAILED. And the
+ * seconds that a failure is kept (RFC 2308 7.1: at most five minutes). */
+enum { DNS_CNAME_STEPS_MAX = 8, DNS_FAILED_TTL = 10 };
+
 /* Making one: new, add, then hand it on with its one reference. The texts are
  * copied. Records are sorted when the answer is told to facts or a cache, so
  * that a check sees the same order whatever the server did: MX by preference,

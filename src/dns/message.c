@@ -11,9 +11,7 @@
 
 enum {
 	POINTERS_MAX = 32,
-	CNAME_STEPS_MAX = 8,
-	ANSWERS_MAX = DNS_RECORDS_MAX + CNAME_STEPS_MAX,
-	TTL_FAILED = 10,
+	ANSWERS_MAX = (int)DNS_RECORDS_MAX + DNS_CNAME_STEPS_MAX,
 };
 
 /* --- reading bytes --- */
@@ -393,7 +391,7 @@ follow_aliases(const struct message *message, struct finding *finding)
 	memcpy(finding->owner.bytes, name.ptr, name.len);
 	if (message->question->type == DNS_CNAME)
 		return true;
-	for (int steps = 0; steps <= CNAME_STEPS_MAX; steps++) {
+	for (int steps = 0; steps <= DNS_CNAME_STEPS_MAX; steps++) {
 		enum step step = follow_alias(message, finding);
 		if (step != STEP_MADE)
 			return step == STEP_NONE;
@@ -476,7 +474,7 @@ make_answer(const struct message *message)
 	enum dns_status status = judge(message, &scratch, &finding);
 
 	if (status == DNS_FAILED)
-		return dns_answer_new(DNS_FAILED, TTL_FAILED);
+		return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
 	if (status != DNS_FOUND)
 		use_ttl(&finding, message->negative_ttl);
 	struct dns_answer *answer = dns_answer_new(status, finding.ttl);
@@ -502,7 +500,7 @@ dns_message_read(struct text packet, uint16_t id,
 		       !dns_name_is_valid(question->name) ||
 		       !read_question(&reader, id, &message);
 	if (*ret_foreign)
-		return dns_answer_new(DNS_FAILED, TTL_FAILED);
+		return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
 	read_sections(&message);
 	return make_answer(&message);
 }

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ZONE_BYTES_MAX = 1 << 30, SLOTS_FIRST = 64, CNAME_STEPS_MAX = 8 };
+enum { ZONE_BYTES_MAX = 1 << 30, SLOTS_FIRST = 64 };
 
 /* --- nodes --- */
 
@@ -197,7 +197,7 @@ collect(const struct zone_node *node, int type, uint32_t ttl)
 		return dns_answer_new(
 		    DNS_NODATA, lesser(ttl, ZONE_TTL_DEFAULT));
 	if (count > DNS_RECORDS_MAX || bytes > ZONE_TEXT_MAX)
-		return dns_answer_new(DNS_FAILED, ZONE_TTL_FAILED);
+		return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
 	struct dns_answer *answer = dns_answer_new(DNS_FOUND, ttl);
 	if (answer == NULL)
 		return NULL;
@@ -221,7 +221,7 @@ dns_zone_answer(
 	struct text name = question->name;
 	uint32_t ttl = UINT32_MAX;
 
-	for (int step = 0; step <= CNAME_STEPS_MAX; step++) {
+	for (int step = 0; step <= DNS_CNAME_STEPS_MAX; step++) {
 		const struct zone_node *node = find_source(zone, name, type);
 		if (node == NULL)
 			return dns_answer_new(
@@ -230,7 +230,7 @@ dns_zone_answer(
 		if (state != NULL)
 			return dns_answer_new(
 			    state->status, state->status == DNS_FAILED
-					       ? ZONE_TTL_FAILED
+					       ? DNS_FAILED_TTL
 					       : lesser(ttl, state->ttl));
 		const struct zone_entry *alias = find_record(node, DNS_CNAME);
 		if (alias == NULL || type == DNS_CNAME)
@@ -238,5 +238,5 @@ dns_zone_answer(
 		name = alias->record.text;
 		ttl = lesser(ttl, alias->ttl);
 	}
-	return dns_answer_new(DNS_FAILED, ZONE_TTL_FAILED);
+	return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
 }

@@ -10,7 +10,6 @@
 
 enum {
 	ZONE_TTL_DEFAULT = 300,
-	ZONE_TTL_FAILED = 10,
 	ZONE_TEXT_MAX = 65535, /* what RDATA may hold (RFC 1035 3.2.1) */
 	/* Types besides those of enum dns_type. */
 	ZONE_ANY = 0, /* of a state: whatever is asked */
