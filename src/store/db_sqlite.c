@@ -104,8 +104,8 @@ run_plain(struct sqlite *sqlite, const char *sql, struct problem *ret_problem)
 /* --- open and close --- */
 
 /* Made by root, it belongs to whom its folder belongs to, so that the daemon
- * can open it. Where root may not give files away it stays root's. */
-static void
+ * can open it. Where root may not give files away it stays root's: false. */
+static bool
 share_file(int fd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -114,9 +114,10 @@ share_file(int fd, const char *path)
 			   ? strdup("./")
 			   : strndup(path, (size_t)(slash - path) + 1);
 
-	if (folder != NULL && stat(folder, &status) == 0)
-		(void)fchown(fd, status.st_uid, status.st_gid);
+	bool is_given = folder != NULL && stat(folder, &status) == 0 &&
+			fchown(fd, status.st_uid, status.st_gid) == 0;
 	free(folder);
+	return is_given;
 }
 
 /* SQLite would make it 0644; its -wal and -shm take after the file. */
@@ -126,7 +127,7 @@ make_file(const char *path, struct problem *ret_problem)
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
 	if (fd >= 0 && geteuid() == 0)
-		share_file(fd, path);
+		(void)share_file(fd, path);
 	if (fd >= 0)
 		(void)close(fd);
 	if (fd >= 0 || errno == EEXIST)
