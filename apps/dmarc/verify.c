@@ -1,4 +1,5 @@
 #include "tool.h"
+#include "verdict.h"
 
 #include "base/date.h"
 #include "mail/message.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "  --authserv-id ID     first word of Authentication-Results\n"
     "  --enforce MODE       monitor, quarantine, considered (default) or\n"
     "                       strict\n"
+    "  --json               one object on one line, for programs\n"
     "  --explain            tell why, step by step\n"
     "  -c FILE              configuration; without it none is read\n";
 
@@ -35,6 +37,7 @@ struct verify {
 	int enforce;
 	int discovery;
 	bool explain;
+	bool json;
 };
 
 enum {
@@ -48,6 +51,7 @@ enum {
 	OPTION_AUTHSERV_ID,
 	OPTION_ENFORCE,
 	OPTION_EXPLAIN,
+	OPTION_JSON,
 };
 
 static const struct option options[] = {
@@ -61,6 +65,7 @@ static const struct option options[] = {
     {"authserv-id", required_argument, NULL, OPTION_AUTHSERV_ID},
     {"enforce", required_argument, NULL, OPTION_ENFORCE},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
+    {"json", no_argument, NULL, OPTION_JSON},
     {NULL, 0, NULL, 0},
 };
 
@@ -80,6 +85,7 @@ take_option(
 	case OPTION_RESOLVER: tool->resolver = optarg; return true;
 	case OPTION_AUTHSERV_ID: verify->authserv_id = value; return true;
 	case OPTION_EXPLAIN: verify->explain = true; return true;
+	case OPTION_JSON: verify->json = true; return true;
 	case OPTION_TIME:
 		*ret_what = "--time: not a time";
 		return date_read(value, &tool->now);
@@ -142,81 +148,6 @@ feed(const char *path, struct arena *arena, struct checks *checks,
 	return true;
 }
 
-/* --- printing --- */
-
-static void
-print_line(const char *what, const char *word, struct text more)
-{
-	(void)printf("%-12s %s", what, word);
-	if (more.len > 0) {
-		(void)printf("  ");
-		print_clean(more);
-	}
-	(void)printf("\n");
-}
-
-static void
-print_dkim(const struct dkim_results *results)
-{
-	for (size_t i = 0; i < results->count; i++) {
-		const struct dkim_verdict *one = &results->at[i];
-		(void)printf("%-12s %s  ", "dkim",
-		    names_word(&dkim_result_names, (int)one->result));
-		print_clean(one->domain);
-		(void)printf(" (");
-		print_clean(one->selector);
-		(void)printf(", ");
-		print_clean(one->algorithm);
-		(void)printf(")");
-		if (one->reason.len > 0) {
-			(void)printf(": ");
-			print_clean(one->reason);
-		}
-		(void)printf("\n");
-	}
-	if (results->count == 0)
-		(void)printf("%-12s none\n", "dkim");
-}
-
-static void
-print_verdict(const struct verdict *verdict)
-{
-	const struct disposition *disposition = &verdict->disposition;
-
-	print_line("from",
-	    names_word(&author_status_names, (int)verdict->author.status),
-	    verdict->author.status == AUTHOR_OK ? verdict->author.domain
-						: verdict->author.reason);
-	print_line("spf",
-	    names_word(&spf_result_names, (int)verdict->spf.result),
-	    verdict->spf.domain);
-	print_line("helo",
-	    names_word(&spf_result_names, (int)verdict->helo.result),
-	    verdict->helo.domain);
-	print_dkim(&verdict->dkim);
-	print_line("dmarc",
-	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
-	    verdict->dmarc.reason);
-	print_line("policy",
-	    names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
-	    verdict->discovery.policy_domain);
-	print_line("disposition",
-	    names_word(&disposition_action_names, (int)disposition->action),
-	    disposition->comment);
-	if (disposition->smtp_text.len > 0)
-		(void)printf("%-12s %s %s " TEXT_FMT "\n", "reply",
-		    disposition->smtp_code, disposition->smtp_status,
-		    TEXT_ARG(disposition->smtp_text));
-	(void)printf("\nAuthentication-Results: ");
-	for (size_t i = 0; i < verdict->authentication_results.len; i++) {
-		if (verdict->authentication_results.ptr[i] != '\r')
-			(void)putchar(verdict->authentication_results.ptr[i]);
-	}
-	(void)printf("\n");
-	if (verdict->story.len > 0)
-		(void)printf("\n" TEXT_FMT, TEXT_ARG(verdict->story));
-}
-
 /* --- the command --- */
 
 static bool
@@ -244,7 +175,7 @@ judge(const struct tool *tool, const struct verify *verify,
 	struct envelope envelope;
 	struct tool_dns dns;
 
-	checks_options.explain = verify->explain;
+	checks_options.explain = verify->explain && !verify->json;
 	if (!set_envelope(tool, verify, setup->config, &envelope, problem) ||
 	    !tool_open_dns(tool, setup->config, &dns, problem))
 		return false;
@@ -256,11 +187,13 @@ judge(const struct tool *tool, const struct verify *verify,
 		while (!checks_run(checks))
 			tool_answer(&dns, checks_facts(checks));
 		const struct verdict *verdict = checks_verdict(checks);
-		if (verdict != NULL)
-			print_verdict(verdict);
-		else
+		if (verdict == NULL)
 			(void)problem_set(problem, PROBLEM_DATA,
 			    "%s: message too complex", verify->path);
+		else if (verify->json)
+			(void)json_print(verdict_json(verdict), problem);
+		else
+			verdict_print(verdict);
 	}
 	tool_close_dns(&dns);
 	return problem->kind == PROBLEM_NONE;

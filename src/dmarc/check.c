@@ -130,31 +130,13 @@ result_without_pass(struct evaluation *evaluation)
 	return DMARC_FAIL;
 }
 
-/* RFC 9989 4.7 t, A.6: one level lower. RFC 7489's pct=0 says the same; other
- * values of pct are not sampled, the policy applies to all messages. */
-static enum dmarc_policy
-policy_after_tests(const struct dmarc_discovery *discovery,
-    const struct dmarc_options *options)
-{
-	const struct dmarc_record *record = discovery->record;
-	bool is_test = record->testing ||
-		       (options->method == DMARC_PSL && record->pct == 0);
-
-	if (!is_test)
-		return discovery->requested;
-	return discovery->requested == DMARC_POLICY_REJECT
-		   ? DMARC_POLICY_QUARANTINE
-		   : DMARC_POLICY_NONE;
-}
-
 /* RFC 9989 5.3.3 to 5.3.6, with a record at hand. */
 static void
 evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 {
 	const struct dmarc_input *input = evaluation->input;
 
-	outcome->policy =
-	    policy_after_tests(evaluation->discovery, evaluation->options);
+	outcome->policy = dmarc_discovery_policy(evaluation->discovery);
 	outcome->spf_aligned = passes(evaluation, "SPF", &input->spf,
 	    evaluation->discovery->record->strict_spf);
 	outcome->dkim_aligned = any_dkim_passes(evaluation);

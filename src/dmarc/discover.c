@@ -351,6 +351,27 @@ dmarc_discover(struct text author, const struct dmarc_options *options,
 }
 
 bool
+dmarc_discovery_is_test(const struct dmarc_discovery *discovery)
+{
+	const struct dmarc_record *record = discovery->record;
+
+	return record != NULL &&
+	       (record->testing ||
+		   (discovery->method == DMARC_PSL && record->pct == 0));
+}
+
+enum dmarc_policy
+dmarc_discovery_policy(const struct dmarc_discovery *discovery)
+{
+	if (!dmarc_discovery_is_test(discovery) ||
+	    discovery->requested == DMARC_POLICY_ABSENT)
+		return discovery->requested;
+	return discovery->requested == DMARC_POLICY_REJECT
+		   ? DMARC_POLICY_QUARANTINE
+		   : DMARC_POLICY_NONE;
+}
+
+bool
 dmarc_organizational_domain(struct text domain,
     const struct dmarc_options *options, struct dns_facts *facts,
     struct arena *arena, struct text *ret_domain)

@@ -73,6 +73,14 @@ bool dmarc_discover(struct text author, const struct dmarc_options *options,
     struct dns_facts *facts, struct arena *arena, struct trace *trace,
     struct dmarc_discovery *ret_discovery) MUST_USE;
 
+/* Does the owner only test? t=y, or RFC 7489's pct=0, which says the same; other
+ * values of pct are not sampled, the policy applies to all messages. */
+bool dmarc_discovery_is_test(const struct dmarc_discovery *discovery);
+/* What the owner asks for: a test is one level lower (RFC 9989 4.7 t, A.6).
+ * ABSENT without a usable record. */
+enum dmarc_policy dmarc_discovery_policy(
+    const struct dmarc_discovery *discovery);
+
 /* The Organizational Domain of any domain by the configured method, a part of
  * DOMAIN, within the caller's pass. False: DNS failed on the way. */
 bool dmarc_organizational_domain(struct text domain,

@@ -135,6 +135,7 @@ run_policy(struct checks *checks, struct trace *trace)
 {
 	struct verdict *verdict = &checks->verdict;
 
+	verdict->discovery.method = checks->options->dmarc.method;
 	if (verdict->author.status != AUTHOR_OK)
 		return true; /* RFC 9989 5.3.1: no discovery */
 	return dmarc_discover(verdict->author.domain, &checks->options->dmarc,

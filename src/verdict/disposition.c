@@ -251,9 +251,8 @@ decide_without_author(struct deciding *deciding)
 
 	switch (deciding->options->enforce) {
 	case ENFORCE_MONITOR:
-		trace_say(deciding->trace,
-		    "RFC 9989 11.5: no Author Domain; Enforce monitor: only "
-		    "tagged");
+		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("no Author Domain; Enforce monitor"));
 		return;
 	case ENFORCE_QUARANTINE:
 		change(deciding, DISPOSITION_QUARANTINE, OVERRIDE_LOCAL_POLICY,

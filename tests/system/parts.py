@@ -160,13 +160,17 @@ def received(history):
                                          file.read_text()))
 
 
-def dmarc(*words, status=0):
-    """Runs the tool; its standard output."""
-    run = subprocess.run([str(DMARC), *map(str, words)],
+def dmarc_says(*words, stdin=b"", status=0):
+    """Runs the tool; its standard output and standard error."""
+    run = subprocess.run([str(DMARC), *map(str, words)], input=stdin,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.returncode == status, \
         f"dmarc {words}: status {run.returncode}, {run.stderr.decode()}"
-    return run.stdout.decode()
+    return run.stdout.decode(), run.stderr.decode()
+
+
+def dmarc(*words, status=0):
+    return dmarc_says(*words, status=status)[0]
 
 
 def demo_mta(milter, client, helo, sender, file):

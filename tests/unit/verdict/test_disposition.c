@@ -307,7 +307,7 @@ test_without_author(void **state)
 		enum enforce enforce;
 		const char *expected;
 	} cases[] = {
-	    {ENFORCE_MONITOR, "none none"},
+	    {ENFORCE_MONITOR, "none local_policy"},
 	    {ENFORCE_QUARANTINE, "quarantine local_policy held"},
 	    {ENFORCE_CONSIDERED, "reject local_policy"},
 	    {ENFORCE_STRICT, "reject local_policy"},

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""dmarc verify: the verdict, for people and for programs."""
+import json
+
+import parts
+from parts import dmarc_says as run
+from tap import Skip, case, contains, equal, run_cases
+
+ZONE = parts.MESSAGES / "zone"
+
+
+@case("verify")
+def verify(top):
+    out, _ = run("verify", "--zone", ZONE, "--ip", "192.0.2.10",
+                 "--mail-from", "news@bank.example", "--explain",
+                 parts.MESSAGES / "1-genuine.eml")
+    for part in ("dmarc        pass", "disposition  none", "dmarc=pass",
+                 "RFC 9989"):
+        contains(out, part)
+    out, _ = run("verify", "--zone", ZONE, "--ip", "203.0.113.66",
+                 parts.MESSAGES / "4-spoof.eml")
+    for part in ("dmarc        fail", "disposition  reject",
+                 "550 5.7.1"):
+        contains(out, part)
+
+
+@case("verify takes LF and CR LF alike")
+def verify_line_ends(top):
+    data = (parts.MESSAGES / "1-genuine.eml").read_bytes()
+    for text in (data, data.replace(b"\r\n", b"\n")):
+        out, _ = run("verify", "--zone", ZONE, "-", stdin=text)
+        contains(out, "dkim         pass")
+
+
+@case("verify: what is no message")
+def verify_no_message(top):
+    run("verify", "--zone", ZONE, "-", stdin=b"", status=65)
+    run("verify", "--zone", ZONE, "-", stdin=b"no field\n\nx", status=65)
+    run("verify", "--zone", ZONE, "/nonexistent", status=66)
+
+
+def verdict(*words, stdin=b""):
+    out, err = run("verify", "--json", *words, stdin=stdin)
+    equal(err, "", "standard error")
+    equal(out.count("\n"), 1, "lines")
+    return json.loads(out)
+
+
+def message(sender, *fields):
+    return "\r\n".join([f"From: {sender}", *fields, "", "body", ""]).encode()
+
+
+def zone_file(top, text):
+    (top / "zone").write_text(text)
+    return "--zone", top / "zone", "--authserv-id", "mx.test"
+
+
+KEYS = {
+    "": ["from", "spf", "helo", "dkim", "arc", "dmarc", "disposition",
+         "authentication_results"],
+    "from": ["domain", "status"],
+    "spf": ["result", "identity", "domain", "explanation"],
+    "helo": ["result", "domain"],
+    "dmarc": ["result", "policy", "policy_domain", "organizational_domain",
+              "discovery_method", "testing", "alignment", "record"],
+    "disposition": ["action", "reason"],
+}
+
+
+@case("--json: the object, whole")
+def json_whole(top):
+    got = verdict("--zone", ZONE, "--ip", "192.0.2.10", "--mail-from",
+                  "news@bank.example", "--helo", "mx.bank.example",
+                  "--authserv-id", "mx.test",
+                  parts.MESSAGES / "1-genuine.eml")
+    field = got.pop("authentication_results")
+    equal(got, {
+        "from": {"domain": "bank.example", "status": "ok"},
+        "spf": {"result": "pass", "identity": "mailfrom",
+                "domain": "bank.example", "explanation": None},
+        "helo": {"result": "none", "domain": "mx.bank.example"},
+        "dkim": [{"result": "pass", "domain": "bank.example",
+                  "selector": "s1", "algorithm": "rsa-sha256",
+                  "identity": "@bank.example", "reason": None}],
+        "arc": None,
+        "dmarc": {"result": "pass", "policy": "reject",
+                  "policy_domain": "bank.example",
+                  "organizational_domain": "bank.example",
+                  "discovery_method": "treewalk", "testing": False,
+                  "alignment": {"spf": "pass", "dkim": "pass"},
+                  "record": "v=DMARC1; p=reject; "
+                            "rua=mailto:dmarc@bank.example"},
+        "disposition": {"action": "none", "reason": None},
+    })
+    assert field.startswith("mx.test; spf=pass smtp.mailfrom=bank.example; "
+                            "dkim=pass "), field
+    assert not set(field) & set("\r\n\t"), field
+
+
+@case("--json: keys in their order, whatever the message")
+def json_keys(top):
+    zone = zone_file(top, "")
+    for sender in ("a@b.test", "a@b.test, c@d.test", "", "<"):
+        got = verdict(*zone, "-", stdin=message(sender))
+        for part, keys in KEYS.items():
+            equal(list(got[part] if part else got), keys, part)
+        equal(list(got["dmarc"]["alignment"]), ["spf", "dkim"])
+
+
+@case("--json: without a client there is no SPF")
+def json_no_ip(top):
+    zone = zone_file(top, 'b.test TXT "v=spf1 +all"\n')
+    words = (*zone, "--helo", "B.test.", "--mail-from", "<x@b.test>", "-")
+    got = verdict(*words, stdin=message("a@b.test"))
+    equal([got["spf"]["result"], got["helo"]["result"]], ["none", "none"])
+    got = verdict("--ip", "192.0.2.1", *words, stdin=message("a@b.test"))
+    equal([got["spf"]["result"], got["helo"]["result"]], ["pass", "pass"])
+    equal(got["helo"]["domain"], "b.test")
+
+
+@case("--json: the null sender is HELO's name, as mailfrom")
+def json_null_sender(top):
+    zone = zone_file(top, 'h.test TXT "v=spf1 ip4:192.0.2.1 -all exp=e.test"'
+                     '\ne.test TXT "not %{s}"\n')
+    for sender in ((), ("--mail-from", ""), ("--mail-from", "<>")):
+        got = verdict(*zone, *sender, "--ip", "192.0.2.2", "--helo", "h.test",
+                      "-", stdin=message("a@b.test"))
+        equal(got["spf"], {"result": "fail", "identity": "mailfrom",
+                           "domain": "h.test",
+                           "explanation": "not postmaster@h.test"})
+        contains(got["authentication_results"],
+                 "spf=fail smtp.mailfrom=h.test")
+
+
+@case("--json: No From, several, malformed")
+def json_author(top):
+    rows = [("Subject: x\r\n\r\nbody\r\n", "none", "none"),
+            ("From: a@b.test, c@d.test\r\n\r\n", "multiple", "permerror"),
+            ("From: a@b.test\r\nFrom: a@b.test\r\n\r\n", "multiple",
+             "permerror"),
+            ("From: a@b@c.test\r\n\r\n", "malformed", "permerror")]
+    zone = zone_file(top, '_dmarc.b.test TXT "v=DMARC1; p=reject"\n')
+    for text, status, result in rows:
+        for mode, action in (("monitor", "none"), ("quarantine", "quarantine"),
+                             ("considered", "reject"), ("strict", "reject")):
+            got = verdict(*zone, "--enforce", mode, "-", stdin=text.encode())
+            equal(got["from"], {"domain": None, "status": status}, text)
+            equal(got["dmarc"]["result"], result, text)
+            equal(got["dmarc"]["policy"], None, text)
+            equal(got["dmarc"]["record"], None, text)
+            equal(got["disposition"]["action"], action, text)
+            equal(got["disposition"]["reason"]["type"], "local_policy", text)
+
+
+@case("--json: the policy is p, sp or np, after t")
+def json_policy(top):
+    zone = zone_file(
+        top, '_dmarc.b.test TXT "v=DMARC1; p=reject; sp=quarantine; np=none"\n'
+        "there.b.test A 192.0.2.1\n"
+        '_dmarc.t.test TXT "v=DMARC1; p=reject; t=y"\n'
+        '_dmarc.odd.test TXT "v=DMARC1; p=x; rua=mailto:a@odd.test"\n'
+        '_dmarc.bad.test TXT "v=DMARC1; p=x"\n'
+        "_dmarc.down.test SERVFAIL\n")
+    for domain, result, policy, of, testing in (
+            ("b.test", "fail", "reject", "b.test", False),
+            ("there.b.test", "fail", "quarantine", "b.test", False),
+            ("gone.b.test", "fail", "none", "b.test", False),
+            ("t.test", "fail", "quarantine", "t.test", True),
+            ("odd.test", "fail", "none", "odd.test", False),
+            ("bad.test", "permerror", None, "bad.test", False),
+            ("down.test", "temperror", None, None, False),
+            ("nothing.test", "none", None, None, False)):
+        got = verdict(*zone, "-", stdin=message(f"a@{domain}"))["dmarc"]
+        equal((got["result"], got["policy"], got["policy_domain"],
+               got["testing"]), (result, policy, of, testing), domain)
+
+
+@case("--json: every signature, in field order; beyond the cap: limit")
+def json_signatures(top):
+    signature = ("DKIM-Signature: v=1; a=rsa-sha256; d=s%d.test; s=x; h=from;"
+                 " bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA")
+    fields = [signature % n for n in range(12)]
+    got = verdict(*zone_file(top, ""), "-",
+                  stdin=message("a@s11.test", *fields))["dkim"]
+    equal([one["domain"] for one in got], [f"s{n}.test" for n in range(12)])
+    equal([one["result"] for one in got],
+          ["permerror"] * 9 + ["neutral"] * 2 + ["permerror"])
+    equal([one["reason"] for one in got[9:11]], ["limit"] * 2)
+    equal(list(got[0]), ["result", "domain", "selector", "algorithm",
+                         "identity", "reason"])
+
+
+@case("--json is JSON, whatever strangers send")
+def json_hostile(top):
+    zone = zone_file(top, '_dmarc.b.test TXT "v=DMARC1; p=none; '
+                     'x=\\000\\010\\027[31m\\200\\255\\"\\\\"\n')
+    text = (b'From: a@b.test\r\nDKIM-Signature: v=1; a=\xff"; d=\x1b;'
+            b' s=\\"; i=\xc3\xa9@x\r\n\r\n')
+    words = (*zone, "--helo", '\x01"\\}', "--mail-from", "\x1b]0;@\x07",
+             "--ip", "2001:db8::1", "-")
+    out, _ = run("verify", "--json", *words, stdin=text)
+    assert all(0x20 <= ord(byte) < 0x7F for byte in out[:-1]), out
+    got = json.loads(out)
+    contains(got["dmarc"]["record"],
+             'x=\\x00\\x0A\\x1B[31m\\xC8\\xFF"\\x5C')
+    contains(run("verify", *words, stdin=text)[0], "dmarc        fail")
+
+
+@case("--json: the method, the mode and the words of a reason")
+def json_modes(top):
+    zone = zone_file(top, '_dmarc.b.test TXT "v=DMARC1; p=reject; pct=0"\n')
+    got = verdict(*zone, "--discovery", "psl", "-", stdin=message("a@b.test"))
+    equal(got["dmarc"]["discovery_method"], "psl")
+    equal((got["dmarc"]["policy"], got["dmarc"]["testing"]),
+          ("quarantine", True))
+    equal(got["disposition"]["action"], "quarantine")
+    equal(got["disposition"]["reason"]["type"], "policy_test_mode")
+    equal(list(got["disposition"]["reason"]), ["type", "comment"])
+    got = verdict(*zone, "-", stdin=message("a@b.test"))
+    equal((got["dmarc"]["policy"], got["dmarc"]["testing"]),
+          ("reject", False))
+
+
+run_cases(parts.folder("verify"))
