@@ -213,6 +213,13 @@ collect(const struct zone_node *node, int type, uint32_t ttl)
 	return answer;
 }
 
+/* RFC 8020 2: what is denied is the name where the aliases lead. */
+static struct dns_answer *
+deny(int aliases, uint32_t ttl)
+{
+	return dns_answer_new(aliases == 0 ? DNS_NXDOMAIN : DNS_NODATA, ttl);
+}
+
 struct dns_answer *
 dns_zone_answer(
     const struct dns_zone *zone, const struct dns_question *question)
@@ -224,14 +231,12 @@ dns_zone_answer(
 	for (int step = 0; step <= DNS_CNAME_STEPS_MAX; step++) {
 		const struct zone_node *node = find_source(zone, name, type);
 		if (node == NULL)
-			return dns_answer_new(
-			    DNS_NXDOMAIN, lesser(ttl, ZONE_TTL_DEFAULT));
+			return deny(step, lesser(ttl, ZONE_TTL_DEFAULT));
 		const struct zone_entry *state = find_state(node, type);
 		if (state != NULL)
-			return dns_answer_new(
-			    state->status, state->status == DNS_FAILED
-					       ? DNS_FAILED_TTL
-					       : lesser(ttl, state->ttl));
+			return state->status == DNS_NXDOMAIN
+				   ? deny(step, lesser(ttl, state->ttl))
+				   : dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
 		const struct zone_entry *alias = find_record(node, DNS_CNAME);
 		if (alias == NULL || type == DNS_CNAME)
 			return collect(node, type, ttl);

@@ -148,10 +148,10 @@ static const struct {
 	HEAD("8180", "0001 0001 0000") QUESTION("0001")
 	    RECORD("c00c", "0005", "00000050", "0004") "01\"b\"c00e" SOA,
 	"no data 80"},
-    {"an alias to no such name", DNS_A,
+    {"an alias to no such name exists itself (RFC 8020 2)", DNS_A,
 	HEAD("8183", "0001 0001 0000") QUESTION("0001")
 	    RECORD("c00c", "0005", "00000200", "0004") "01\"b\"c00e" SOA,
-	"no such name 128"},
+	"no data 128"},
     {"somebody else's address", DNS_A,
 	HEAD("8180", "0001 0001 0000") QUESTION("0001")
 	    RECORD("c00e", "0001", "00000040", "0004") "c0000201" SOA,

@@ -90,6 +90,7 @@ static const char zone_text[] =
     "c8.example CNAME c9.example\n"
     "c9.example TXT end\n"
     "away.example CNAME nowhere.test\n"
+    "denied.example CNAME gone.example\n"
     "loop.example CNAME loop.example\n"
     "failing.example CNAME broken.example\n"
     /* RFC 4592 2.2.1 */
@@ -151,7 +152,8 @@ static const struct {
     {"c1.example", DNS_A, "c1.example EXISTS\n"},
     {"c0.example", DNS_TXT, "c0.example SERVFAIL TXT\n"},
     {"c0.example", DNS_CNAME, "c0.example CNAME c1.example\n"},
-    {"away.example", DNS_TXT, "away.example NXDOMAIN TXT\n"},
+    {"away.example", DNS_TXT, "away.example EXISTS\n"},
+    {"denied.example", DNS_TXT, "denied.example EXISTS\n"},
     {"loop.example", DNS_TXT, "loop.example SERVFAIL TXT\n"},
     {"failing.example", DNS_TXT, "failing.example SERVFAIL TXT\n"},
     /* RFC 4592 2.2.1 */
