@@ -186,6 +186,17 @@ request_for_subdomain(
 	}
 }
 
+/* To RFC 7489 np is an unknown tag, which may have any value. */
+static bool
+is_usable(const struct search *search, const struct dmarc_record *record)
+{
+	struct dmarc_record known = *record;
+
+	if (search->options->method == DMARC_PSL)
+		known.np = DMARC_POLICY_ABSENT;
+	return dmarc_record_is_usable(&known);
+}
+
 /* The record at STEP is the one to apply. */
 static void
 settle(const struct search *search, const struct dmarc_step *step,
@@ -194,7 +205,7 @@ settle(const struct search *search, const struct dmarc_step *step,
 	discovery->record = step->record;
 	discovery->policy_domain = step_domain(step);
 	discovery->requested_by = "p";
-	if (!dmarc_record_is_usable(step->record)) {
+	if (!is_usable(search, step->record)) {
 		/* 4.10.1. The walk is not resumed. */
 		bool as_none = step->record->rua.count > 0;
 		discovery->status = as_none ? DMARC_DISCOVERY_AS_NONE
@@ -242,7 +253,7 @@ static void
 settle_unsure(const struct search *search, const struct dmarc_step *step,
     struct dmarc_discovery *discovery)
 {
-	if (step != NULL && dmarc_record_is_usable(step->record))
+	if (step != NULL && is_usable(search, step->record))
 		settle(search, step, discovery);
 	discovery->status = DMARC_DISCOVERY_TEMPERROR;
 }

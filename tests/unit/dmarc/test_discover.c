@@ -17,6 +17,10 @@ struct row {
 	const char *expected;
 };
 
+#define LABEL "123456789012345678901234567890123456789012345678901234567890."
+/* 253 bytes, so that _dmarc below it cannot be asked. */
+#define LONGEST LABEL LABEL LABEL LABEL "a.example"
+
 static const struct row treewalk_rows[] = {
     {"own record", "_dmarc.example.com TXT \"v=DMARC1; p=reject; sp=none\"\n",
 	"example.com", "found at example.com p=reject org example.com"},
@@ -43,6 +47,35 @@ static const struct row treewalk_rows[] = {
 	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
 	"a.example.com SERVFAIL\n",
 	"a.example.com", "temperror at example.com p=none org example.com"},
+    {"np when the name is an alias of nothing: it exists (RFC 8020 2)",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
+	"a.example.com CNAME nothing.example.net\n",
+	"a.example.com", "found at example.com p=none org example.com"},
+    {"np below a name that is not",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
+	"b.example.com NXDOMAIN\n",
+	"a.b.example.com", "found at example.com np=reject org example.com"},
+    {"np under a wildcard: every name exists",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
+	"*.example.com A 192.0.2.1\n",
+	"a.example.com", "found at example.com p=none org example.com"},
+    {"np of a name that has no data",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
+	"a.example.com EXISTS\n",
+	"a.example.com", "found at example.com p=none org example.com"},
+    {"np of a name that has names below it",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n"
+	"b.a.example.com A 192.0.2.1\n",
+	"a.example.com", "found at example.com p=none org example.com"},
+    {"np of a public suffix for its organizations",
+	"_dmarc.bank TXT \"v=DMARC1; p=none; sp=quarantine; np=reject; "
+	"psd=y\"\n",
+	"a.bank", "found at bank np=reject org a.bank psd"},
+    {"sp of a public suffix for its organizations",
+	"_dmarc.bank TXT \"v=DMARC1; p=none; sp=quarantine; np=reject; "
+	"psd=y\"\n"
+	"x.a.bank A 192.0.2.1\n",
+	"x.a.bank", "found at bank sp=quarantine org a.bank psd"},
     {"np never for the owner itself",
 	"_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n",
 	"example.com", "found at example.com p=none org example.com"},
@@ -114,6 +147,49 @@ static const struct row treewalk_rows[] = {
 	"_dmarc.example.com TXT \"v=DMARC1; p=reject; psd=n\"\n"
 	"_dmarc.com SERVFAIL\n",
 	"example.com", "found at example.com p=reject org example.com"},
+    {"records of somebody else beside it are not counted",
+	"_dmarc.example.com TXT \"v=spf1 -all\"\n"
+	"_dmarc.example.com TXT \"v=dmarc1; p=none; psd=n\"\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n",
+	"example.com", "found at example.com p=reject org example.com"},
+    {"strings of one record are joined",
+	"_dmarc.example.com TXT \"v=DMA\" \"RC1; p=rej\" \"ect\"\n",
+	"example.com", "found at example.com p=reject org example.com"},
+    {"of several records above none counts, the walk goes on",
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n"
+	"_dmarc.com TXT \"v=DMARC1; p=quarantine\"\n",
+	"a.example.com", "found at com p=quarantine org com"},
+    {"a record of the top level domain without psd takes all (11.8)",
+	"_dmarc.com TXT \"v=DMARC1; p=quarantine\"\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=none\"\n",
+	"a.example.com", "found at com p=quarantine org com"},
+    {"psd=n of the author against all above",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; psd=n\"\n"
+	"_dmarc.com TXT \"v=DMARC1; p=reject\"\n",
+	"example.com", "found at example.com p=none org example.com"},
+    {"a wrong psd is u",
+	"_dmarc.example.com TXT \"v=DMARC1; p=none; psd=yes\"\n"
+	"_dmarc.com TXT \"v=DMARC1; p=reject\"\n",
+	"example.com", "found at example.com p=none org com"},
+    {"psd=y of an unusable record still ends the walk",
+	"_dmarc.bank TXT \"v=DMARC1; p=oops; psd=y\"\n", "x.a.bank",
+	"unusable at bank p=absent org a.bank psd"},
+    {"a public suffix below another",
+	"_dmarc.co.bank TXT \"v=DMARC1; p=none; psd=y\"\n"
+	"_dmarc.bank TXT \"v=DMARC1; p=reject; psd=y\"\n",
+	"x.a.co.bank", "found at co.bank p=none org a.co.bank psd"},
+    {"eight labels: none is skipped",
+	"_dmarc.b.c.d.e.f.g.example TXT \"v=DMARC1; p=none; psd=n\"\n",
+	"a.b.c.d.e.f.g.example",
+	"found at b.c.d.e.f.g.example p=none org b.c.d.e.f.g.example"},
+    {"many labels: the one below a public suffix was never asked",
+	"_dmarc.d.e.f.g.h.i.example TXT \"v=DMARC1; p=none; psd=y\"\n",
+	"a.b.c.d.e.f.g.h.i.example",
+	"found at d.e.f.g.h.i.example p=none org c.d.e.f.g.h.i.example psd"},
+    {"a name that is as long as names may be",
+	"_dmarc.example TXT \"v=DMARC1; p=reject\"\n", LONGEST,
+	"found at example p=reject org example"},
     {"nine labels: one name is skipped",
 	"_dmarc.b.c.d.e.f.g.h.example TXT \"v=DMARC1; p=none; psd=n\"\n"
 	"_dmarc.c.d.e.f.g.h.example TXT \"v=DMARC1; p=reject\"\n",
@@ -143,6 +219,29 @@ static const struct row psl_rows[] = {
 	"_dmarc.a.example.com SERVFAIL\n"
 	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n",
 	"a.example.com", "temperror at - -=absent org example.com"},
+    {"np is unknown, and so may be anything",
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject; np=oops\"\n",
+	"a.example.com", "found at example.com p=reject org example.com"},
+    {"p is required",
+	"_dmarc.example.com TXT \"v=DMARC1; sp=reject\"\n", "example.com",
+	"unusable at example.com p=absent org example.com"},
+    {"without p but with rua (6.6.3 step 6)",
+	"_dmarc.example.com TXT \"v=DMARC1; rua=mailto:a@b.example\"\n",
+	"example.com", "as-none at example.com p=none org example.com"},
+    {"a wrong sp",
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject; sp=oops\"\n",
+	"a.example.com", "unusable at example.com p=absent org example.com"},
+    {"an unusable record of the author ends it",
+	"_dmarc.a.example.com TXT \"v=DMARC1; p=oops\"\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n",
+	"a.example.com", "unusable at a.example.com p=absent org example.com"},
+    {"psd=n means nothing",
+	"_dmarc.a.example.com TXT \"v=DMARC1; p=reject; psd=n\"\n",
+	"x.a.example.com", "none at - -=absent org example.com"},
+    {"foreign records are not counted",
+	"_dmarc.example.com TXT \"v=spf1 -all\"\n"
+	"_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n",
+	"example.com", "found at example.com p=reject org example.com"},
     {"DNS fails at the organization", "_dmarc.example.com TIMEOUT\n",
 	"a.example.com", "temperror at - -=absent org example.com"},
 };
