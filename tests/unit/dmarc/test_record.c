@@ -7,7 +7,6 @@
 
 #include "dmarc/record.h"
 #include "exact.h"
-#include "vectors.h"
 
 static const struct version_row {
 	const char *text;
@@ -299,96 +298,6 @@ test_memory(void **state)
 	}
 }
 
-static void
-read_one(struct text published)
-{
-	struct arena *arena = arena_new(1 << 20);
-	struct text text = exact(published);
-
-	(void)dmarc_record_is_dmarc(text);
-	const struct dmarc_record *record = dmarc_record_read(arena, text);
-	assert_non_null(record);
-	arena_free(arena);
-	exact_free(text);
-}
-
-static void
-test_real(void **state)
-{
-	json_t *all = vectors_json("dmarc/records-real/records.json");
-	size_t index;
-	json_t *entry;
-
-	(void)state;
-	if (all == NULL) {
-		print_message("# no vectors/dmarc/records-real: published DNS, "
-			      "collected by ab/dmarc-analysis on GitHub\n");
-		skip();
-	}
-	json_array_foreach(all, index, entry)
-	    read_one(json_text(json_object_get(entry, "txt")));
-	print_message("# %zu real records\n", json_array_size(all));
-	json_decref(all);
-}
-
-/* One of the cases holds half a surrogate pair, which jansson refuses. */
-static json_t *
-load_checkdmarc(void)
-{
-	struct arena *arena = arena_new(1 << 20);
-	const char *path = vectors_path(arena, "dmarc/checkdmarc/records.json");
-	struct text half = TEXT("\\ud800");
-	struct build whole;
-	json_t *json = NULL;
-
-	build_init_arena(&whole, arena, 1 << 19);
-	if (path != NULL) {
-		struct text text = vectors_read(arena, path);
-		for (size_t at; text.len > 0;
-		     text = text_slice(text, at + half.len, text.len)) {
-			at = text_find_part(text, half);
-			build_text(&whole, text_slice(text, 0, at));
-			if (at < text.len)
-				build_text(&whole, TEXT("\\uFFFD"));
-		}
-		assert_false(build_failed(&whole));
-		json = json_loadb(whole.ptr, whole.len, JSON_ALLOW_NUL, NULL);
-		assert_non_null(json);
-	}
-	arena_free(arena);
-	return json;
-}
-
-static void
-test_checkdmarc(void **state)
-{
-	json_t *all = load_checkdmarc();
-	size_t index;
-	size_t inner;
-	size_t count = 0;
-	json_t *entry;
-	json_t *record;
-
-	(void)state;
-	if (all == NULL) {
-		print_message("# no vectors/dmarc/checkdmarc: the tests of "
-			      "domainaware/checkdmarc on GitHub\n");
-		skip();
-	}
-	json_array_foreach(json_object_get(all, "cases"), index, entry)
-	{
-		json_array_foreach(
-		    json_object_get(entry, "records"), inner, record)
-		{
-			read_one(json_text(record));
-			count++;
-		}
-	}
-	print_message("# %zu records of checkdmarc\n", count);
-	assert_true(count > 0);
-	json_decref(all);
-}
-
 int
 main(void)
 {
@@ -399,8 +308,6 @@ main(void)
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_memory),
-	    cmocka_unit_test(test_real),
-	    cmocka_unit_test(test_checkdmarc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
