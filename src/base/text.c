@@ -52,6 +52,12 @@ to_lower(char byte)
 	return byte;
 }
 
+char
+to_harmless(char byte)
+{
+	return is_printable(byte) || byte == ' ' ? byte : '?';
+}
+
 int
 hex_value(int byte)
 {

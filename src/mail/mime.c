@@ -13,10 +13,9 @@ write_clean(struct build *build, struct text text, struct text not_allowed)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char byte = text.ptr[i];
-		if ((!is_printable(byte) && byte != ' ') ||
-		    text_has(not_allowed, byte))
+		if (text_has(not_allowed, byte))
 			byte = '?';
-		build_byte(build, byte);
+		build_byte(build, to_harmless(byte));
 	}
 }
 

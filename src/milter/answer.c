@@ -52,9 +52,7 @@ put_line(struct build *build, struct text text, bool double_percent)
 	size_t left = REPLY_TEXT_MAX;
 
 	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.ptr[i];
-		if (!is_printable((unsigned char)byte) && byte != ' ')
-			byte = '?';
+		char byte = to_harmless(text.ptr[i]);
 		size_t times = byte == '%' && double_percent ? 2 : 1;
 		if (times > left)
 			break;

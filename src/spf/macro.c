@@ -427,9 +427,7 @@ spf_macro_expand_explanation(struct arena *arena, struct text text,
 	struct output output = {.form = SPF_MACRO_EXPLAIN};
 
 	expand(&output, text, values);
-	for (size_t i = 0; i < output.len; i++) {
-		if (output.bytes[i] != ' ' && !is_printable(output.bytes[i]))
-			output.bytes[i] = '?';
-	}
+	for (size_t i = 0; i < output.len; i++)
+		output.bytes[i] = to_harmless(output.bytes[i]);
 	return arena_copy(arena, (struct text){output.bytes, output.len});
 }

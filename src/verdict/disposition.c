@@ -305,8 +305,7 @@ reply_line(struct arena *arena, struct text format, struct text domain)
 		build_text(&line, domain);
 	build_text(&line, text_slice(format, at + 2, format.len));
 	for (size_t i = 0; i < line.len; i++)
-		if (!is_printable((unsigned char)line.ptr[i]))
-			line.ptr[i] = line.ptr[i] == ' ' ? ' ' : '?';
+		line.ptr[i] = to_harmless(line.ptr[i]);
 	struct text text = text_slice(build_view(&line), 0, REPLY_MAX);
 	if (text_find_part(text, TEXT("DMARC")) == text.len)
 		text = text_slice(

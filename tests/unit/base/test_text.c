@@ -63,6 +63,9 @@ test_letters(void **state)
 		const char *upper = byte == 0 ? NULL : strchr(UPPER, byte);
 		int expected = upper == NULL ? byte : LOWER[upper - UPPER];
 		assert_int_equal(to_lower((char)byte), (char)expected);
+		bool is_harmless = byte >= 0x20 && byte <= 0x7E;
+		assert_int_equal(
+		    to_harmless((char)byte), is_harmless ? (char)byte : '?');
 	}
 	for (int value = 0; value < 16; value++) {
 		assert_int_equal(hex_value("0123456789abcdef"[value]), value);
