@@ -7,15 +7,6 @@
  * name, a property's name and its quotes. */
 enum { LINE_VALUES_MAX = 900 };
 
-/* token = 1*<any CHAR except SPACE, CTLs, or tspecials> (RFC 2045 5.1) */
-static bool
-is_token(int byte)
-{
-	static const struct text tspecials = {"()<>@,;:\\\"/[]?=", 15};
-
-	return is_printable(byte) && !text_has(tspecials, (char)byte);
-}
-
 static bool
 is_domain(int byte)
 {
@@ -38,8 +29,8 @@ is_plain(struct text value)
 	size_t at = text_find(value, '@');
 
 	if (at == value.len)
-		return is_all(value, is_token);
-	return is_all(text_slice(value, 0, at), is_token) &&
+		return is_all(value, token_is_mime);
+	return is_all(text_slice(value, 0, at), token_is_mime) &&
 	       is_all(text_slice(value, at + 1, value.len), is_domain);
 }
 
@@ -73,9 +64,7 @@ write_quoted(struct build *build, struct text value)
 		char byte = value.ptr[i];
 		if (needs_backslash(byte))
 			build_byte(build, '\\');
-		if (!is_printable(byte) && byte != ' ')
-			byte = '?';
-		build_byte(build, byte);
+		build_byte(build, to_harmless(byte));
 	}
 	build_byte(build, '"');
 }
@@ -96,12 +85,12 @@ authres_begin(struct authres *authres, struct build *build, struct text id,
     struct text job)
 {
 	*authres = (struct authres){.build = build, .line_at = build->len};
-	if (!is_all(id, is_token)) {
+	if (!is_all(id, token_is_mime)) {
 		write_quoted(build, id);
 		return;
 	}
 	build_text(build, id);
-	if (is_all(job, is_token) && job.len <= AUTHRES_VALUE_MAX) {
+	if (is_all(job, token_is_mime) && job.len <= AUTHRES_VALUE_MAX) {
 		build_byte(build, '/');
 		build_text(build, job);
 	}
@@ -168,82 +157,4 @@ authres_end(struct authres *authres)
 {
 	if (authres->methods == 0)
 		build_text(authres->build, TEXT("; none"));
-}
-
-/* As a token, and "/" for id/job, and UTF-8 for internationalised mail. */
-static bool
-is_id(int byte)
-{
-	return is_token(byte) || byte == '/' || byte >= 0x80;
-}
-
-/* value = token / quoted-string */
-static bool
-take_id(struct arena *arena, struct scan *scan, struct text *ret_id)
-{
-	size_t from = scan->at;
-
-	if (token_take_quoted(scan)) {
-		*ret_id = token_unquote(arena, scan_since(scan, from));
-		return !arena_failed(arena);
-	}
-	*ret_id = scan_while(scan, is_id);
-	return ret_id->len > 0;
-}
-
-/* [CFWS] authserv-id [CFWS authres-version] ([CFWS] ";" / end)
- * What else stands behind the id says that it is none: "spf=pass (…". */
-bool
-authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
-{
-	struct scan scan = scan_text(value);
-	struct text id;
-
-	if (!token_skip_cfws(&scan) || !take_id(arena, &scan, &id))
-		return false;
-	if (!token_skip_cfws(&scan))
-		return false;
-	if (scan_while(&scan, is_digit).len > 0 && !token_skip_cfws(&scan))
-		return false;
-	if (!scan_at_end(&scan) && !scan_byte(&scan, ';'))
-		return false;
-	*ret_id = id;
-	return true;
-}
-
-/* Dots and white space at a host's end, which name the same host. */
-static size_t
-skip_host_end(struct text id, size_t at)
-{
-	size_t end = at;
-
-	while (end < id.len && (id.ptr[end] == '.' || is_wsp(id.ptr[end])))
-		end++;
-	return end == id.len || id.ptr[end] == '/' ? end : at;
-}
-
-/* Is ID the same as OUR_ID, or that with a job? */
-static bool
-is_same_id(struct text id, struct text our_id)
-{
-	size_t at = 0;
-
-	for (size_t i = 0;; i++, at++) {
-		i = skip_host_end(our_id, i);
-		at = skip_host_end(id, at);
-		if (i == our_id.len)
-			return at == id.len || id.ptr[at] == '/';
-		if (at == id.len ||
-		    to_lower(id.ptr[at]) != to_lower(our_id.ptr[i]))
-			return false;
-	}
-}
-
-bool
-authres_claims(struct arena *arena, struct text value, struct text our_id)
-{
-	struct text id;
-
-	return !authres_read_id(arena, value, &id) ||
-	       is_same_id(text_trim(id), text_trim(our_id));
 }

@@ -1,8 +1,8 @@
 /* Authentication-Results (RFC 8601), written and read.
  *
  * Written: every value that a stranger chose goes through authres_property,
- * which quotes it so that nothing can break out. Read: enough to know whose
- * field it is, so that forged ones are removed. */
+ * which quotes it so that nothing can break out. Read: whole, to be believed;
+ * or only to know whose field it is, so that forged ones are removed. */
 #ifndef MAIL_AUTHRES_H
 #define MAIL_AUTHRES_H
 
@@ -25,7 +25,10 @@ struct authres {
 	size_t line_at; /* where the current line begins */
 };
 
-enum { AUTHRES_VALUE_MAX = 512 };
+enum {
+	AUTHRES_VALUE_MAX = 512,
+	AUTHRES_FIELD_MAX = 64 * 1024, /* bytes of a field's value */
+};
 
 /* JOB: "id/job" when not empty (AuthservIDWithJobID), both are tokens, and JOB
  * is not longer than AUTHRES_VALUE_MAX. */
@@ -44,6 +47,42 @@ void authres_end(struct authres *authres);
 
 /* A value as a token, or as a quoted-string when it needs to be one. */
 void authres_write_value(struct build *build, struct text value);
+
+/* A field as read. Nothing in it is checked against what we know: unknown
+ * methods, results and property types stand here too. Words as written, to be
+ * compared in any case; values unquoted. */
+struct authres_property {
+	struct text type; /* "header" */
+	struct text name; /* "d" */
+	struct text value;
+};
+
+struct authres_result {
+	struct text method;
+	uint64_t version; /* 1 when not written */
+	struct text result;
+	struct text reason;
+	VEC(struct authres_property) properties;
+};
+
+struct authres_field {
+	struct text id; /* "id/job" is left whole */
+	uint64_t version;
+	VEC(struct authres_result) results; /* empty: "none" */
+};
+
+/* Comments nest TOKEN_COMMENT_DEPTH deep. */
+enum {
+	AUTHRES_RESULTS_MAX = 128,
+	AUTHRES_PROPERTIES_MAX = 512, /* of all results together */
+	AUTHRES_VERSION_MAX = 999,
+};
+
+/* Reads a field's value, folded by CR LF or LF. False: it is not whole in the
+ * grammar's sense (2.2), passes a limit, or there was no memory; then nothing
+ * in it may be believed. */
+bool authres_read(struct arena *arena, struct text value,
+    struct authres_field *ret_field) MUST_USE;
 
 /* The authserv-id of a field's value, unquoted, comments skipped. False: none
  * can be read; such a field is not to be believed by anybody. */

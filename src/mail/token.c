@@ -9,6 +9,15 @@ token_is_atext(int byte)
 	       (is_printable(byte) && text_has(specials, (char)byte));
 }
 
+/* token = 1*<any CHAR except SPACE, CTLs, or tspecials> */
+bool
+token_is_mime(int byte)
+{
+	static const struct text tspecials = {"()<>@,;:\\\"/[]?=", 15};
+
+	return is_printable(byte) && !text_has(tspecials, (char)byte);
+}
+
 /* comment = "(" *([FWS] ccontent) [FWS] ")"
  * ccontent = ctext / quoted-pair / comment */
 static bool

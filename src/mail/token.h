@@ -9,6 +9,8 @@ enum { TOKEN_COMMENT_DEPTH = 32 };
 
 /* atext, and all bytes above 0x7F (RFC 6532 3.2). */
 bool token_is_atext(int byte);
+/* A byte of a token as MIME has it (RFC 2045 5.1). */
+bool token_is_mime(int byte);
 
 /* Takes [CFWS]: SP, TAB, CR, LF and comments. False: a comment that does not
  * end, or comments nested deeper than TOKEN_COMMENT_DEPTH. */

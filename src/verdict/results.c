@@ -4,7 +4,7 @@
 
 /* A flood of signatures must not push the rest out: beyond the first of them
  * only those that passed are named. */
-enum { RESULTS_MAX = 64 * 1024, RESULTS_SIGNATURES_MAX = 20 };
+enum { RESULTS_SIGNATURES_MAX = 20 };
 
 static void
 write_spf(struct authres *authres, const struct verdict *verdict)
@@ -72,7 +72,7 @@ results_write(const struct verdict *verdict, struct text id, struct text job,
 	struct authres authres;
 	struct build value;
 
-	build_init_arena(&value, arena, RESULTS_MAX);
+	build_init_arena(&value, arena, AUTHRES_FIELD_MAX);
 	authres_begin(&authres, &value, id, job);
 	write_spf(&authres, verdict);
 	write_dkim(&authres, &verdict->dkim);
@@ -81,7 +81,7 @@ results_write(const struct verdict *verdict, struct text id, struct text job,
 	if (!build_failed(&value))
 		return build_view(&value);
 	/* Over the limit: the verdict alone, whole. */
-	build_init_arena(&value, arena, RESULTS_MAX);
+	build_init_arena(&value, arena, AUTHRES_FIELD_MAX);
 	authres_begin(&authres, &value, id, job);
 	write_dmarc(&authres, verdict);
 	authres_end(&authres);
