@@ -1,5 +1,6 @@
 /* An author is one valid domain in its one written form, or nobody. */
 #include "base/build.h"
+#include "base/scan.h"
 #include "dns/name.h"
 #include "mail/address.h"
 
@@ -27,6 +28,33 @@ read_between(struct arena *arena, struct text before, struct text value,
 	return author_read(arena, arena_join(arena, start, behind));
 }
 
+static bool
+is_name_byte(int byte)
+{
+	return byte >= 0x80 || byte == '.' ||
+	       (is_printable(byte) &&
+		   !text_has(TEXT("()<>[]:;@\\,\""), (char)byte));
+}
+
+/* Who knows neither comments nor lists finds no other domain behind any '@'.
+ * Quotes may hold any, as routes do. */
+static void
+check_simple_reader(struct arena *arena, struct text value, struct text domain)
+{
+	struct text name;
+
+	if (text_has(value, '"') || text_has(value, ':'))
+		return;
+	while (text_has(value, '@')) {
+		(void)text_split(&value, '@');
+		struct scan scan = scan_text(value);
+		(void)scan_while(&scan, is_space);
+		struct text found = scan_while(&scan, is_name_byte);
+		assert(found.len == 0 || (dns_name_read(arena, found, &name) &&
+					     text_equal(name, domain)));
+	}
+}
+
 static void
 check_author(struct arena *arena, struct text value)
 {
@@ -50,6 +78,11 @@ check_author(struct arena *arena, struct text value)
 	more = read_between(arena, TEXT(""), value, TEXT(" <x@other.test>"));
 	assert(more.status != AUTHOR_OK ||
 	       text_equal(author.domain, TEXT("other.test")));
+	more =
+	    read_between(arena, TEXT("(x@other.test)\r\n "), value, TEXT(""));
+	assert(more.status != AUTHOR_OK ||
+	       text_equal(author.domain, TEXT("other.test")));
+	check_simple_reader(arena, value, author.domain);
 	/* A comment changes nothing, but for the length. */
 	more = read_between(arena, TEXT("(x)\r\n "), value, TEXT(""));
 	assert(

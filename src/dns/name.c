@@ -1,10 +1,8 @@
 #include "dns/name.h"
 
 #include <idn2.h>
-#include <string.h>
 
-/* 253 letters of four bytes. libidn2 is not asked about more UTF-8, though what
- * has letters that its mapping drops might still have become a name. */
+/* 253 letters of four bytes: more UTF-8 becomes no name. */
 enum { UNICODE_MAX = 4 * DNS_NAME_MAX };
 
 bool
@@ -43,20 +41,21 @@ dns_name_is_ldh(struct text name)
 	return dns_name_is_valid(name);
 }
 
-/* RFC 5891 5, with the mapping of Unicode TR46. Without the STD3 rules, which
- * would refuse the underscore of _dmarc and _domainkey. */
+/* RFC 5891 5. Nothing is mapped (no Unicode TR46): there, letters that nobody
+ * sees are dropped and full-width ones become ASCII, and not all programs do
+ * the same. Without the STD3 rules, which would refuse _dmarc and _domainkey. */
 static bool
 read_unicode(struct arena *arena, struct text text, struct text *ret_ascii)
 {
-	static const int flags = IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT;
 	uint8_t utf8[UNICODE_MAX + 1];
 	uint8_t *ascii = NULL;
 
 	if (text.len > UNICODE_MAX || text_has(text, '\0'))
 		return false;
-	memcpy(utf8, text.ptr, text.len);
+	for (size_t i = 0; i < text.len; i++)
+		utf8[i] = (uint8_t)to_lower(text.ptr[i]);
 	utf8[text.len] = '\0';
-	if (idn2_lookup_u8(utf8, &ascii, flags) != IDN2_OK)
+	if (idn2_lookup_u8(utf8, &ascii, IDN2_NO_TR46) != IDN2_OK)
 		return false;
 	*ret_ascii = arena_lower(arena, text_from_cstr((const char *)ascii));
 	idn2_free(ascii);

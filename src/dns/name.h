@@ -22,8 +22,8 @@ bool dns_name_is_valid(struct text name);
 bool dns_name_is_ldh(struct text name);
 
 /* One trailing dot off, ASCII letters to lower case, U-labels (RFC 5890, UTF-8)
- * to A-labels. False: not valid, or no conversion. libidn2 is asked only when
- * there is a byte outside ASCII. */
+ * to A-labels. False: not valid, or no U-label as IDNA2008 has it, which maps
+ * nothing. A-labels stay as they are, as no byte outside ASCII asks libidn2. */
 bool dns_name_read(
     struct arena *arena, struct text text, struct text *ret_name) MUST_USE;
 

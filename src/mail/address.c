@@ -5,7 +5,8 @@
  *
  * Obsolete forms are read where all readers agree about the domain (routes,
  * dots in names and local parts) and refused where a simpler reader would see
- * another one: white space or comments inside a domain, empty list members. */
+ * another one: white space or comments inside a domain, empty list members, and
+ * addresses of other domains where only a simple reader finds any. */
 #include "mail/address.h"
 
 #include "dns/name.h"
@@ -30,6 +31,7 @@ struct reader {
 	struct text domain[AUTHOR_DOMAINS_MAX]; /* each once */
 	size_t domains;
 	size_t addresses;
+	struct text hidden; /* the domain behind each '@' that is no address */
 	struct text reason; /* of the first refusal */
 };
 
@@ -41,8 +43,8 @@ refuse(struct reader *reader, struct text reason)
 	return false;
 }
 
-/* The sequence (RFC 3629 4) that begins at AT: its length, or 0. C1 controls
- * are none to us: some readers end a line at U+0085. */
+/* The sequence (RFC 3629 4) that begins at AT: its length, or 0. C1 controls,
+ * U+2028 and U+2029 are none to us: some readers end a line at them. */
 static size_t
 utf8_sequence(struct text text, size_t at)
 {
@@ -60,8 +62,10 @@ utf8_sequence(struct text text, size_t at)
 		code = code << 6 | (byte & 0x3F);
 	}
 	bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-	return code < smallest[len] || code > 0x10FFFF || is_surrogate ? 0
-								       : len;
+	bool is_separator = code == 0x2028 || code == 0x2029;
+	if (code < smallest[len] || code > 0x10FFFF || is_surrogate)
+		return 0;
+	return is_separator ? 0 : len;
 }
 
 static bool
@@ -87,7 +91,8 @@ check_bytes(struct reader *reader, struct text value)
 }
 
 /* Each line but the first begins with white space, and none is blank: there a
- * simpler reader would see the header's end. */
+ * simpler reader would see the header's end. None ends in a backslash: it
+ * depends on how a reader unfolds which byte that escapes. */
 static bool
 check_lines(struct reader *reader, struct text value, size_t before)
 {
@@ -101,26 +106,12 @@ check_lines(struct reader *reader, struct text value, size_t before)
 		if (!is_first &&
 		    (text_trim(line).len == 0 || !is_wsp(line.ptr[0])))
 			return refuse(reader, TEXT("wrong folding"));
-		if (end + 2 == value.len)
+		if (end + 2 == value.len || text_ends_nocase(line, TEXT("\\")))
 			return refuse(reader, TEXT("wrong folding"));
 		value = text_slice(value, end + 2, value.len);
 		is_first = false;
 		before = 0;
 	}
-	return true;
-}
-
-/* Comments are skipped, but one that holds an address is not: programs that
- * look for the first or last address of a line take it for the author. */
-static bool
-skip_cfws(struct reader *reader)
-{
-	size_t from = reader->scan.at;
-
-	if (!token_skip_cfws(&reader->scan))
-		return refuse(reader, TEXT("comment without end or too deep"));
-	if (text_has(scan_since(&reader->scan, from), '@'))
-		return refuse(reader, TEXT("address in a comment"));
 	return true;
 }
 
@@ -130,21 +121,47 @@ is_dot_atom(int byte)
 	return token_is_atext(byte) || byte == '.';
 }
 
-/* Conversion may turn other dots into '.' (U+3002): then it depends on the
- * reader which labels there are. */
 static bool
 read_name(struct arena *arena, struct text text, struct text *ret_name)
 {
 	struct text name;
-	struct text dotless = text;
 
-	if (dotless.len > 0 && dotless.ptr[dotless.len - 1] == '.')
-		dotless.len--;
-	if (!dns_name_read(arena, text, &name) || !dns_name_is_ldh(name) ||
-	    dns_name_labels(name) != dns_name_labels(dotless))
+	if (!dns_name_read(arena, text, &name) || !dns_name_is_ldh(name))
 		return false;
 	*ret_name = name;
 	return true;
+}
+
+/* Programs that look for the first or last '@' of a line find addresses in
+ * comments too. Their domain must turn out to be the author's, and nothing may
+ * stand behind it that could be taken for more of it. */
+static bool
+note_hidden(struct reader *reader, struct text comments)
+{
+	struct text name;
+
+	while (text_has(comments, '@')) {
+		(void)text_split(&comments, '@');
+		struct scan scan = scan_text(comments);
+		struct text domain = scan_while(&scan, is_dot_atom);
+		if (!text_has(TEXT(")>"), (char)scan_peek(&scan)) ||
+		    !read_name(reader->arena, domain, &name))
+			return refuse(reader, TEXT("address in a comment"));
+		if (reader->hidden.len > 0 && !text_equal(name, reader->hidden))
+			return refuse(reader, TEXT("addresses in comments"));
+		reader->hidden = name;
+	}
+	return true;
+}
+
+static bool
+skip_cfws(struct reader *reader)
+{
+	size_t from = reader->scan.at;
+
+	if (!token_skip_cfws(&reader->scan))
+		return refuse(reader, TEXT("comment without end or too deep"));
+	return note_hidden(reader, scan_since(&reader->scan, from));
 }
 
 /* domain = dot-atom / domain-literal */
@@ -159,9 +176,23 @@ read_domain(struct reader *reader, struct text *ret_domain)
 	return true;
 }
 
+/* Is there a second '@' for those who read quotes wrongly, decode, or take
+ * U+FF20 and U+FE6B for it? */
+static bool
+hides_at(struct text local)
+{
+	static const struct text marks[] = {
+	    {"@", 1}, {"=?", 2}, {"\xEF\xBC\xA0", 3}, {"\xEF\xB9\xAB", 3}};
+
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		if (text_find_part(local, marks[i]) < local.len)
+			return true;
+	}
+	return false;
+}
+
 /* local-part = word *("." word)
- * Dots may stand anywhere: such addresses exist, and the domain is the same. An
- * encoded-word is refused: who decodes it may find another address in it. */
+ * Dots may stand anywhere: such addresses exist, and the domain is the same. */
 static bool
 skip_local(struct reader *reader)
 {
@@ -175,9 +206,8 @@ skip_local(struct reader *reader)
 	struct text local = scan_since(scan, from);
 	if (local.len == 0)
 		return refuse(reader, TEXT("no address"));
-	if (text_find_part(local, TEXT("=?")) < local.len)
-		return refuse(reader, TEXT("encoded-word as an address"));
-	return true;
+	return !hides_at(local) ||
+	       refuse(reader, TEXT("address in a local part"));
 }
 
 /* addr-spec = [CFWS] local-part [CFWS] "@" [CFWS] domain [CFWS] */
@@ -232,6 +262,15 @@ is_phrase(int byte)
 	return is_dot_atom(byte) || byte == '[' || byte == ']';
 }
 
+/* Names that are an address in quotes are usual. Beside an escaped quote it
+ * depends on the reader where the quotes end. */
+static bool
+hides_end(struct text word)
+{
+	return text_has(word, '@') &&
+	       text_find_part(word, TEXT("\\\"")) < word.len;
+}
+
 /* phrase = *(word / CFWS); *ret_words: how many bytes of words */
 static bool
 skip_phrase(struct reader *reader, size_t *ret_words)
@@ -247,6 +286,9 @@ skip_phrase(struct reader *reader, size_t *ret_words)
 			(void)scan_while(scan, is_phrase);
 		if (scan->at == from)
 			break;
+		if (hides_end(scan_since(scan, from)))
+			return refuse(
+			    reader, TEXT("address beside an escaped quote"));
 		words += scan->at - from;
 	}
 	*ret_words = words;
@@ -273,7 +315,7 @@ count_address(struct reader *reader, struct text domain)
 static bool
 read_bare(struct reader *reader, struct text *ret_domain)
 {
-	struct text domain;
+	struct text domain = TEXT("");
 
 	if (!read_addr_spec(reader, ret_domain))
 		return false;
@@ -348,19 +390,29 @@ read_list(struct reader *reader)
 	       refuse(reader, TEXT("something behind the address"));
 }
 
+/* value = address-list, as all readers see it */
+static bool
+read_value(struct reader *reader, struct text value, size_t before)
+{
+	if (!check_bytes(reader, value) ||
+	    !check_lines(reader, value, before) || !read_list(reader))
+		return false;
+	if (reader->domains == 0)
+		return refuse(reader, TEXT("no address"));
+	return reader->hidden.len == 0 || reader->domains > 1 ||
+	       text_equal(reader->hidden, reader->domain[0]) ||
+	       refuse(reader, TEXT("address in a comment"));
+}
+
 static struct author
 read_from(struct arena *arena, struct text value, size_t before)
 {
 	struct reader reader = {.arena = arena, .scan = scan_text(value)};
 	struct author author = {AUTHOR_MALFORMED, TEXT(""), TEXT("no memory")};
+	bool is_list = read_value(&reader, value, before);
 
-	bool is_list = check_bytes(&reader, value) &&
-		       check_lines(&reader, value, before) &&
-		       read_list(&reader);
 	if (arena_failed(arena))
 		return author;
-	if (is_list && reader.domains == 0)
-		is_list = refuse(&reader, TEXT("no address"));
 	author.reason = reader.reason;
 	if (!is_list)
 		return author;

@@ -42,11 +42,16 @@ static const struct {
 	 "cher.de",
 	    10},
 	"xn--bcher-kva.de"},
-    {"U-label, upper",
-	{"B\xC3\x9C"
+    {"U-label, ASCII in upper case",
+	{"B\xC3\xBC"
 	 "CHER.DE.",
 	    11},
 	"xn--bcher-kva.de"},
+    {"U-label, upper case",
+	{"B\xC3\x9C"
+	 "CHER.DE.",
+	    11},
+	NULL},
     {"sharp s, not transitional", {"fa\xC3\x9F.de", 7}, "xn--fa-hia.de"},
     {"underscore and U-label",
 	{"_dmarc.b\xC3\xBC"
@@ -57,12 +62,21 @@ static const struct {
 	{"bu\xCC\x88"
 	 "cher.de",
 	    11},
-	"xn--bcher-kva.de"},
+	NULL},
     {"ideographic full stop",
 	{"a\xE3\x80\x82"
 	 "de",
 	    6},
-	"a.de"},
+	NULL},
+    {"full-width letter", {"\xEF\xBD\x82.de", 6}, NULL},
+    {"soft hyphen",
+	{"a\xC2\xAD"
+	 "b.de",
+	    7},
+	NULL},
+    {"emoji", {"\xE2\x9D\xA4.de", 6}, NULL},
+    {"A-label that is no punycode", {"xn--zzzzzz---.de", 16},
+	"xn--zzzzzz---.de"},
     {"only a soft hyphen", {"\xC2\xAD.de", 5}, NULL},
     {"not UTF-8",
 	{"b\xFC"
