@@ -11,6 +11,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 enum { ARENA = 64 * 1024 * 1024 };
 
+/* Other programs' values may be longer than ours can be. */
+static void
+check_same(struct text value, struct text again)
+{
+	assert(text_equal(value, again) ||
+	       (history_value_length(value) == HISTORY_VALUE_MAX &&
+		   again.len < value.len));
+}
+
 static void
 check_identity(const struct history_entry *entry)
 {
@@ -30,9 +39,9 @@ check_identity(const struct history_entry *entry)
 		assert(status == HISTORY_ENTRY && used == first.len);
 		assert(history_write(&second, &again));
 		assert(text_equal(build_view(&first), build_view(&second)));
-		assert(text_equal(entry->job, again.job));
-		assert(text_equal(entry->from, again.from));
-		assert(text_equal(entry->comment, again.comment));
+		check_same(entry->job, again.job);
+		check_same(entry->from, again.from);
+		check_same(entry->comment, again.comment);
 		assert(entry->dkim.count == again.dkim.count);
 		assert(entry->rua.count == again.rua.count);
 	}

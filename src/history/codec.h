@@ -3,7 +3,8 @@
  *
  * Written: one key a line, values with bytes outside 0x21-0x7E and '%' as %XX,
  * so that no value can forge a line; last "end BYTES CRC32C" over all lines
- * before it. Read: our own dialect; the incumbent's follow. */
+ * before it. Read: that, and what OpenDMARC 1.3 and later and Exim write, of
+ * which no entry says where it ends; in any order in one file. */
 #ifndef HISTORY_CODEC_H
 #define HISTORY_CODEC_H
 
@@ -30,8 +31,8 @@ enum history_status {
 enum { HISTORY_WINDOW = 2 * HISTORY_ENTRY_MAX + 64 };
 
 /* The first entry in BYTES, which begin where an entry begins. LAST: nothing
- * will come after BYTES, so that a torn end is bad and not waited for. Texts
- * live in ARENA, or are parts of BYTES. *ret_bytes is how much was used, never
+ * will come after BYTES, so that an entry without an "end" line ends there if
+ * its last line does, and a torn one is bad and not waited for. Texts live in ARENA, or are parts of BYTES. *ret_bytes is how much was used, never
  * 0 unless HISTORY_NEED_MORE. An ARENA that fails gives HISTORY_BAD, so look
  * at arena_failed. */
 enum history_status history_read(struct arena *arena, struct text bytes,
