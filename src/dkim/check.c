@@ -31,15 +31,6 @@ static_assert(sizeof result_words / sizeof *result_words == DKIM_PERMERROR + 1,
     "a word for each result");
 const struct names dkim_result_names = NAMES(result_words);
 
-static const char *const change_words[] = {
-    [DKIM_CHANGE_UNKNOWN] = "unknown",
-    [DKIM_CHANGE_FOOTER] = "footer",
-};
-static_assert(
-    sizeof change_words / sizeof *change_words == DKIM_CHANGE_FOOTER + 1,
-    "a word for each change");
-const struct names dkim_change_names = NAMES(change_words);
-
 struct candidate {
 	struct dkim_signature signature;
 	struct dkim_verdict *verdict;
@@ -54,6 +45,7 @@ struct job {
 	 * message, so that further passes need not verify again. Facts hold
 	 * their answers, so an address is not used twice. */
 	const struct dns_answer *judged;
+	const struct crypto_key *first_key; /* that could have signed */
 	bool has_digest;
 	struct sha256 digest; /* of the signed header */
 };
@@ -67,6 +59,7 @@ struct dkim {
 	size_t jobs;
 	struct job job[DKIM_SIGNATURES_MAX];
 	struct dkim_form *form[FORMS]; /* by canonicalization */
+	struct dkim_undo *undo;
 	bool body_ended;
 };
 
@@ -179,6 +172,8 @@ add_job(struct dkim *dkim, const struct candidate *candidate)
 		*form = dkim_form_new(dkim->arena, signature->body);
 	if (*form == NULL || !dkim_form_want(*form, dkim->arena, signature))
 		return false;
+	if (dkim->undo == NULL)
+		dkim->undo = dkim_undo_new(dkim->arena, dkim->header);
 	dkim->job[dkim->jobs++] = (struct job){
 	    .signature = *signature,
 	    .verdict = candidate->verdict,
@@ -243,6 +238,8 @@ dkim_body(struct dkim *dkim, struct text piece)
 		if (dkim->form[i] != NULL)
 			dkim_form_feed(dkim->form[i], piece);
 	}
+	if (dkim->undo != NULL && !dkim->body_ended)
+		dkim_undo_feed(dkim->undo, piece);
 }
 
 void
@@ -272,8 +269,6 @@ judge_body(const struct job *job, bool body_matches)
 		    is_short ? "the body is shorter than l="
 			     : "body hash did not verify");
 		verdict->body_hash_failed = true;
-		if (dkim_undo_footer(job->form, signature))
-			verdict->change = DKIM_CHANGE_FOOTER;
 	} else if (signature->has_length && signature->length < bytes) {
 		/* 8.2: anything can stand in what is not signed. */
 		decide(verdict, DKIM_POLICY,
@@ -311,8 +306,15 @@ judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
 		return true;
 	}
 	bool body_matches = dkim_form_matches(job->form, signature);
+	verdict->is_testing = key->is_testing;
+	verdict->body_matches = body_matches;
+	if (job->first_key == NULL)
+		job->first_key = key->key;
 	switch (crypto_verify(key->key, &job->digest, signature->signature)) {
-	case CRYPTO_GOOD: judge_body(job, body_matches); return true;
+	case CRYPTO_GOOD:
+		job->first_key = key->key;
+		judge_body(job, body_matches);
+		return true;
 	case CRYPTO_UNABLE:
 		decide(verdict, DKIM_TEMPERROR, "no memory");
 		return true;
@@ -345,12 +347,34 @@ judge_keys(struct dkim *dkim, struct job *job, const struct dns_answer *answer)
 }
 
 static void
+diagnose(struct dkim *dkim, struct job *job)
+{
+	struct dkim_verdict *verdict = job->verdict;
+	struct dkim_broken broken = {
+	    .signature = &job->signature,
+	    .form = job->form,
+	    .key = job->first_key,
+	    .header_verifies = verdict->body_hash_failed,
+	    .body_matches = verdict->body_matches,
+	};
+
+	if (verdict->result == DKIM_FAIL)
+		verdict->changes = dkim_undo_find(dkim->undo, &broken);
+}
+
+static void
 judge(struct dkim *dkim, struct job *job, const struct dns_answer *answer)
 {
+	job->first_key = NULL;
 	job->verdict->body_hash_failed = false;
-	job->verdict->change = DKIM_CHANGE_UNKNOWN;
+	job->verdict->body_matches = false;
+	job->verdict->is_testing = false;
+	job->verdict->changes = 0;
 	switch (answer->status) {
-	case DNS_FOUND: judge_keys(dkim, job, answer); break;
+	case DNS_FOUND:
+		judge_keys(dkim, job, answer);
+		diagnose(dkim, job);
+		break;
 	case DNS_NODATA:
 	case DNS_NXDOMAIN:
 		decide(job->verdict, DKIM_PERMERROR, "no key for signature");
@@ -363,25 +387,53 @@ judge(struct dkim *dkim, struct job *job, const struct dns_answer *answer)
 	job->judged = answer;
 }
 
+/* For the sender's administrator: where it probably broke. */
+static const char *
+find_hint(const struct dkim_verdict *verdict)
+{
+	if (verdict->body_hash_failed)
+		return "the signed header fields are as the signer left them, "
+		       "the body is not; how it was changed is not known";
+	if (verdict->body_matches)
+		return "the body is as the signer left it; a signed header "
+		       "field was changed, or the key is not the signer's";
+	return "header and body were changed, or the key is not the signer's";
+}
+
+static void
+tell_signature(const struct dkim *dkim, size_t i, struct trace *trace)
+{
+	const struct dkim_verdict *verdict = &dkim->verdicts[i];
+
+	trace_say(trace,
+	    "dkim: signature %zu, d=" TEXT_FMT " s=" TEXT_FMT " a=" TEXT_FMT
+	    ": %s%s" TEXT_FMT "%s (RFC 6376 6.1)",
+	    i + 1, TEXT_ARG(verdict->domain), TEXT_ARG(verdict->selector),
+	    TEXT_ARG(verdict->algorithm),
+	    names_word(&dkim_result_names, (int)verdict->result),
+	    verdict->reason.len > 0 ? ", " : "", TEXT_ARG(verdict->reason),
+	    verdict->is_testing ? "; its key is being tested, t=y" : "");
+	if (verdict->result != DKIM_FAIL)
+		return;
+	if (verdict->changes == 0)
+		trace_say(trace, "dkim: signature %zu: %s", i + 1,
+		    find_hint(verdict));
+	else
+		trace_say(trace,
+		    "dkim: signature %zu verifies after undoing " TEXT_FMT
+		    ": that was done on the way",
+		    i + 1,
+		    TEXT_ARG(
+			dkim_changes_describe(dkim->arena, verdict->changes)));
+}
+
 static void
 tell_story(const struct dkim *dkim, struct trace *trace)
 {
 	if (trace != NULL && dkim->count == 0)
 		trace_say(trace, "dkim: no signature (RFC 6376 6.1)");
-	for (size_t i = 0; trace != NULL && i < dkim->count; i++) {
-		const struct dkim_verdict *verdict = &dkim->verdicts[i];
-		trace_say(trace,
-		    "dkim: signature %zu, d=" TEXT_FMT " s=" TEXT_FMT
-		    " a=" TEXT_FMT ": %s%s" TEXT_FMT "%s (RFC 6376 6.1)",
-		    i + 1, TEXT_ARG(verdict->domain),
-		    TEXT_ARG(verdict->selector), TEXT_ARG(verdict->algorithm),
-		    names_word(&dkim_result_names, (int)verdict->result),
-		    verdict->reason.len > 0 ? ", " : "",
-		    TEXT_ARG(verdict->reason),
-		    verdict->change == DKIM_CHANGE_FOOTER
-			? ", verifies without an appended footer"
-			: "");
-	}
+	for (size_t i = 0; trace != NULL && i < dkim->count; i++)
+		tell_signature(dkim, i, trace);
 }
 
 void

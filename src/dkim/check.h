@@ -11,6 +11,7 @@
 #ifndef DKIM_CHECK_H
 #define DKIM_CHECK_H
 
+#include "dkim/change.h"
 #include "dkim/signature.h"
 #include "dns/facts.h"
 
@@ -27,15 +28,6 @@ enum dkim_result {
 };
 extern const struct names dkim_result_names; /* RFC 8601 2.7.1's words */
 
-/* What was done to a message on its way, when undoing it makes a signature
- * verify again: proof of what happened, and of nothing else. */
-enum dkim_change {
-	DKIM_CHANGE_UNKNOWN, /* not broken, or not known how */
-	DKIM_CHANGE_FOOTER,  /* text was appended to the body; evidence that
-				anyone with one real mail can make */
-};
-extern const struct names dkim_change_names;
-
 struct dkim_verdict {
 	enum dkim_result result;
 	struct text domain; /* d=, s=, i=, a= as far as they could be read */
@@ -45,7 +37,11 @@ struct dkim_verdict {
 	struct text b;         /* first 8 letters of b= (RFC 6008) */
 	struct text reason;    /* why not a pass; "" on a pass */
 	bool body_hash_failed; /* the header was intact, the body was not */
-	enum dkim_change change;
+	bool body_matches;     /* the body was intact */
+	bool is_testing;       /* the key says t=y */
+	/* enum dkim_change, together: it verifies without them. 0: it is not
+	 * broken, or not known how. */
+	unsigned changes;
 };
 
 struct dkim_results {

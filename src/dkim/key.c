@@ -91,10 +91,8 @@ read_public_key(
 
 	if (data == NULL)
 		return "p= is missing";
-	if (data->value.len == 0) {
-		key->is_revoked = true;
+	if (data->value.len == 0)
 		return "the key is revoked";
-	}
 	for (size_t i = 0; i < sizeof key_types / sizeof *key_types; i++) {
 		if (!text_equal_nocase(type, text_from_cstr(key_types[i].word)))
 			continue;

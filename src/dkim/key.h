@@ -9,7 +9,6 @@ struct dkim_key {
 	const char *problem;          /* why it cannot be used, or NULL */
 	const struct crypto_key *key; /* NULL with a problem */
 	bool unable; /* the problem is ours and says nothing about the key */
-	bool is_revoked; /* p= is empty */
 	bool is_testing; /* t=y */
 	bool is_strict;  /* t=s: i= must be exactly @d= */
 };

@@ -211,7 +211,6 @@ static bool
 run_dkim(struct checks *checks, struct trace *trace)
 {
 	if (!checks->body_ended) {
-		dns_facts_begin_pass(checks->facts, DNS_SHARE_DKIM);
 		dkim_hint_keys(checks->dkim, checks->facts);
 		return false;
 	}

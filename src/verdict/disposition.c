@@ -116,17 +116,20 @@ find_passing(const struct dkim_results *dkim)
 	return NULL;
 }
 
-/* Near enough to alignment for a claim: no walk of its own is made. */
+/* Near enough to alignment for evidence: no walk of its own is made. */
 static bool
 is_authors(
     const struct disposition_input *input, const struct dkim_verdict *signature)
 {
+	const struct dmarc_record *record = input->discovery->record;
 	struct text org = input->discovery->organizational_domain;
 
 	if (signature->domain.len == 0)
 		return false;
 	if (dns_name_equal(signature->domain, input->author->domain))
 		return true;
+	if (record != NULL && record->strict_dkim)
+		return false;
 	return org.len > 0 && !input->discovery->organizational_failed &&
 	       dns_name_is_at_or_below(signature->domain, org);
 }
@@ -136,25 +139,44 @@ struct evidence {
 	struct text comment;
 };
 
-/* What a signature of the author's own says about the message's way. */
+/* A signature of the author's own that verifies once what was done on the way
+ * is undone, and that text was or was not added to the body. Tags and footers
+ * are what lists do (RFC 9990 3.1.6); relays do the rest. */
 static bool
-find_broken_signature(
+find_undone(
+    struct deciding *deciding, bool adds_text, struct evidence *ret_evidence)
+{
+	const struct dkim_results *dkim = deciding->input->dkim;
+
+	for (size_t i = 0; i < dkim->count; i++) {
+		unsigned changes = dkim->at[i].changes;
+		if (changes == 0 ||
+		    dkim_changes_add_text(changes) != adds_text ||
+		    !is_authors(deciding->input, &dkim->at[i]))
+			continue;
+		bool is_list =
+		    (changes & (DKIM_CHANGE_SUBJECT | DKIM_CHANGE_FOOTER)) != 0;
+		ret_evidence->reason =
+		    is_list ? OVERRIDE_MAILING_LIST : OVERRIDE_OTHER;
+		ret_evidence->comment = arena_format(deciding->arena,
+		    "the author's signature verifies after undoing " TEXT_FMT,
+		    TEXT_ARG(dkim_changes_describe(deciding->arena, changes)));
+		return true;
+	}
+	return false;
+}
+
+/* What else a broken signature of the author's own says. */
+static bool
+find_broken_body(
     const struct disposition_input *input, struct evidence *ret_evidence)
 {
 	const struct dkim_results *dkim = input->dkim;
 	bool has_broken_body = false;
 
-	for (size_t i = 0; i < dkim->count; i++) {
-		if (!is_authors(input, &dkim->at[i]))
-			continue;
-		if (dkim->at[i].change == DKIM_CHANGE_FOOTER) {
-			*ret_evidence = (struct evidence){OVERRIDE_MAILING_LIST,
-			    TEXT("the author's signature holds once an "
-				 "appended footer is undone")};
-			return true;
-		}
-		has_broken_body |= dkim->at[i].body_hash_failed;
-	}
+	for (size_t i = 0; i < dkim->count; i++)
+		has_broken_body |= dkim->at[i].body_hash_failed &&
+				   is_authors(input, &dkim->at[i]);
 	if (has_broken_body)
 		*ret_evidence = (struct evidence){OVERRIDE_OTHER,
 		    TEXT("of the author's signature only the body hash is "
@@ -170,12 +192,26 @@ find_claim(struct deciding *deciding, struct evidence *ret_evidence)
 	const struct dkim_verdict *passing = find_passing(input->dkim);
 
 	if (passing == NULL || !has_list_field(input->header))
-		return find_broken_signature(input, ret_evidence);
+		return find_undone(deciding, true, ret_evidence) ||
+		       find_broken_body(input, ret_evidence);
 	ret_evidence->reason = OVERRIDE_MAILING_LIST;
 	ret_evidence->comment = arena_format(deciding->arena,
 	    "list fields and a passing DKIM signature of " TEXT_FMT,
 	    TEXT_ARG(passing->domain));
 	return true;
+}
+
+/* Only the author can have written what is there, as it would be read. */
+static void
+weigh_proof(struct deciding *deciding)
+{
+	struct evidence proof;
+
+	if (deciding->options->enforce == ENFORCE_CONSIDERED &&
+	    deciding->disposition.action == DISPOSITION_REJECT &&
+	    find_undone(deciding, false, &proof))
+		change(deciding, DISPOSITION_QUARANTINE, proof.reason,
+		    proof.comment);
 }
 
 /* RFC 9989 7.4 asks not to reject for p=reject alone. A claim of having come
@@ -220,10 +256,10 @@ apply_enforce(struct deciding *deciding)
 }
 
 /* What weighs more stands first. What the operator trusts (sealers, then
- * allow-lists, then proof of an indirect way) has its place between the
- * owner's own wish and the claims. */
+ * allow-lists) has its place between the owner's own wish and the proof. */
 static void (*const chain[])(struct deciding *deciding) = {
     apply_test_mode,
+    weigh_proof,
     weigh_claims,
     apply_enforce,
 };

@@ -140,7 +140,7 @@ static const struct row {
 	enum dkim_result result;
 	const char *reason;
 	bool body_hash_failed;
-	enum dkim_change change;
+	unsigned changes;
 } rows[] = {
     {"relaxed", {0}, .result = DKIM_PASS, .reason = ""},
     {"simple", {.tags = "h=from:to:subject"}, .result = DKIM_PASS,
@@ -171,7 +171,8 @@ static const struct row {
 	.header = "From: Joe <joe@example.com>\r\n"
 		  "To: suzie@example.net\r\n"
 		  "Subject: [list] Is dinner ready?\r\n",
-	.result = DKIM_FAIL, .reason = "signature did not verify"},
+	.result = DKIM_FAIL, .reason = "signature did not verify",
+	.changes = DKIM_CHANGE_SUBJECT},
     {"From added above, not oversigned", {0},
 	.header = "From: evil@example.com\r\n" HEADER, .result = DKIM_PASS,
 	.reason = ""},
@@ -257,13 +258,14 @@ static const struct row {
 	.reason = "the body is shorter than l=", .body_hash_failed = true},
     {"footer", {0}, .body = BODY "__\r\nThe list\r\n", .result = DKIM_FAIL,
 	.reason = "body hash did not verify", .body_hash_failed = true,
-	.change = DKIM_CHANGE_FOOTER},
+	.changes = DKIM_CHANGE_FOOTER},
     {"footer and Subject tag", {0},
 	.header = "From: Joe <joe@example.com>\r\n"
 		  "To: suzie@example.net\r\n"
 		  "Subject: [list] Is dinner ready?\r\n",
 	.body = BODY "__\r\nThe list\r\n", .result = DKIM_FAIL,
-	.reason = "neither signature nor body hash verify"},
+	.reason = "neither signature nor body hash verify",
+	.changes = DKIM_CHANGE_SUBJECT | DKIM_CHANGE_FOOTER},
 };
 
 static struct text
@@ -282,7 +284,7 @@ row_is(const struct row *row, const struct dkim_results *results)
 	if (results->count == 1 && verdict->result == row->result &&
 	    text_equal(verdict->reason, text_from_cstr(row->reason)) &&
 	    verdict->body_hash_failed == row->body_hash_failed &&
-	    verdict->change == row->change)
+	    verdict->changes == row->changes)
 		return true;
 	print_error("%s: %s \"" TEXT_FMT "\"\n", row->name,
 	    names_word(&dkim_result_names, (int)verdict->result),
@@ -466,7 +468,7 @@ same_results(const struct dkim_results *a, const struct dkim_results *b)
 	for (size_t i = 0; i < a->count; i++) {
 		const struct dkim_verdict *x = &a->at[i];
 		const struct dkim_verdict *y = &b->at[i];
-		if (x->result != y->result || x->change != y->change ||
+		if (x->result != y->result || x->changes != y->changes ||
 		    x->body_hash_failed != y->body_hash_failed ||
 		    !text_equal(x->reason, y->reason) ||
 		    !text_equal(x->domain, y->domain))

@@ -19,7 +19,13 @@ enum signs {
 	AUTHOR_FOOTER,  /* the author's signature, once a footer is undone */
 	CHILD_FOOTER,   /* the same of a subdomain */
 	FOREIGN_FOOTER, /* the same of somebody else */
-	AUTHOR_BODY,    /* the author's: only the body hash is broken */
+	AUTHOR_TAG,     /* the author's, once a Subject tag is undone */
+	CHILD_TAG,      /* the same of a subdomain */
+	FOREIGN_TAG,    /* the same of somebody else */
+	AUTHOR_TAG_FOOTER,
+	AUTHOR_RECODED, /* the author's, once recoding is undone */
+	AUTHOR_LINES,
+	AUTHOR_BODY, /* the author's: only the body hash is broken */
 	FOREIGN_BODY,
 	PARENT_BODY, /* of a name above the Organizational Domain */
 	NAMELESS,    /* a signature whose d= could not be read */
@@ -39,15 +45,35 @@ static const struct {
     [AUTHOR_FOOTER] = {NULL, {.result = DKIM_FAIL,
 				 .domain = {"example.com", 11},
 				 .body_hash_failed = true,
-				 .change = DKIM_CHANGE_FOOTER}},
+				 .changes = DKIM_CHANGE_FOOTER}},
     [CHILD_FOOTER] = {NULL, {.result = DKIM_FAIL,
 				.domain = {"a.example.com", 13},
 				.body_hash_failed = true,
-				.change = DKIM_CHANGE_FOOTER}},
+				.changes = DKIM_CHANGE_FOOTER}},
     [FOREIGN_FOOTER] = {NULL, {.result = DKIM_FAIL,
 				  .domain = {"x.example", 9},
 				  .body_hash_failed = true,
-				  .change = DKIM_CHANGE_FOOTER}},
+				  .changes = DKIM_CHANGE_FOOTER}},
+    [AUTHOR_TAG] = {NULL, {.result = DKIM_FAIL,
+			      .domain = {"example.com", 11},
+			      .changes = DKIM_CHANGE_SUBJECT}},
+    [CHILD_TAG] = {NULL, {.result = DKIM_FAIL,
+			     .domain = {"a.example.com", 13},
+			     .changes = DKIM_CHANGE_SUBJECT}},
+    [FOREIGN_TAG] = {"List-Id", {.result = DKIM_FAIL,
+				    .domain = {"x.example", 9},
+				    .changes = DKIM_CHANGE_SUBJECT}},
+    [AUTHOR_TAG_FOOTER] = {NULL,
+	{.result = DKIM_FAIL,
+	    .domain = {"example.com", 11},
+	    .changes = DKIM_CHANGE_SUBJECT | DKIM_CHANGE_FOOTER}},
+    [AUTHOR_RECODED] = {NULL, {.result = DKIM_FAIL,
+				  .domain = {"example.com", 11},
+				  .changes = DKIM_CHANGE_ENCODING}},
+    [AUTHOR_LINES] = {NULL, {.result = DKIM_FAIL,
+				.domain = {"example.com", 11},
+				.body_hash_failed = true,
+				.changes = DKIM_CHANGE_LINES}},
     [AUTHOR_BODY] = {NULL, {.result = DKIM_FAIL,
 			       .domain = {"example.com", 11},
 			       .body_hash_failed = true}},
@@ -127,7 +153,33 @@ static const struct row {
     {"only the body hash", C, true, DMARC_FAIL, pR, pR, AUTHOR_BODY,
 	"quarantine other held"},
 
+    /* Proof holds without holding: no text came in. */
+    {"a Subject tag", C, true, DMARC_FAIL, pR, pR, AUTHOR_TAG,
+	"quarantine mailing_list held"},
+    {"a Subject tag, not held", C, false, DMARC_FAIL, pR, pR, AUTHOR_TAG,
+	"quarantine mailing_list"},
+    {"a Subject tag, signed by a subdomain", C, false, DMARC_FAIL, pR, pR,
+	CHILD_TAG, "quarantine mailing_list"},
+    {"recoded, not held", C, false, DMARC_FAIL, pR, pR, AUTHOR_RECODED,
+	"quarantine other"},
+    {"line ends, not held", C, false, DMARC_FAIL, pR, pR, AUTHOR_LINES,
+	"quarantine other"},
+    {"a Subject tag, strict", S, true, DMARC_FAIL, pR, pR, AUTHOR_TAG,
+	"reject none"},
+    {"a Subject tag, p=quarantine", C, false, DMARC_FAIL, pQ, pQ, AUTHOR_TAG,
+	"quarantine none"},
+    {"a Subject tag, t=y on reject", C, false, DMARC_FAIL, pR, pQ, AUTHOR_TAG,
+	"quarantine policy_test_mode"},
+    {"a Subject tag, monitor", M, true, DMARC_FAIL, pR, pR, AUTHOR_TAG,
+	"none local_policy"},
+    {"a Subject tag and a footer", C, true, DMARC_FAIL, pR, pR,
+	AUTHOR_TAG_FOOTER, "quarantine mailing_list held"},
+
     /* Attacks: each can be made by anybody. */
+    {"a Subject tag and an attack as a footer, not held", C, false, DMARC_FAIL,
+	pR, pR, AUTHOR_TAG_FOOTER, "reject none"},
+    {"a Subject tag under one's own signature", C, true, DMARC_FAIL, pR, pR,
+	FOREIGN_TAG, "reject none"},
     {"a List-Id and one's own signature, not held", C, false, DMARC_FAIL, pR,
 	pR, LIST, "reject none"},
     {"a real mail with an attack as its footer, not held", C, false, DMARC_FAIL,
@@ -272,6 +324,9 @@ test_options(void **state)
 	    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
 	scene.options.claimed_indirect = CLAIMED_REJECT;
 	assert_int_equal(decide(&scene).action, DISPOSITION_REJECT);
+	/* What is proven is no claim. */
+	scene.dkim.at = &signs[AUTHOR_TAG].signature;
+	assert_int_equal(decide(&scene).action, DISPOSITION_QUARANTINE);
 	scene.dmarc.result = DMARC_TEMPERROR;
 	scene.options.on_temperror = ON_TEMPERROR_ACCEPT;
 	struct disposition accepted = decide(&scene);
@@ -296,6 +351,33 @@ test_unsure_organization(void **state)
 		scene.dmarc = (struct dmarc_outcome){
 		    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
 		assert_int_equal(decide(&scene).action, DISPOSITION_REJECT);
+		arena_free(scene.arena);
+	}
+}
+
+/* With adkim=s a subdomain's signature could not have aligned. */
+static void
+test_strict_alignment(void **state)
+{
+	static const struct dmarc_record strict = {.strict_dkim = true};
+
+	static const struct {
+		enum signs signs;
+		enum disposition_action action;
+	} cases[] = {
+	    {CHILD_TAG, DISPOSITION_REJECT},
+	    {CHILD_FOOTER, DISPOSITION_REJECT},
+	    {AUTHOR_TAG, DISPOSITION_QUARANTINE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct scene scene = scene_open(cases[i].signs);
+		scene.discovery.requested = DMARC_POLICY_REJECT;
+		scene.discovery.record = &strict;
+		scene.dmarc = (struct dmarc_outcome){
+		    .result = DMARC_FAIL, .policy = DMARC_POLICY_REJECT};
+		assert_int_equal(decide(&scene).action, cases[i].action);
 		arena_free(scene.arena);
 	}
 }
@@ -494,6 +576,7 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_unsure_organization),
+	    cmocka_unit_test(test_strict_alignment),
 	    cmocka_unit_test(test_without_author),
 	    cmocka_unit_test(test_replies),
 	    cmocka_unit_test(test_defer_reply),
