@@ -47,6 +47,11 @@ check_written(
 		struct dns_answer *again = dns_zone_answer(zone, question);
 		require_same(answer, again);
 		dns_answer_unref(again);
+		bool is_known = false;
+		again = dns_zone_recall(zone, question, &is_known);
+		require(is_known);
+		require_same(answer, again);
+		dns_answer_unref(again);
 		dns_zone_free(zone);
 	}
 	build_free(&build);

@@ -220,6 +220,16 @@ deny(int aliases, uint32_t ttl)
 	return dns_answer_new(aliases == 0 ? DNS_NXDOMAIN : DNS_NODATA, ttl);
 }
 
+static struct dns_answer *
+answer_state(const struct zone_entry *state, int aliases, uint32_t ttl)
+{
+	if (state->status == DNS_FAILED)
+		return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
+	ttl = lesser(ttl, state->ttl);
+	return state->status == DNS_NXDOMAIN ? deny(aliases, ttl)
+					     : dns_answer_new(DNS_NODATA, ttl);
+}
+
 struct dns_answer *
 dns_zone_answer(
     const struct dns_zone *zone, const struct dns_question *question)
@@ -234,9 +244,7 @@ dns_zone_answer(
 			return deny(step, lesser(ttl, ZONE_TTL_DEFAULT));
 		const struct zone_entry *state = find_state(node, type);
 		if (state != NULL)
-			return state->status == DNS_NXDOMAIN
-				   ? deny(step, lesser(ttl, state->ttl))
-				   : dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
+			return answer_state(state, step, ttl);
 		const struct zone_entry *alias = find_record(node, DNS_CNAME);
 		if (alias == NULL || type == DNS_CNAME)
 			return collect(node, type, ttl);
@@ -244,4 +252,22 @@ dns_zone_answer(
 		ttl = lesser(ttl, alias->ttl);
 	}
 	return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
+}
+
+struct dns_answer *
+dns_zone_recall(const struct dns_zone *zone,
+    const struct dns_question *question, bool *ret_known)
+{
+	int type = (int)question->type;
+	const struct zone_node *node = zone_find_node(zone, question->name);
+	const struct zone_entry *state =
+	    node == NULL ? NULL : find_state(node, type);
+
+	*ret_known =
+	    node != NULL && (state != NULL || find_record(node, type) != NULL);
+	if (!*ret_known)
+		return dns_answer_new(DNS_FAILED, DNS_FAILED_TTL);
+	if (state != NULL)
+		return answer_state(state, 0, state->ttl);
+	return collect(node, type, ZONE_TTL_DEFAULT);
 }

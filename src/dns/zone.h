@@ -21,6 +21,12 @@ void dns_zone_free(struct dns_zone *zone);
 struct dns_answer *dns_zone_answer(
     const struct dns_zone *zone, const struct dns_question *question) MUST_USE;
 
+/* The same, from the lines of exactly this name and type alone: no CNAME is
+ * followed, no wildcard applied. For what dns_zone_write wrote. *ret_known is
+ * false, and the answer DNS_FAILED, when there are none. */
+struct dns_answer *dns_zone_recall(const struct dns_zone *zone,
+    const struct dns_question *question, bool *ret_known) MUST_USE;
+
 /* Adds the lines that dns_zone_read reads back as this answer, except its TTL
  * and AD. For DNS_UNKNOWN there is none. Of the types only those that a zone has
  * data of: A, AAAA, CNAME, MX, NS, PTR, TXT. */

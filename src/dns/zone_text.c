@@ -241,6 +241,7 @@ static const struct state {
 	bool takes_type;
 } states[] = {
     {{"EXISTS", 6}, DNS_NODATA, false},
+    {{"NODATA", 6}, DNS_NODATA, true},
     {{"SERVFAIL", 8}, DNS_FAILED, true},
     {{"TIMEOUT", 7}, DNS_FAILED, true},
     {{"NXDOMAIN", 8}, DNS_NXDOMAIN, true},
@@ -321,7 +322,7 @@ read_state(struct line *line, struct zone_node *node, const struct state *state)
 		return false;
 	if (entry.type == ZONE_OTHER)
 		return refuse(line, "not a type that is asked for");
-	return state->status == DNS_NODATA || add_entry(line, node, &entry);
+	return !state->takes_type || add_entry(line, node, &entry);
 }
 
 static bool
@@ -529,7 +530,7 @@ dns_zone_write(struct build *build, const struct dns_question *question,
     const struct dns_answer *answer)
 {
 	static const char *const words[] = {
-	    [DNS_NODATA] = " EXISTS",
+	    [DNS_NODATA] = " NODATA",
 	    [DNS_NXDOMAIN] = " NXDOMAIN",
 	    [DNS_FAILED] = " SERVFAIL",
 	};
@@ -543,7 +544,6 @@ dns_zone_write(struct build *build, const struct dns_question *question,
 		return;
 	write_name(build, question->name);
 	build_cstr(build, words[answer->status]);
-	if (answer->status != DNS_NODATA)
-		write_type(build, question->type);
+	write_type(build, question->type);
 	build_byte(build, '\n');
 }

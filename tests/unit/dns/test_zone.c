@@ -118,8 +118,8 @@ static const struct {
     {"example.com", DNS_MX,
 	"example.com MX 10 a.example.com\n"
 	"example.com MX 20 mail.example.com\n"},
-    {"example.com", DNS_SOA, "example.com EXISTS\n"},
-    {"com", DNS_A, "com EXISTS\n"},
+    {"example.com", DNS_SOA, "example.com NODATA SOA\n"},
+    {"com", DNS_A, "com NODATA A\n"},
     {"ptr.example", DNS_PTR, "ptr.example PTR host.example\n"},
     {"ns.example", DNS_NS, "ns.example NS ns1.example\n"},
     {"null.example", DNS_MX, "null.example MX 0 .\n"},
@@ -131,44 +131,44 @@ static const struct {
     {"xn--bcher-kva.example", DNS_A, "xn--bcher-kva.example A 192.0.2.3\n"},
     {"odd  name\xFF.example", DNS_A,
 	"odd\\032\\032name\\255.example A 192.0.2.4\n"},
-    {"under.here.example", DNS_A, "under.here.example EXISTS\n"},
-    {"here.example", DNS_A, "here.example EXISTS\n"},
+    {"under.here.example", DNS_A, "under.here.example NODATA A\n"},
+    {"here.example", DNS_A, "here.example NODATA A\n"},
     {"other.here.example", DNS_A, "other.here.example NXDOMAIN A\n"},
-    {"there.example", DNS_TXT, "there.example EXISTS\n"},
-    {"srv.example", DNS_TXT, "srv.example EXISTS\n"},
-    {"old.example", DNS_TXT, "old.example EXISTS\n"},
+    {"there.example", DNS_TXT, "there.example NODATA TXT\n"},
+    {"srv.example", DNS_TXT, "srv.example NODATA TXT\n"},
+    {"old.example", DNS_TXT, "old.example NODATA TXT\n"},
     {"broken.example", DNS_TXT, "broken.example SERVFAIL TXT\n"},
     {"broken.example", DNS_A, "broken.example SERVFAIL A\n"},
     {"slow.example", DNS_TXT, "slow.example SERVFAIL TXT\n"},
     {"slow.example", DNS_A, "slow.example A 192.0.2.7\n"},
-    {"slow.example", DNS_MX, "slow.example EXISTS\n"},
+    {"slow.example", DNS_MX, "slow.example NODATA MX\n"},
     {"gone.example", DNS_MX, "gone.example NXDOMAIN MX\n"},
-    {"under.gone.example", DNS_MX, "under.gone.example EXISTS\n"},
+    {"under.gone.example", DNS_MX, "under.gone.example NODATA MX\n"},
     {"half.example", DNS_A, "half.example NXDOMAIN A\n"},
     {"half.example", DNS_TXT, "half.example TXT \"there\"\n"},
     {"nowhere.test", DNS_A, "nowhere.test NXDOMAIN A\n"},
     {"xample.com", DNS_A, "xample.com NXDOMAIN A\n"},
     {"c1.example", DNS_TXT, "c1.example TXT \"end\"\n"},
-    {"c1.example", DNS_A, "c1.example EXISTS\n"},
+    {"c1.example", DNS_A, "c1.example NODATA A\n"},
     {"c0.example", DNS_TXT, "c0.example SERVFAIL TXT\n"},
     {"c0.example", DNS_CNAME, "c0.example CNAME c1.example\n"},
-    {"away.example", DNS_TXT, "away.example EXISTS\n"},
-    {"denied.example", DNS_TXT, "denied.example EXISTS\n"},
+    {"away.example", DNS_TXT, "away.example NODATA TXT\n"},
+    {"denied.example", DNS_TXT, "denied.example NODATA TXT\n"},
     {"loop.example", DNS_TXT, "loop.example SERVFAIL TXT\n"},
     {"failing.example", DNS_TXT, "failing.example SERVFAIL TXT\n"},
     /* RFC 4592 2.2.1 */
     {"host3.wild.example", DNS_MX,
 	"host3.wild.example MX 10 host1.wild.example\n"},
-    {"host3.wild.example", DNS_A, "host3.wild.example EXISTS\n"},
+    {"host3.wild.example", DNS_A, "host3.wild.example NODATA A\n"},
     {"foo.bar.wild.example", DNS_TXT,
 	"foo.bar.wild.example TXT \"this is a wildcard\"\n"},
-    {"host1.wild.example", DNS_MX, "host1.wild.example EXISTS\n"},
-    {"sub.*.wild.example", DNS_MX, "sub.\\042.wild.example EXISTS\n"},
+    {"host1.wild.example", DNS_MX, "host1.wild.example NODATA MX\n"},
+    {"sub.*.wild.example", DNS_MX, "sub.\\042.wild.example NODATA MX\n"},
     {"*.wild.example", DNS_MX, "\\042.wild.example MX 10 host1.wild.example\n"},
     {"_telnet._tcp.host1.wild.example", DNS_TXT,
 	"_telnet._tcp.host1.wild.example NXDOMAIN TXT\n"},
     {"ghost.*.wild.example", DNS_MX, "ghost.\\042.wild.example NXDOMAIN MX\n"},
-    {"wild.example", DNS_TXT, "wild.example EXISTS\n"},
+    {"wild.example", DNS_TXT, "wild.example NODATA TXT\n"},
     {"x.alias.example", DNS_TXT, "x.alias.example TXT \"end\"\n"},
     {"x.star.example", DNS_A, "x.star.example NXDOMAIN A\n"},
     {"*.star.example", DNS_A, "\\042.star.example A 192.0.2.9\n"},
@@ -262,6 +262,57 @@ test_ttl(void **state)
 		if (found->ttl != rows[i].ttl)
 			fail_msg("%s %s: %u", rows[i].name,
 			    dns_type_name(rows[i].type), found->ttl);
+		dns_answer_unref(found);
+	}
+	dns_zone_free(zone);
+}
+
+/* What facts are read back with: only the very lines, nothing by a detour. */
+static void
+test_recall(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dns_type type;
+		bool is_known;
+		enum dns_status status;
+		size_t count;
+	} rows[] = {
+	    {"a.example", DNS_A, true, DNS_FOUND, 2},
+	    {"a.example", DNS_TXT, true, DNS_FOUND, 1},
+	    {"a.example", DNS_CNAME, true, DNS_FOUND, 1},
+	    {"a.example", DNS_MX, false, DNS_FAILED, 0},
+	    {"b.example", DNS_A, true, DNS_NODATA, 0},
+	    {"b.example", DNS_TXT, true, DNS_NXDOMAIN, 0},
+	    {"b.example", DNS_MX, true, DNS_FAILED, 0},
+	    {"b.example", DNS_AAAA, false, DNS_FAILED, 0},
+	    {"c.example", DNS_A, true, DNS_NODATA, 0},
+	    {"d.example", DNS_A, false, DNS_FAILED, 0},
+	    {"x.w.example", DNS_TXT, false, DNS_FAILED, 0},
+	    {"*.s.example", DNS_TXT, true, DNS_FOUND, 1},
+	    {"example", DNS_TXT, false, DNS_FAILED, 0},
+	};
+	struct dns_zone *zone =
+	    read_zone(TEXT("a.example A 192.0.2.2\na.example A 192.0.2.1\n"
+			   "a.example CNAME b.example\na.example TXT x\n"
+			   "b.example NODATA A\nb.example NXDOMAIN TXT\n"
+			   "b.example SERVFAIL MX\nc.example NODATA\n"
+			   "d.example EXISTS\n*.w.example TXT x\n"
+			   "\\042.s.example TXT x\n"));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct dns_question question = {
+		    text_from_cstr(rows[i].name), rows[i].type};
+		bool is_known;
+		struct dns_answer *found =
+		    dns_zone_recall(zone, &question, &is_known);
+		if (is_known != rows[i].is_known ||
+		    found->status != rows[i].status ||
+		    found->count != rows[i].count)
+			fail_msg("%s %s: %s", rows[i].name,
+			    dns_type_name(rows[i].type),
+			    names_word(&dns_status_names, (int)found->status));
 		dns_answer_unref(found);
 	}
 	dns_zone_free(zone);
@@ -468,6 +519,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_ttl),
+	    cmocka_unit_test(test_recall),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_long_text),
 	    cmocka_unit_test(test_too_many_records),
