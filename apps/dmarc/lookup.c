@@ -231,6 +231,8 @@ run(struct tool *tool, int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return tool_usage(tool, "give one domain", NULL);
+	if (!tool_has_one_source(tool))
+		return tool_usage(tool, TOOL_SEVERAL_SOURCES, NULL);
 	struct config *config = tool_config(tool, &problem);
 	if (config != NULL && discovery >= 0)
 		config->discovery_method = discovery;
@@ -239,7 +241,7 @@ run(struct tool *tool, int argc, char **argv)
 		(void)problem_no_memory(&problem);
 	else if (config != NULL && setup_make(config, &setup, &problem)) {
 		lookup.dmarc = &setup.checks.dmarc;
-		if (tool_open_dns(tool, config, &lookup.dns, &problem))
+		if (tool_open_dns(tool, config, NULL, &lookup.dns, &problem))
 			status = look_up(&lookup, argv[optind], &problem);
 		arena_free(lookup.arena);
 		lookup.arena = NULL;

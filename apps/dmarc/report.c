@@ -86,9 +86,9 @@ report(const struct tool *tool, struct clerk_report *job,
 
 	if (store == NULL)
 		return false;
-	is_done =
-	    (job->dry_run || tool_open_dns(tool, job->config, &dns, problem)) &&
-	    clerk_report(job, store, dns.resolver, done, problem);
+	is_done = (job->dry_run ||
+		      tool_open_dns(tool, job->config, NULL, &dns, problem)) &&
+		  clerk_report(job, store, dns.resolver, done, problem);
 	tool_close_dns(&dns);
 	store_close(store);
 	return is_done;

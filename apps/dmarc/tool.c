@@ -5,6 +5,23 @@
 
 enum { SECOND = 1000, CACHE_BYTES = 1024 * 1024 };
 
+static void
+write_clean(FILE *out, struct text text)
+{
+	struct build line;
+
+	build_init(&line, text.len * 4 + 1);
+	build_clean(&line, text);
+	(void)fwrite(line.ptr, 1, line.len, out);
+	build_free(&line);
+}
+
+void
+print_clean(struct text text)
+{
+	write_clean(stdout, text);
+}
+
 int
 tool_fail(const struct tool *tool, const struct problem *problem)
 {
@@ -58,24 +75,42 @@ open_zone(const char *path, struct tool_dns *dns, struct problem *problem)
 }
 
 bool
-tool_open_dns(const struct tool *tool, const struct config *config,
-    struct tool_dns *ret_dns, struct problem *problem)
+tool_has_one_source(const struct tool *tool)
 {
-	struct tool_dns dns = {.seconds = config->message_timeout};
+	return (tool->zone != NULL) + (tool->resolver != NULL) +
+		   (tool->facts != NULL) <=
+	       1;
+}
+
+static bool
+open_source(const struct tool *tool, const struct config *config,
+    struct tool_dns *dns, struct problem *problem)
+{
 	const char *zone = tool->zone;
-	bool is_open;
 
 	if (zone == NULL && tool->resolver == NULL && config->zone_file.len > 0)
 		zone = arena_cstr(config->arena, config->zone_file);
-	dns.loop = loop_new(problem);
-	is_open = dns.loop != NULL &&
-		  (zone != NULL ? open_zone(zone, &dns, problem)
-				: open_network(tool, config, &dns, problem));
-	if (!is_open)
+	dns->loop = loop_new(problem);
+	return dns->loop != NULL &&
+	       (zone != NULL ? open_zone(zone, dns, problem)
+			     : open_network(tool, config, dns, problem));
+}
+
+bool
+tool_open_dns(const struct tool *tool, const struct config *config,
+    const struct dns_zone *facts, struct tool_dns *ret_dns,
+    struct problem *problem)
+{
+	struct tool_dns dns = {.command = tool->command,
+	    .facts = facts,
+	    .seconds = config->message_timeout};
+
+	if (facts == NULL && !open_source(tool, config, &dns, problem)) {
 		tool_close_dns(&dns);
-	else
-		*ret_dns = dns;
-	return is_open;
+		return false;
+	}
+	*ret_dns = dns;
+	return true;
 }
 
 void
@@ -93,13 +128,45 @@ tool_close_dns(struct tool_dns *dns)
 void
 tool_begin(struct tool_dns *dns)
 {
-	dns->deadline = resolver_deadline(dns->resolver, dns->seconds);
+	if (dns->resolver != NULL)
+		dns->deadline = resolver_deadline(dns->resolver, dns->seconds);
+}
+
+static void
+say_unknown(const struct tool_dns *dns, const struct dns_question *question)
+{
+	(void)fprintf(
+	    stderr, "dmarc %s: not in the facts, so failed: ", dns->command);
+	write_clean(stderr, question->name);
+	(void)fprintf(stderr, " %s\n", dns_type_name(question->type));
+}
+
+static void
+answer_from_facts(const struct tool_dns *dns, struct dns_facts *facts)
+{
+	struct dns_question question;
+	bool is_known;
+
+	/* A hint is a guess, and need not be there. */
+	dns_facts_allow_hints(facts, false);
+	while (dns_next_wanted(facts, &question)) {
+		const struct dns_answer *answer =
+		    dns_zone_recall(dns->facts, &question, &is_known);
+		if (!is_known)
+			say_unknown(dns, &question);
+		(void)dns_tell(facts, &question,
+		    answer == NULL ? &dns_answer_failed : answer);
+	}
 }
 
 void
 tool_answer(struct tool_dns *dns, struct dns_facts *facts)
 {
-	(void)resolver_answer_wanted(dns->resolver, facts, dns->deadline);
+	if (dns->facts != NULL)
+		answer_from_facts(dns, facts);
+	else
+		(void)resolver_answer_wanted(
+		    dns->resolver, facts, dns->deadline);
 }
 
 struct store *
@@ -113,15 +180,4 @@ tool_store(const struct config *config, bool create, struct problem *problem)
 	}
 	return store_open(
 	    arena_cstr(config->arena, config->database), create, problem);
-}
-
-void
-print_clean(struct text text)
-{
-	struct build line;
-
-	build_init(&line, text.len * 4 + 1);
-	build_clean(&line, text);
-	(void)fwrite(line.ptr, 1, line.len, stdout);
-	build_free(&line);
 }

@@ -13,6 +13,7 @@ struct tool {
 	int64_t now;             /* --now, else the clock */
 	const char *zone;        /* --zone */
 	const char *resolver;    /* --resolver */
+	const char *facts;       /* --facts */
 };
 
 struct command {
@@ -39,18 +40,27 @@ int tool_usage(const struct tool *tool, const char *what, const char *value);
 struct config *tool_config(
     const struct tool *tool, struct problem *problem) MUST_USE;
 
+/* At most one of --zone, --resolver and --facts. */
+bool tool_has_one_source(const struct tool *tool);
+#define TOOL_SEVERAL_SOURCES "give one of --zone, --resolver and --facts"
+
 /* DNS for one command: --zone, --resolver, the configuration's, or the
  * system's. */
 struct tool_dns {
+	const char *command; /* of the tool, for what it says */
 	struct loop *loop;
 	struct dns_zone *zone;
+	const struct dns_zone *facts; /* answered from these alone */
 	struct resolver *resolver;
 	unsigned seconds; /* MessageTimeout */
 	int64_t deadline; /* set by tool_begin */
 };
 
+/* FACTS: NULL, or the only answers there are; what is not among them has failed,
+ * and is said on standard error. */
 bool tool_open_dns(const struct tool *tool, const struct config *config,
-    struct tool_dns *ret_dns, struct problem *problem) MUST_USE;
+    const struct dns_zone *facts, struct tool_dns *ret_dns,
+    struct problem *problem) MUST_USE;
 void tool_close_dns(struct tool_dns *dns);
 /* One check, or all of one message: while (!check(…)) tool_answer(…);
  * MessageTimeout after tool_begin the facts are closed. */

@@ -79,8 +79,6 @@ set_checks(struct setup *setup)
 	setup->checks = (struct checks_options){
 	    .authserv_id = config->authserv_id,
 	    .authserv_id_with_job = config->authserv_id_with_job_id,
-	    .dmarc = {(enum dmarc_method)config->discovery_method,
-		setup->suffixes},
 	    .disposition =
 		{
 		    .enforce = config_enforce(config),
@@ -94,16 +92,25 @@ set_checks(struct setup *setup)
 }
 
 bool
+setup_set_method(
+    struct setup *setup, enum dmarc_method method, struct problem *ret_problem)
+{
+	if (method == DMARC_PSL && setup->suffixes == NULL)
+		setup->suffixes = load_suffixes(setup->config, ret_problem);
+	setup->checks.dmarc = (struct dmarc_options){method, setup->suffixes};
+	return method != DMARC_PSL || setup->suffixes != NULL;
+}
+
+bool
 setup_make(const struct config *config, struct setup *ret_setup,
     struct problem *ret_problem)
 {
 	struct setup setup = {.config = config};
 
-	if (config->discovery_method == DMARC_PSL) {
-		setup.suffixes = load_suffixes(config, ret_problem);
-		if (setup.suffixes == NULL)
-			return false;
-	}
+	set_checks(&setup);
+	if (!setup_set_method(&setup,
+		(enum dmarc_method)config->discovery_method, ret_problem))
+		return false;
 	if (config->zone_file.len > 0) {
 		setup.zone = setup_read_zone(
 		    arena_cstr(config->arena, config->zone_file), ret_problem);
@@ -112,7 +119,6 @@ setup_make(const struct config *config, struct setup *ret_setup,
 			return false;
 		}
 	}
-	set_checks(&setup);
 	*ret_setup = setup;
 	return true;
 }

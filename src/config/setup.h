@@ -18,6 +18,10 @@ struct setup {
 bool setup_make(const struct config *config, struct setup *ret_setup,
     struct problem *ret_problem) MUST_USE;
 void setup_clear(struct setup *setup);
+/* Another DiscoveryMethod than the configuration's; the suffix list is loaded
+ * if it is needed. */
+bool setup_set_method(struct setup *setup, enum dmarc_method method,
+    struct problem *ret_problem) MUST_USE;
 
 /* A zone text from a file, as --zone and ZoneFile name it. */
 struct dns_zone *setup_read_zone(

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dmarc verify: the verdict, for people and for programs."""
 import json
+import re
 
 import parts
 from parts import dmarc_says as run
@@ -219,6 +220,122 @@ def json_modes(top):
     got = verdict(*zone, "-", stdin=message("a@b.test"))
     equal((got["dmarc"]["policy"], got["dmarc"]["testing"]),
           ("reject", False))
+
+
+def replay(top, *words, stdin=b"", name="message"):
+    """The verdict, saved, is the verdict from what was saved, to the byte."""
+    facts = top / "facts"
+    facts.unlink(missing_ok=True)
+    first, _ = run("verify", "--json", "--save-facts", facts, *words,
+                   stdin=stdin)
+    again, err = run("verify", "--json", "--facts", facts, words[-1],
+                     stdin=stdin)
+    equal(again, first, name)
+    equal(err, "", name)
+    return facts.read_text()
+
+
+@case("--save-facts, then --facts: other people's messages")
+def replay_blackbox(top):
+    count = 0
+    for folder in sorted((parts.SHARED / "vectors/dmarc").glob("*/blackbox")):
+        method = "psl" if "7489" in folder.parent.name else "treewalk"
+        for one in json.loads((folder / "cases.json").read_text())["cases"]:
+            replay(top, "--zone", folder / one["zone"], "--ip", one["ip"],
+                   "--helo", one["helo"], "--mail-from", one["mail_from"],
+                   "--time", 1795442400, "--discovery", method,
+                   folder / one["file"], name=f"{folder.parent.name} {one}")
+            count += 1
+    print(f"# {count} messages")
+    if count == 0:
+        raise Skip("no vectors/dmarc: see test_verdict_blackbox")
+
+
+@case("--save-facts, then --facts: attacks")
+def replay_attacks(top):
+    folder = parts.SHARED / "vectors/attacks/espoofer"
+    if not folder.is_dir():
+        raise Skip("no vectors/attacks/espoofer: made from chenjj/espoofer")
+    cases = json.loads((folder / "cases.json").read_text())
+    count = 0
+    for one in cases["cases"]:
+        file = folder / one["file"]
+        if not re.match(rb"[\w-]+[ \t]*:", file.read_bytes()):
+            continue  # no message
+        for method in ("treewalk", "psl"):
+            replay(top, "--zone", folder / "attack.zone", "--ip",
+                   cases["client_ip"], "--helo", one["helo"], "--mail-from",
+                   one["mailfrom"], "--discovery", method, file,
+                   name=one["id"])
+        count += 1
+    print(f"# {count} attacks")
+
+
+@case("--facts: envelope, time and options come from the file")
+def replay_options(top):
+    zone = zone_file(top, '_dmarc.b.test TXT "v=DMARC1; p=reject"\n'
+                     'b.test TXT "v=spf1 ip4:192.0.2.1 -all"\n')
+    text = message("a@b.test")
+    saved = replay(top, *zone, "--ip", "192.0.2.2", "--helo", "h\nenforce x",
+                   "--mail-from", '<"a b"@b.test>', "--enforce", "quarantine",
+                   "--discovery", "psl", "--time", "2026-11-23", "-",
+                   stdin=text)
+    for line in ("client 192.0.2.2", "helo h%0Aenforce%20x",
+                 'mail-from <"a%20b"@b.test>', "enforce quarantine",
+                 "discovery psl", "now 1795392000", "authserv-id mx.test"):
+        contains(saved.splitlines(), line)
+    facts = ("--facts", top / "facts")
+    equal(verdict(*facts, "-", stdin=text)["disposition"]["action"],
+          "quarantine")
+    # What is given on the command line wins.
+    equal(verdict(*facts, "--enforce", "strict", "-",
+                  stdin=text)["disposition"]["action"], "reject")
+    equal(verdict(*facts, "--ip", "192.0.2.1", "-",
+                  stdin=text)["spf"]["result"], "pass")
+    got = verdict(*facts, "--mail-from", "", "--helo", "b.test",
+                  "--authserv-id", "other.test", "--discovery", "psl", "-",
+                  stdin=text)
+    equal(got["spf"]["domain"], "b.test")
+    assert got["authentication_results"].startswith("other.test;"), got
+
+
+@case("--facts: what was not asked has failed, and is said")
+def replay_unknown(top):
+    facts = top / "part.facts"
+    facts.write_text("dmarcd facts 1\nauthserv-id mx.test\n\n"
+                     "_dmarc.test NODATA TXT\n")
+    words = ("verify", "--json", "--facts", facts, "-")
+    out, err = run(*words, stdin=message("a@b.test"))
+    equal(err, "dmarc verify: not in the facts, so failed: "
+               "_dmarc.b.test TXT\n")
+    equal(json.loads(out)["dmarc"]["result"], "temperror")
+    facts.write_text("dmarcd facts 1\n\n*.test TXT x\n_dmarc.test EXISTS\n")
+    _, err = run(*words, stdin=message("a@b.test"))
+    equal(err.count("not in the facts"), 2)
+
+
+@case("--facts: a file that is none")
+def replay_refused(top):
+    facts = top / "bad.facts"
+    for text in ("", "v=1\n", "dmarcd facts 1\nfoo bar\n\n",
+                 "dmarcd facts 1\n\n$ORIGIN x\n"):
+        facts.write_text(text)
+        _, err = run("verify", "--facts", facts, "-", status=65,
+                     stdin=message("a@b.test"))
+        contains(err, f"dmarc verify: {facts}:")
+    run("verify", "--facts", top / "nothing", "-", status=66)
+    _, err = run("verify", *zone_file(top, ""), "--save-facts",
+                 top / "no/such/folder", "-", status=73,
+                 stdin=message("a@b.test"))
+    contains(err, "No such file or directory")
+
+
+@case("one of --zone, --facts and --resolver")
+def one_source(top):
+    sources = [("--zone", ZONE), ("--facts", "x"), ("--resolver", "::1")]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        _, err = run("verify", *sources[one], *sources[other], "-", status=64)
+        contains(err, "give one of --zone, --resolver and --facts")
 
 
 run_cases(parts.folder("verify"))
