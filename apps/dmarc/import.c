@@ -11,18 +11,21 @@
 static const char usage[] =
     "Usage: dmarc import [OPTION...] [FILE...]\n"
     "\n"
-    "Takes the history file (HistoryFile of the configuration, or the FILEs)\n"
-    "and stores its entries in Database, each exactly once, however often it\n"
-    "is run, stopped or killed. The status is 0 when all was read and stored,\n"
-    "65 when bad entries were set aside, 75 when it should be run again, 77\n"
-    "when a permission is missing.\n"
+    "Takes the history file (HistoryFile of the configuration, or the FILEs),\n"
+    "dmarcd's, OpenDMARC's or Exim's, and stores its entries in Database, each\n"
+    "exactly once, however often it is run, stopped or killed. What was taken\n"
+    "is kept for ClaimKeep and looked at again. The status is 0 when all was\n"
+    "read and stored, 65 when bad entries were set aside, 75 when it should be\n"
+    "run again, 77 when a permission is missing.\n"
     "\n"
+    "  --again     look at what was taken and is kept; take no more\n"
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
     "  -c FILE     configuration\n";
 
-enum { OPTION_NOW = 256 };
+enum { OPTION_NOW = 256, OPTION_AGAIN };
 
 static const struct option options[] = {
+    {"again", no_argument, NULL, OPTION_AGAIN},
     {"now", required_argument, NULL, OPTION_NOW},
     {NULL, 0, NULL, 0},
 };
@@ -36,49 +39,96 @@ on_progress(void *context, uint64_t bytes, uint64_t of_bytes)
 		    stderr, "\r%3u %%", (unsigned)(bytes * 100 / of_bytes));
 }
 
-static bool
-import_file(const struct clerk_import *import, struct store *store,
-    const char *path, struct clerk_imported *sum, struct problem *problem)
-{
-	struct clerk_imported done = {0};
-	bool is_done = clerk_import(import, store, path, &done, problem);
+/* The files of one run: the sum, and the status of the first that failed. */
+struct importing {
+	struct tool *tool;
+	struct clerk_import import;
+	struct store *store;
+	struct clerk_imported sum;
+	int status;
+};
 
-	if (import->on_progress != NULL)
+static void
+tell(const struct importing *importing, const char *path,
+    const struct clerk_imported *done)
+{
+	if (importing->import.on_progress != NULL)
 		(void)fprintf(stderr, "\r     \r");
-	sum->entries += done.entries;
-	sum->rejected += done.rejected;
-	sum->claims += done.claims;
-	if (done.rejected > 0)
+	if (done->is_open_to_all)
+		(void)fprintf(stderr,
+		    "dmarc import: warning: anybody may write to %s, and so "
+		    "forge what is reported; if its writers own it or are in "
+		    "its group: chmod o-w %s\n",
+		    path, path);
+	if (done->rejected > 0)
 		(void)printf("%s: %llu bad entries set aside in %s\n", path,
-		    (unsigned long long)done.rejected, done.rejected_file);
-	return is_done;
+		    (unsigned long long)done->rejected, done->rejected_file);
 }
 
-static bool
-import_all(const struct clerk_import *import, struct store *store, char **paths,
-    struct clerk_imported *sum, struct problem *problem)
+/* What may succeed when nothing but the moment is another one, a full disk or
+ * a database that is away, is to be run again. */
+static int
+status_of(const struct problem *problem)
 {
-	const struct config *config = import->config;
+	int status = problem_exit_code(problem);
+	bool may_pass = status == EX_CANTCREAT || status == EX_OSERR ||
+			status == EX_UNAVAILABLE;
 
-	if (*paths == NULL && config->history_file.len == 0)
-		return problem_set(problem, PROBLEM_CONFIG,
+	return may_pass ? EX_TEMPFAIL : status;
+}
+
+static void
+fail(struct importing *importing, const struct problem *problem)
+{
+	(void)tool_fail(importing->tool, problem);
+	if (importing->status == EX_OK)
+		importing->status = status_of(problem);
+}
+
+static void
+import_file(struct importing *importing, const char *path)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct clerk_imported done = {0};
+	bool is_done = clerk_import(
+	    &importing->import, importing->store, path, &done, &problem);
+
+	tell(importing, path, &done);
+	if (!is_done)
+		fail(importing, &problem);
+	importing->sum.entries += done.entries;
+	importing->sum.rejected += done.rejected;
+}
+
+static void
+import_all(struct importing *importing, char **paths)
+{
+	const struct config *config = importing->import.config;
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	if (*paths == NULL && config->history_file.len == 0) {
+		(void)problem_set(&problem, PROBLEM_CONFIG,
 		    "HistoryFile is not set and no file was given");
-	if (*paths == NULL)
-		return import_file(import, store,
-		    arena_cstr(config->arena, config->history_file), sum,
-		    problem);
-	for (; *paths != NULL; paths++) {
-		if (!import_file(import, store, *paths, sum, problem))
-			return false;
+		fail(importing, &problem);
+		return;
 	}
-	return true;
+	if (*paths == NULL)
+		import_file(
+		    importing, arena_cstr(config->arena, config->history_file));
+	for (; *paths != NULL; paths++)
+		import_file(importing, *paths);
+	(void)printf("%llu entries imported, %llu set aside\n",
+	    (unsigned long long)importing->sum.entries,
+	    (unsigned long long)importing->sum.rejected);
+	if (importing->status == EX_OK && importing->sum.rejected > 0)
+		importing->status = EX_DATAERR;
 }
 
 static int
 run(struct tool *tool, int argc, char **argv)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
-	struct clerk_imported sum = {0};
+	struct importing importing = {.tool = tool, .import.waits = true};
 
 	for (int letter;
 	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
@@ -87,28 +137,26 @@ run(struct tool *tool, int argc, char **argv)
 			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
 		if (letter == 'c')
 			tool->config_path = optarg;
+		else if (letter == OPTION_AGAIN)
+			importing.import.again = true;
 		else if (!date_read(text_from_cstr(optarg), &tool->now))
 			return tool_usage(tool, "--now: not a time", optarg);
 	}
 	struct config *config = tool_config(tool, &problem);
-	struct store *store =
+	importing.store =
 	    config == NULL ? NULL : tool_store(config, true, &problem);
-	if (store != NULL) {
-		struct clerk_import import = {
-		    .config = config,
-		    .now = tool->now,
-		    .on_progress = isatty(STDERR_FILENO) ? on_progress : NULL,
-		};
-		if (import_all(&import, store, argv + optind, &sum, &problem))
-			(void)printf("%llu entries imported, %llu set aside\n",
-			    (unsigned long long)sum.entries,
-			    (unsigned long long)sum.rejected);
-		store_close(store);
+	if (importing.store != NULL) {
+		importing.import.config = config;
+		importing.import.now = tool->now;
+		if (isatty(STDERR_FILENO))
+			importing.import.on_progress = on_progress;
+		import_all(&importing, argv + optind);
+		store_close(importing.store);
+	} else {
+		fail(&importing, &problem);
 	}
 	config_free(config);
-	if (problem.kind != PROBLEM_NONE)
-		return tool_fail(tool, &problem);
-	return sum.rejected > 0 ? EX_DATAERR : EX_OK;
+	return importing.status;
 }
 
 const struct command command_import = {

@@ -12,6 +12,11 @@ struct clerk_import {
 	int64_t now;
 	/* Progress: called now and then; may be NULL. */
 	void (*on_progress)(void *context, uint64_t bytes, uint64_t of_bytes);
+	/* Wait until writers that do not lock have done; else the last entry of
+	 * such a one is left to the next import if it is younger than two
+	 * seconds. */
+	bool waits;
+	bool again; /* look at the claims that there are, and take no more */
 	/* Asked between batches; may be NULL. True: the import returns early,
 	 * which is no failure; the next one goes on there. */
 	bool (*should_stop)(void *context);
@@ -23,6 +28,7 @@ struct clerk_imported {
 	uint64_t rejected;
 	uint64_t claims;         /* that were read to the end */
 	char rejected_file[512]; /* the last one with bad entries; "" without */
+	bool is_open_to_all;     /* anybody may write to the history file */
 };
 
 /* Claims PATH (a history file) and reads all claims of it into STORE; a file

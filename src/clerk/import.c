@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -32,7 +33,7 @@ struct importing {
 	struct journal_lock *lock;
 	char *window;
 	struct clerk_imported done;
-	uint64_t bytes;
+	uint64_t bytes; /* of the claims before this one */
 	uint64_t of_bytes;
 	bool is_stopped;
 };
@@ -44,6 +45,8 @@ struct claim {
 	struct text id;
 	int fd;
 	uint64_t size;
+	bool is_rested; /* what ends at SIZE ends there */
+	uint64_t at;    /* was read to */
 };
 
 /* --- a window of bytes --- */
@@ -131,31 +134,31 @@ store_batch(const struct claim *claim, const struct batch *batch, uint64_t at,
 		return false;
 	importing->done.entries += batch->entries.count;
 	importing->done.rejected += batch->rejected;
-	importing->bytes += batch->used;
 	if (importing->import->on_progress != NULL)
 		importing->import->on_progress(importing->import->context,
-		    importing->bytes, importing->of_bytes);
+		    importing->bytes + at + batch->used, importing->of_bytes);
 	return true;
 }
 
-/* One batch from byte *AT on; moves *AT behind it. */
+/* One batch from byte AT on; moves AT behind it, or not when nothing is whole
+ * yet. */
 static bool
-import_batch(
-    const struct claim *claim, uint64_t *at, struct problem *ret_problem)
+import_batch(struct claim *claim, struct problem *ret_problem)
 {
 	struct text bytes;
 	struct batch batch = {0};
 
-	if (!read_window(claim, *at, claim->size, &bytes, ret_problem))
+	if (!read_window(claim, claim->at, claim->size, &bytes, ret_problem))
 		return false;
 	batch.arena = arena_new(ARENA_MAX);
 	if (batch.arena == NULL)
 		return problem_no_memory(ret_problem);
+	bool last = claim->is_rested && claim->at + bytes.len == claim->size;
 	bool good =
-	    read_entries(&batch, bytes, *at + bytes.len == claim->size) ||
-	    problem_no_memory(ret_problem);
-	good = good && store_batch(claim, &batch, *at, ret_problem);
-	*at += batch.used;
+	    read_entries(&batch, bytes, last) || problem_no_memory(ret_problem);
+	good = good && (batch.used == 0 ||
+			   store_batch(claim, &batch, claim->at, ret_problem));
+	claim->at += batch.used;
 	arena_free(batch.arena);
 	return good;
 }
@@ -304,20 +307,24 @@ should_stop(struct importing *importing)
 }
 
 static bool
-read_claim(const struct claim *claim, struct problem *ret_problem)
+read_claim(struct claim *claim, struct problem *ret_problem)
 {
 	struct importing *importing = claim->importing;
 	uint64_t rejected = importing->done.rejected;
 	uint64_t first;
+	uint64_t before;
 
 	if (!store_next_byte(importing->store, claim->id, &first, ret_problem))
 		return false;
-	uint64_t at = first;
-	while (at < claim->size && !should_stop(importing)) {
-		if (!import_batch(claim, &at, ret_problem))
+	claim->at = before = first;
+	while (claim->at < claim->size && !should_stop(importing)) {
+		if (!import_batch(claim, ret_problem))
 			return false;
+		if (claim->at == before)
+			break;
+		before = claim->at;
 	}
-	if (at > first && at == claim->size) {
+	if (claim->at > first && claim->at == claim->size) {
 		importing->done.claims++;
 		/* ClaimKeep counts from now. Who may not do this has it counted
 		 * from the last byte. */
@@ -328,19 +335,34 @@ read_claim(const struct claim *claim, struct problem *ret_problem)
 }
 
 static bool
+open_and_read(struct claim *claim, struct problem *ret_problem)
+{
+	claim->fd = journal_open_claim(
+	    claim->path, &claim->size, &claim->is_rested, ret_problem);
+	if (claim->fd < 0)
+		return false;
+	bool good = read_claim(claim, ret_problem);
+	(void)close(claim->fd);
+	return good;
+}
+
+static bool
 import_claim(
     struct importing *importing, const char *path, struct problem *ret_problem)
 {
+	static const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
 	int64_t keep = (int64_t)importing->import->config->claim_keep;
 	struct claim claim = {
 	    .importing = importing, .path = path, .id = journal_claim_id(path)};
+	bool good = open_and_read(&claim, ret_problem);
 
-	claim.fd = journal_open_claim(path, &claim.size, ret_problem);
-	if (claim.fd < 0)
-		return false;
-	bool good = read_claim(&claim, ret_problem);
-	(void)close(claim.fd);
-	if (!good || importing->is_stopped)
+	while (good && claim.at < claim.size && importing->import->waits &&
+	       !should_stop(importing)) {
+		(void)nanosleep(&pause, NULL);
+		good = open_and_read(&claim, ret_problem);
+	}
+	importing->bytes += claim.size;
+	if (!good || claim.at < claim.size)
 		return good;
 	return journal_remove_claim(importing->lock, path, claim.size,
 	    importing->import->now - keep, ret_problem);
@@ -362,7 +384,8 @@ import_locked(struct importing *importing, struct problem *ret_problem)
 {
 	struct journal_claims claims;
 	struct problem claiming = {0};
-	bool claimed = journal_claim(importing->lock, &claiming);
+	bool claimed = importing->import->again ||
+		       journal_claim(importing->lock, &claiming);
 	bool good = true;
 
 	/* Without the file there may still be claims of it. */
@@ -384,6 +407,27 @@ import_locked(struct importing *importing, struct problem *ret_problem)
 	return good;
 }
 
+/* A claim is imported with its file; taken for a file, it would be counted
+ * twice. */
+static bool
+is_file(const char *path, struct problem *ret_problem)
+{
+	size_t len = journal_claimed_file(path);
+
+	return len == 0 ||
+	       problem_set(ret_problem, PROBLEM_USAGE,
+		   "%s: was taken from %.*s and is imported with that", path,
+		   (int)len, path);
+}
+
+static bool
+is_open_to_all(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && (status.st_mode & S_IWOTH) != 0;
+}
+
 bool
 clerk_import(const struct clerk_import *import, struct store *store,
     const char *path, struct clerk_imported *ret_imported,
@@ -391,9 +435,12 @@ clerk_import(const struct clerk_import *import, struct store *store,
 {
 	struct importing importing = {.import = import, .store = store};
 
+	if (!is_file(path, ret_problem))
+		return false;
 	importing.lock = journal_lock(path, ret_problem);
 	if (importing.lock == NULL)
 		return false;
+	importing.done.is_open_to_all = is_open_to_all(path);
 	importing.window = malloc(WINDOW);
 	bool good =
 	    (importing.window != NULL || problem_no_memory(ret_problem)) &&

@@ -85,6 +85,14 @@ open_lock(const char *lock_path, const char *path, struct problem *ret_problem)
 		    "%s: there is no such history file", path);
 		return -1;
 	}
+	/* Nor does a folder, or what else is no history file. */
+	if (exists && !S_ISREG(like.st_mode)) {
+		(void)(S_ISLNK(like.st_mode)
+			   ? journal_problem(ret_problem, ELOOP, path, "open")
+			   : problem_set(ret_problem, PROBLEM_CONFIG,
+				 "%s: is not a regular file", path));
+		return -1;
+	}
 	if (exists)
 		make_lock(lock_path, &like);
 	return journal_open_file(
@@ -153,15 +161,33 @@ is_uuid(const char *name)
 	return len == UUID_LENGTH && name[len] == '\0';
 }
 
+static const char infix[] = ".claim-";
+
+enum { SUFFIX_LENGTH = sizeof infix - 1 + UUID_LENGTH };
+
+static bool
+is_suffix(const char *name)
+{
+	return strncmp(name, infix, sizeof infix - 1) == 0 &&
+	       is_uuid(name + sizeof infix - 1);
+}
+
 static bool
 is_claim(const struct journal_lock *lock, const char *name)
 {
-	static const char infix[] = ".claim-";
 	size_t len = strlen(lock->name);
 
-	return strncmp(name, lock->name, len) == 0 &&
-	       strncmp(name + len, infix, sizeof infix - 1) == 0 &&
-	       is_uuid(name + len + sizeof infix - 1);
+	return strncmp(name, lock->name, len) == 0 && is_suffix(name + len);
+}
+
+size_t
+journal_claimed_file(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > SUFFIX_LENGTH && is_suffix(path + len - SUFFIX_LENGTH)
+		   ? len - SUFFIX_LENGTH
+		   : 0;
 }
 
 static bool
@@ -442,9 +468,21 @@ journal_claim(struct journal_lock *lock, struct problem *ret_problem)
 
 /* --- reading claims --- */
 
+/* A time to come says that the clock was set back, and nothing of writers. */
+static bool
+is_rested(const struct stat *status)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	int64_t ago = (now.tv_sec - status->st_mtim.tv_sec) * (int64_t)1000 +
+		      (now.tv_nsec - status->st_mtim.tv_nsec) / 1000000;
+	return ago >= JOURNAL_REST * 1000 || ago <= -JOURNAL_REST * 1000;
+}
+
 int
-journal_open_claim(
-    const char *claim, uint64_t *ret_size, struct problem *ret_problem)
+journal_open_claim(const char *claim, uint64_t *ret_size, bool *ret_rested,
+    struct problem *ret_problem)
 {
 	struct stat status;
 	int fd = journal_open_file(claim, O_RDONLY, &status, ret_problem);
@@ -461,6 +499,7 @@ journal_open_claim(
 		return -1;
 	}
 	*ret_size = (uint64_t)status.st_size;
+	*ret_rested = is_rested(&status);
 	return fd;
 }
 

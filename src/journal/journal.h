@@ -65,9 +65,17 @@ bool journal_claims(struct journal_lock *lock,
     struct journal_claims *ret_claims, struct problem *ret_problem) MUST_USE;
 void journal_claims_free(struct journal_claims *claims);
 struct text journal_claim_id(const char *claim);
-/* Opens a claim for reading, up to *ret_size: no entry of a late writer is half
- * written there. -1: *ret_problem. */
-int journal_open_claim(const char *claim, uint64_t *ret_size,
+/* What FILE would have to be named for PATH to be a claim of it: how much of
+ * PATH; 0: it is none. */
+size_t journal_claimed_file(const char *path);
+
+/* Opens a claim for reading, up to *ret_size: no entry of a late writer that
+ * locks is half written there. *ret_rested: for JOURNAL_REST seconds nobody
+ * wrote to it, so that those who do not lock have done, too. -1:
+ * *ret_problem. */
+enum { JOURNAL_REST = 2 };
+
+int journal_open_claim(const char *claim, uint64_t *ret_size, bool *ret_rested,
     struct problem *ret_problem) MUST_USE;
 /* Removes a claim, unless it has grown over SIZE, was changed after BEFORE, or
  * still is FILE itself (a killed importer): true then, too. */

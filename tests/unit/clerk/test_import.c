@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,7 +140,7 @@ static struct clerk_imported
 import_at(const struct place *place, int64_t now)
 {
 	const struct clerk_import import = {
-	    .config = &place->config, .now = now};
+	    .config = &place->config, .now = now, .waits = true};
 	struct clerk_imported done = {0};
 	struct problem problem = {0};
 
@@ -324,6 +325,148 @@ test_rejected(void **state)
 	}
 	build_free(&file);
 	build_free(&bad);
+}
+
+/* --- other programs' entries, which say not where they end --- */
+
+static void
+write_foreign(const char *path, unsigned number, bool is_whole)
+{
+	struct build build;
+
+	build_init(&build, SIZE_MAX);
+	build_format(&build,
+	    "job 1xVTy6-0007ez-1V\nreporter mx\nreceived %lld\n"
+	    "ipaddr 192.0.2.%u\nfrom example.com\nmfrom example.com\nspf 0\n"
+	    "pdomain example.com\npolicy 15\nrua -\npct 100\nadkim 114\n"
+	    "aspf 114\np 114\nsp 0\nalign_dkim 5\nalign_spf 4\naction 2%s",
+	    (long long)day, number, is_whole ? "\n" : "");
+	write_bytes(path, &build);
+	build_free(&build);
+}
+
+/* Sets when PATH was last written to; what writes to it, writes then. */
+static void
+set_written(const char *path, int seconds_from_now)
+{
+	struct timespec times[2];
+
+	(void)clock_gettime(CLOCK_REALTIME, &times[0]);
+	times[0].tv_sec += seconds_from_now;
+	times[1] = times[0];
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+enum { LONG_AGO = -100, JUST_NOW = 1 };
+
+static void
+test_rest(void **state)
+{
+	struct place *place = *state;
+	const struct clerk_import job = {
+	    .config = &place->config, .now = (int64_t)time(NULL) + 1001};
+	struct clerk_imported done = {0};
+	struct problem problem = {0};
+	struct timespec start;
+	struct timespec end;
+
+	write_foreign(place->file, 1, true);
+	write_foreign(place->file, 2, true);
+	(void)clock_gettime(CLOCK_REALTIME, &start);
+	set_written(place->file, JUST_NOW);
+	assert_true(
+	    clerk_import(&job, place->store, place->file, &done, &problem));
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	/* Where this took so long that it had rested, it says nothing. */
+	if (end.tv_sec - start.tv_sec < JOURNAL_REST) {
+		assert_int_equal(done.entries, 1);
+		assert_int_equal(done.claims, 0);
+		/* ClaimKeep is over, but not all was read. */
+		assert_int_equal(
+		    count_files(place, "history.claim-*", NULL), 1);
+	}
+	/* A run by hand waits. */
+	(void)import(place);
+	assert_counted(place, 2);
+	write_foreign(place->file, 3, true);
+	set_written(place->file, LONG_AGO);
+	assert_true(
+	    clerk_import(&job, place->store, place->file, &done, &problem));
+	assert_int_equal(done.entries, 1);
+	assert_int_equal(done.claims, 1);
+	assert_counted(place, 3);
+}
+
+/* A late writer's entry, torn and then another one, behind what was read. */
+static void
+test_late_foreign(void **state)
+{
+	struct place *place = *state;
+	char claim[PATH_SIZE];
+
+	write_foreign(place->file, 1, true);
+	set_written(place->file, LONG_AGO);
+	(void)import(place);
+	assert_int_equal(count_files(place, "history.claim-*", claim), 1);
+	write_foreign(claim, 2, true);
+	write_foreign(claim, 3, false);
+	set_written(claim, LONG_AGO);
+	struct clerk_imported done = import(place);
+	assert_int_equal(done.entries, 1);
+	assert_int_equal(done.rejected, 1);
+	write_entries(claim, 1, 0, 1);
+	write_foreign(claim, 4, true);
+	set_written(claim, LONG_AGO);
+	done = import(place);
+	assert_int_equal(done.entries, 2);
+	assert_int_equal(done.rejected, 0);
+	assert_counted(place, 4);
+}
+
+/* Looks at what was taken, and takes no more. */
+static void
+test_again(void **state)
+{
+	struct place *place = *state;
+	const struct clerk_import job = {.config = &place->config,
+	    .now = (int64_t)time(NULL),
+	    .again = true};
+	struct clerk_imported done = {0};
+	struct problem problem = {0};
+	char claim[PATH_SIZE];
+
+	write_entries(place->file, 1, 0, 5);
+	(void)import(place);
+	assert_int_equal(count_files(place, "history.claim-*", claim), 1);
+	write_entries(claim, 1, 5, 1);
+	write_entries(place->file, 1, 6, 1);
+	assert_true(
+	    clerk_import(&job, place->store, place->file, &done, &problem));
+	assert_int_equal(done.entries, 1);
+	assert_counted(place, 6);
+	assert_int_equal(count_files(place, "history.claim-*", NULL), 1);
+	(void)import(place);
+	assert_counted(place, 7);
+	/* A claim for itself is no file to import. */
+	assert_false(clerk_import(&job, place->store, claim, &done, &problem));
+	assert_int_equal(problem.kind, PROBLEM_USAGE);
+	assert_counted(place, 7);
+}
+
+static void
+test_open_to_all(void **state)
+{
+	struct place *place = *state;
+
+	write_entries(place->file, 1, 0, 1);
+	assert_int_equal(chmod(place->file, 0660), 0);
+	assert_false(import(place).is_open_to_all);
+	write_entries(place->file, 1, 1, 1);
+	assert_int_equal(chmod(place->file, 0666), 0);
+	struct clerk_imported done = import(place);
+	assert_true(done.is_open_to_all);
+	assert_int_equal(done.entries, 1);
+	assert_counted(place, 2);
 }
 
 static void
@@ -563,6 +706,10 @@ main(void)
 	    SCENARIO(test_import),
 	    SCENARIO(test_late_writer),
 	    SCENARIO(test_rejected),
+	    SCENARIO(test_rest),
+	    SCENARIO(test_late_foreign),
+	    SCENARIO(test_again),
+	    SCENARIO(test_open_to_all),
 	    SCENARIO(test_nothing),
 	    SCENARIO(test_progress),
 	    SCENARIO(test_stop),

@@ -431,6 +431,7 @@ test_remove(void **state)
 	struct journal *journal = must_open(place, JOURNAL_SYNC_NONE);
 	struct problem problem = {0};
 	uint64_t size;
+	bool is_rested;
 	int64_t now = (int64_t)time(NULL);
 
 	must_append(journal, "a\n");
@@ -438,7 +439,7 @@ test_remove(void **state)
 	must_claim(lock);
 	struct journal_claims claims = must_list(lock);
 	const char *claim = claims.path[0];
-	int fd = journal_open_claim(claim, &size, &problem);
+	int fd = journal_open_claim(claim, &size, &is_rested, &problem);
 	assert_true(fd >= 0);
 	assert_int_equal(size, 2);
 	(void)close(fd);
@@ -451,6 +452,74 @@ test_remove(void **state)
 	journal_claims_free(&claims);
 	journal_unlock(lock);
 	journal_close(journal);
+}
+
+/* When was it last written to? Seconds from now, before or after. */
+static void
+test_rest(void **state)
+{
+	static const struct {
+		int written;
+		bool is_rested;
+	} rows[] = {{-JOURNAL_REST, true}, {-1000, true},
+	    {1000, true /* the clock was set back */}};
+	const struct place *place = *state;
+	struct problem problem = {0};
+	uint64_t size;
+	bool is_rested = true;
+
+	struct journal *journal = must_open(place, JOURNAL_SYNC_NONE);
+	must_append(journal, "a\n");
+	journal_close(journal);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct timespec times[2];
+		(void)clock_gettime(CLOCK_REALTIME, &times[0]);
+		times[0].tv_sec += rows[i].written;
+		times[1] = times[0];
+		assert_int_equal(utimensat(AT_FDCWD, place->file, times, 0), 0);
+		int fd = journal_open_claim(
+		    place->file, &size, &is_rested, &problem);
+		assert_true(fd >= 0);
+		assert_int_equal(is_rested, rows[i].is_rested);
+		(void)close(fd);
+	}
+}
+
+/* What is no file is refused, and nothing is left beside it. */
+static void
+test_no_regular_file(void **state)
+{
+	const struct place *place = *state;
+	struct problem problem = {0};
+	char lock_path[128];
+
+	assert_int_equal(mkdir(place->file, 0755), 0);
+	(void)snprintf(lock_path, sizeof lock_path, "%s.lock", place->file);
+	for (int i = 0; i < 2; i++) {
+		problem = (struct problem){0};
+		assert_null(journal_lock(place->file, &problem));
+		assert_int_equal(problem.kind, PROBLEM_CONFIG);
+		assert_int_equal(access(lock_path, F_OK), -1);
+		if (i == 0) {
+			assert_int_equal(rmdir(place->file), 0);
+			assert_int_equal(symlink("/dev/null", place->file), 0);
+		}
+	}
+}
+
+static void
+test_claimed_file(void **state)
+{
+	(void)state;
+	assert_int_equal(journal_claimed_file(
+			     "/a/h.claim-01234567-89ab-7def-8123-456789abcdef"),
+	    4);
+	assert_int_equal(journal_claimed_file("/a/h"), 0);
+	assert_int_equal(journal_claimed_file(""), 0);
+	assert_int_equal(
+	    journal_claimed_file("h.claim-01234567-89ab-7def-8123-456789abcdef"
+				 ".rejected"),
+	    0);
 }
 
 /* Other names beside it are no claims. */
@@ -717,6 +786,9 @@ main(void)
 	    SCENARIO(test_no_file),
 	    SCENARIO(test_killed_after_link),
 	    SCENARIO(test_remove),
+	    SCENARIO(test_rest),
+	    SCENARIO(test_no_regular_file),
+	    SCENARIO(test_claimed_file),
 	    SCENARIO(test_names),
 	    SCENARIO(test_permission),
 	    SCENARIO(test_lock_owner),
