@@ -8,6 +8,7 @@ import threading
 import time
 
 import parts
+from history import ours as entry
 from tap import Tap, equal
 
 DAY = 86400
@@ -15,24 +16,6 @@ ZONE = """\
 _dmarc.a.example TXT "v=DMARC1; p=none; rua=mailto:r@a.example"
 _dmarc.b.example TXT "v=DMARC1; p=none; rua=mailto:r@b.example"
 """
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-def entry(domain, received):
-    text = (f"job 4fQ1\nreporter mx.test\nreceived {received}\n"
-            f"ipaddr 192.0.2.1\nfrom {domain}\nmfrom {domain}\nspf 0\n"
-            f"pdomain {domain}\npolicy 15\nrua mailto:r@{domain}\npct 100\n"
-            "adkim 114\naspf 114\np 110\nsp 0\ndmarc pass\nalign_dkim 5\nalign_spf 4\n"
-            "action 2\n")
-    return f"{text}end {len(text)} {crc32c(text.encode()):08X}\n"
 
 
 class Relay:

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""dmarc import, from outside: what it takes, what it says, its status."""
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+
+import parts
+from history import exim, old_exim, opendmarc, ours, stored
+from parts import dmarc_says as run
+from tap import Skip, case, contains, equal, run_cases
+
+NOW = 1795439443
+NOBODY = 65534
+SAMPLES = {"history-milter-1.4.2.dat": 29, "history-exim-4.96.dat": 13,
+           "history-exim-4.97-derived.dat": 13, "history-exim-4.99.dat": 13}
+
+
+def place(top, name, history, mode=0o640):
+    """A folder with a configuration and a file that nobody writes to."""
+    path = top / name
+    path.mkdir()
+    path.chmod(0o755)
+    conf = path / "conf"
+    parts.write_config(conf, Database=f"sqlite:{path}/db",
+                       HistoryFile=path / "history")
+    write(path / "history", history)
+    (path / "history").chmod(mode)
+    return path, conf
+
+
+def write(file, text):
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    rest(file)
+
+
+def rest(file):
+    """As if it had not been written to for a while."""
+    os.utime(file, (NOW, NOW))
+
+
+@case("all dialects in one file, in any order")
+def mixed(top):
+    text = (ours("a.test", NOW) + opendmarc("b.test", NOW) +
+            exim("c.test", NOW) + old_exim("d.test", NOW) +
+            ours("a.test", NOW) +
+            opendmarc("b.test", NOW).replace("\n", "\r\n") +
+            exim("c.test", NOW))
+    path, conf = place(top, "mixed", text)
+    equal(run("import", "-c", conf),
+          ("7 entries imported, 0 set aside\n", ""))
+    equal(stored(path / "db"),
+          {"a.test": 2, "b.test": 2, "c.test": 2, "d.test": 1})
+    equal(run("import", "-c", conf)[0],
+          "0 entries imported, 0 set aside\n")
+
+
+@case("files of real programs")
+def samples(top):
+    folder = parts.SHARED / "samples/incumbent"
+    files = [folder / name for name in SAMPLES]
+    if not all(file.exists() for file in files):
+        raise Skip("samples of OpenDMARC and Exim are not here")
+    path, conf = place(top, "samples", "")
+    copies = []
+    for file in files:
+        copies.append(path / file.name)
+        write(copies[-1], file.read_bytes())
+    equal(run("import", "-c", conf, *copies)[0],
+          f"{sum(SAMPLES.values())} entries imported, 0 set aside\n")
+
+
+@case("bad entries: status 65, the rest is stored, they can be mended")
+def bad(top):
+    good, wrong = exim("a.test", NOW), exim("b.test", "yesterday")
+    path, conf = place(top, "bad", f"x\n{good}{wrong}{good}job torn\nrece")
+    out, _ = run("import", "-c", conf, status=65)
+    rejected, = path.glob("history.claim-*.rejected")
+    equal(out, f"{path}/history: 3 bad entries set aside in {rejected}\n"
+          "2 entries imported, 3 set aside\n")
+    equal(rejected.read_text(), f"x\n{wrong}job torn\nrece")
+    equal(stored(path / "db"), {"a.test": 2, None: 3})
+    equal(run("import", "-c", conf)[0], "0 entries imported, 0 set aside\n")
+    write(rejected, exim("b.test", NOW))
+    run("import", "-c", conf, rejected)
+    equal(stored(path / "db"), {"a.test": 2, "b.test": 1, None: 3})
+
+
+@case("a writer without end mark has two seconds; we wait")
+def waiting(top):
+    path, conf = place(top, "waiting", "")
+    with open(path / "history", "a") as history:
+        history.write(exim("a.test", NOW))
+    run("import", "-c", conf)
+    equal(stored(path / "db"), {"a.test": 1})
+
+
+@case("several files: each is tried, the first failure is the status")
+def several(top):
+    path, conf = place(top, "several", ours("a.test", NOW))
+    (path / "link").symlink_to("history")
+    write(path / "other", ours("b.test", NOW))
+    out, err = run("import", "-c", conf, path / "no", path, path / "link",
+                   path / "other", path / "history", status=66)
+    equal(out, "2 entries imported, 0 set aside\n")
+    equal(err, f"dmarc import: {path}/no: there is no such history file\n"
+          f"dmarc import: {path}: is not a regular file\n"
+          f"dmarc import: {path}/link: is a symbolic link, which is not "
+          "followed; name the file itself\n")
+    equal(stored(path / "db"), {"a.test": 1, "b.test": 1})
+    equal([file.name for file in path.glob("no*")], [])
+    equal(path.with_name(f"{path.name}.lock").exists(), False)
+
+
+@case("a claim is no file to import; --again looks into it")
+def again(top):
+    path, conf = place(top, "again", ours("a.test", NOW))
+    run("import", "-c", conf)
+    claim, = path.glob("history.claim-*")
+    _, err = run("import", "-c", conf, claim, status=64)
+    contains(err, f"was taken from {path}/history and is imported with that")
+    with open(claim, "a") as late:
+        late.write(ours("a.test", NOW))
+    write(path / "history", ours("b.test", NOW))
+    equal(run("import", "-c", conf, "--again")[0],
+          "1 entries imported, 0 set aside\n")
+    equal(stored(path / "db"), {"a.test": 2})
+    # The database is lost: what was taken is still there.
+    for file in path.glob("db*"):
+        file.unlink()
+    equal(run("import", "-c", conf, "--again")[0],
+          "2 entries imported, 0 set aside\n")
+
+
+@case("a file that everybody may write to is read, with a warning")
+def open_to_all(top):
+    path, conf = place(top, "open", ours("a.test", NOW), 0o666)
+    _, err = run("import", "-c", conf)
+    contains(err, f"chmod o-w {path}/history\n")
+    equal(stored(path / "db"), {"a.test": 1})
+    equal((path / "history").stat().st_mode & 0o777, 0o666)
+
+
+@case("another import at work: status 75")
+def locked(top):
+    path, conf = place(top, "locked", ours("a.test", NOW))
+    with open(path / "history.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _, err = run("import", "-c", conf, status=75)
+        contains(err, "another import is at work")
+    run("import", "-c", conf)
+    equal(stored(path / "db"), {"a.test": 1})
+
+
+@case("a missing permission is named: status 77, nothing is lost")
+def permission(top):
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    path, conf = place(top, "permission", ours("a.test", NOW), 0o644)
+    (path / "history.lock").touch()
+    private = path / "private"
+    private.mkdir()
+    os.chown(private, NOBODY, NOBODY)
+    parts.write_config(conf, Database=f"sqlite:{private}/db",
+                       HistoryFile=path / "history")
+    as_nobody = subprocess.run(
+        [parts.DMARC, "import", "-c", conf], user=NOBODY, group=NOBODY,
+        extra_groups=[], capture_output=True, text=True)
+    equal(as_nobody.returncode, 77, as_nobody.stderr)
+    contains(as_nobody.stderr, "write and search permission on its directory")
+    equal((path / "history").read_text(), ours("a.test", NOW))
+
+
+@case("a full disk: status 75, said, nothing lost, nothing twice")
+def full_disk(top):
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise Skip("needs root and unshare, to mount a small disk")
+    path, conf = place(top, "full", "")
+    disk = path / "disk"
+    disk.mkdir()
+    copy = path / "history"
+    write(copy, "".join(exim(f"d{i}.test", NOW + i)
+                        for i in range(3000)))
+    parts.write_config(conf, Database=f"sqlite:{disk}/db",
+                       HistoryFile=disk / "history")
+    script = f"""
+        mount -t tmpfs -o size=1600k none {disk} || exit 99
+        cp -p {copy} {disk}/history
+        {parts.DMARC} import -c {conf}; echo status $?
+        mount -o remount,size=20m {disk}
+        {parts.DMARC} import -c {conf}; echo status $?
+        cp {disk}/db* {path}"""
+    told = subprocess.run(["unshare", "-m", "sh", "-c", script],
+                          capture_output=True, text=True)
+    if told.returncode == 99:
+        raise Skip("cannot mount a tmpfs here")
+    equal(told.stdout.splitlines(),
+          ["0 entries imported, 0 set aside", "status 75",
+           "3000 entries imported, 0 set aside", "status 0"], told.stderr)
+    contains(told.stderr, "full")
+    counts = stored(path / "db")
+    equal(set(counts.values()), {1}, "each domain's messages")
+    equal(len(counts), 3000)
+
+
+@case("dmarcd imports by itself")
+def by_itself(top):
+    path, _ = place(top, "itself", exim("a.test", NOW))
+    with parts.dmarcd(path / "d", HistoryFile=path / "history",
+                      Database=f"sqlite:{path}/db", ImportInterval="1s",
+                      ZoneFile="/dev/null"):
+        def count(expected):
+            with contextlib.suppress(Exception):  # not there yet
+                return stored(path / "db") == expected
+            return False
+        parts.wait_for("an import", lambda: count({"a.test": 1}))
+        with open(path / "history", "a") as history:
+            history.write(exim("b.test", NOW))
+        start = time.monotonic()
+        parts.wait_for("the next", lambda: count({"a.test": 1, "b.test": 1}))
+        print(f"# after {time.monotonic() - start:.1f} s")
+
+
+run_cases(parts.folder("history"))
