@@ -130,6 +130,19 @@ result_without_pass(struct evaluation *evaluation)
 	return DMARC_FAIL;
 }
 
+/* DNS failed where a record may stand that goes before this one. It may be
+ * unusable, so that not even a pass is sure; but none makes an aligned message
+ * fail, so there is no policy to be carried out. */
+static bool
+is_unsure_record(const struct evaluation *evaluation)
+{
+	const struct dmarc_discovery *discovery = evaluation->discovery;
+
+	return discovery->organizational_failed &&
+	       !dns_name_equal(
+		   discovery->policy_domain, evaluation->input->author);
+}
+
 /* RFC 9989 5.3.3 to 5.3.6, with a record at hand. */
 static void
 evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
@@ -140,7 +153,14 @@ evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 	outcome->spf_aligned = passes(evaluation, "SPF", &input->spf,
 	    evaluation->discovery->record->strict_spf);
 	outcome->dkim_aligned = any_dkim_passes(evaluation);
-	if (outcome->spf_aligned || outcome->dkim_aligned) {
+	bool passes = outcome->spf_aligned || outcome->dkim_aligned;
+	if (passes && is_unsure_record(evaluation)) {
+		outcome->policy = DMARC_POLICY_ABSENT;
+		outcome->result = DMARC_TEMPERROR;
+		outcome->reason = TEXT("DNS failed for the DMARC record");
+		return;
+	}
+	if (passes) {
 		outcome->result = DMARC_PASS;
 		return;
 	}
