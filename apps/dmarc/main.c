@@ -10,6 +10,7 @@
 static const struct command *const commands[] = {
     &command_lookup,
     &command_verify,
+    &command_spf,
     &command_import,
     &command_report,
     &command_expire,

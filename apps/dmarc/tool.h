@@ -27,6 +27,7 @@ extern const struct command command_expire;
 extern const struct command command_import;
 extern const struct command command_lookup;
 extern const struct command command_report;
+extern const struct command command_spf;
 extern const struct command command_verify;
 
 /* Prints "dmarc COMMAND: text" and returns the exit status (sysexits.h). */

@@ -6,7 +6,7 @@
  * nobody else uses before it is known. */
 #include "verdict/checks.h"
 
-#include "dns/name.h"
+#include "spf/identity.h"
 #include "verdict/results.h"
 
 enum step {
@@ -142,68 +142,42 @@ run_policy(struct checks *checks, struct trace *trace)
 	    checks->facts, checks->arena, trace, &verdict->discovery);
 }
 
-static bool
-run_spf_of(struct checks *checks, struct spf_input *input, struct trace *trace,
-    struct spf_outcome *ret_outcome)
+static struct spf_input
+spf_input(const struct checks *checks, enum dns_share share)
 {
 	const struct envelope *envelope = &checks->envelope;
 
-	if (input->domain.len == 0) {
-		*ret_outcome = (struct spf_outcome){
-		    .result = SPF_NONE,
-		    .reason = TEXT("no usable domain"),
-		};
-		return true; /* RFC 7208 4.3 */
-	}
-	input->client = envelope->client;
-	input->helo = envelope->helo;
-	input->receiver = envelope->receiver;
-	input->now = envelope->now;
-	return spf_check(
-	    input, checks->facts, checks->arena, trace, ret_outcome);
+	return (struct spf_input){
+	    .client = envelope->client,
+	    .helo = envelope->helo,
+	    .receiver = envelope->receiver,
+	    .now = envelope->now,
+	    .share = share,
+	};
 }
 
-static struct text
-helo_domain(struct checks *checks)
-{
-	struct text domain;
-
-	if (!dns_name_read(checks->arena, checks->envelope.helo, &domain))
-		return TEXT("");
-	return domain;
-}
-
-/* RFC 7208 2.4. The null sender's identity is postmaster@HELO. */
 static bool
 run_spf(struct checks *checks, struct trace *trace)
 {
 	struct verdict *verdict = &checks->verdict;
-	struct spf_input input = {.share = DNS_SHARE_SPF};
-	struct text path = checks->envelope.mail_from;
+	struct spf_input input = spf_input(checks, DNS_SHARE_SPF);
 
-	if (!envelope_read(checks->arena, path, &input.local, &input.domain)) {
-		input.local = TEXT("");
-		input.domain = TEXT("");
-	} else if (input.domain.len == 0) {
-		input.local = TEXT("postmaster");
-		input.domain = helo_domain(checks);
-	} else {
+	if (!spf_identify_mail_from(
+		checks->arena, checks->envelope.mail_from, &input))
 		verdict->mail_from_domain = input.domain;
-	}
-	return run_spf_of(checks, &input, trace, &verdict->spf);
+	return spf_check(
+	    &input, checks->facts, checks->arena, trace, &verdict->spf);
 }
 
 /* RFC 7208 2.3. Recorded; it never stands for MAIL FROM. */
 static bool
 run_helo(struct checks *checks, struct trace *trace)
 {
-	struct spf_input input = {
-	    .local = TEXT("postmaster"),
-	    .domain = helo_domain(checks),
-	    .share = DNS_SHARE_HELO,
-	};
+	struct spf_input input = spf_input(checks, DNS_SHARE_HELO);
 
-	return run_spf_of(checks, &input, trace, &checks->verdict.helo);
+	spf_identify_helo(checks->arena, &input);
+	return spf_check(
+	    &input, checks->facts, checks->arena, trace, &checks->verdict.helo);
 }
 
 /* While the body comes, the keys do too. */

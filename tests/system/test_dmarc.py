@@ -4,7 +4,7 @@ import parts
 from parts import dmarc_says as run
 from tap import case, contains, equal, run_cases
 
-COMMANDS = ("lookup", "verify", "import", "report", "expire")
+COMMANDS = ("lookup", "verify", "spf", "import", "report", "expire")
 
 
 @case("usage errors")
