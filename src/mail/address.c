@@ -333,7 +333,7 @@ read_mailbox(struct reader *reader)
 {
 	size_t from = reader->scan.at;
 	size_t words;
-	struct text domain;
+	struct text domain = TEXT("");
 
 	if (!skip_phrase(reader, &words))
 		return false;

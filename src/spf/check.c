@@ -465,9 +465,7 @@ evaluate_answer(
 static enum spf_result
 check_host(struct pass *pass, struct text domain)
 {
-	/* RFC 7208 4.3; "[192.0.2.1]" would look like four labels. */
-	if (!is_name(domain) || dns_name_labels(domain) < 2 ||
-	    domain.ptr[0] == '[')
+	if (!is_name(domain) || dns_name_labels(domain) < 2)
 		return conclude(
 		    pass, domain, SPF_NONE, "is no domain name", "4.3");
 	const struct dns_answer *answer = dns_ask(pass->facts, domain, DNS_TXT);
@@ -554,16 +552,22 @@ begin(struct pass *pass, const struct spf_input *input)
 static enum spf_result
 run(struct pass *pass)
 {
+	struct text domain = pass->values.sender;
 	char client[IP_TEXT_MAX];
 
 	if (pass->values.client.version == 0)
-		return conclude(pass, pass->values.sender, SPF_NONE,
+		return conclude(pass, domain, SPF_NONE,
 		    "the client has no IP address", "4.1");
+	/* RFC 7208 2.6.1, 4.3. A record may ask for any name, but what is
+	 * authorised, and what DMARC then aligns, is a host's. */
+	if (!dns_name_is_ldh(domain))
+		return conclude(
+		    pass, domain, SPF_NONE, "is no domain name", "4.3");
 	trace_say(pass->trace,
 	    "spf: client %s, sender " TEXT_FMT "@" TEXT_FMT ", HELO " TEXT_FMT,
 	    ip_cstr(&pass->values.client, client), TEXT_ARG(pass->values.local),
-	    TEXT_ARG(pass->values.sender), TEXT_ARG(pass->values.helo));
-	return check_host(pass, pass->values.sender);
+	    TEXT_ARG(domain), TEXT_ARG(pass->values.helo));
+	return check_host(pass, domain);
 }
 
 bool

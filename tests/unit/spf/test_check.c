@@ -91,6 +91,28 @@ static const char *const zone_text[] = {
     "broken.example SERVFAIL\n"
     "failinc.example TXT \"v=spf1 include:broken.example all\"\n"
     "hit.example TXT \"v=spf1 ip4:192.0.2.1 a:broken.example\"\n"
+    "late.example TXT \"v=spf1 ip4:192.0.2.1 include:broken.example\"\n"
+    "syntax.example TXT \"v=spf1 ip4:192.0.2.1 moo -all\"\n"
+    "syntaxinc.example TXT \"v=spf1 include:syntax.example all\"\n"
+    "noredir.example TXT \"v=spf1 redirect=nodata.example\"\n"
+    "noinc.example TXT \"v=spf1 include:nodata.example all\"\n"
+    "loop.example TXT \"v=spf1 include:loop2.example all\"\n"
+    "loop2.example TXT \"v=spf1 redirect=loop.example\"\n"
+    "cut.example TXT \"v=spf1 exists:%{l}.cut.example -all\"\n"
+    "bcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+    ".cdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+    ".defghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+    ".cut.example A 127.0.0.2\n",
+    /* the mapped client, and what names nothing else */
+    "six.example TXT \"v=spf1 ip6:::ffff:192.0.2.1/128 ip6:::/0 -all\"\n"
+    "rev.example TXT \"v=spf1 -exists:%{ir}.%{v}.r.example all"
+    " exp=cv.example\"\n"
+    "1.2.0.192.in-addr.r.example A 127.0.0.2\n"
+    "cv.example TXT \"%{c} of %{v}\"\n"
+    "local.example TXT \"v=spf1 exists:%{l}.%{s}.l.example -all\"\n"
+    "postmaster.postmaster@local.example.l.example A 127.0.0.2\n"
+    "quoted.example TXT \"v=spf1 -all exp=s.example\"\n"
+    "s.example TXT \"%{s}\"\n"
     /* internationalised (RFC 8616 4) */
     "xn--bcher-kva.example TXT \"v=spf1 exists:%{d}.i.example -all\"\n"
     "xn--bcher-kva.example.i.example A 127.0.0.2\n"
@@ -108,7 +130,15 @@ static const char *const zone_text[] = {
     "le.example TXT \"%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}"
     "%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}"
     "%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}%{d}\"\n"
-    "passexp.example TXT \"v=spf1 ~all exp=e.example\"\n",
+    "passexp.example TXT \"v=spf1 ~all exp=e.example\"\n"
+    "moved.example TXT \"v=spf1 redirect=target.example exp=e.example\"\n"
+    "target.example TXT \"v=spf1 -all exp=te.example\"\n"
+    "te.example TXT \"moved: %{d}\"\n"
+    "outer.example TXT \"v=spf1 include:target.example -all\"\n"
+    "umlaut.example TXT \"v=spf1 -all exp=ue.example\"\n"
+    "ue.example TXT \"\\195\\164\"\n"
+    "twice.example TXT \"v=spf1 -all exp=two.example\"\n"
+    "noexp.example TXT \"v=spf1 -all exp=broken.example\"\n",
     /* the blitiri suite's cases with whole names (docs/departures.md) */
     "okay.example TXT \"v=spf1 include:d11.example include:d12.example"
     " include:d13.example include:d14.example include:d15.example -all\"\n"
@@ -216,7 +246,21 @@ static const struct row rows[] = {
 	"[192.0.2.1]: is no domain name", NULL},
     {"no domain", "192.0.2.1", "a@", "none", ": is no domain name", NULL},
     {"control bytes", "192.0.2.1", "a@b\r\n.example", "none",
-	"b\\x0D\\x0A.example: does not exist", NULL},
+	"b\\x0D\\x0A.example: is no domain name", NULL},
+    {"spaces", "192.0.2.1", "a@ten example.ten.example", "none",
+	"ten example.ten.example: is no domain name", NULL},
+    {"parenthesis", "192.0.2.1", "a@ten.example(.evil.example", "none",
+	"ten.example(.evil.example: is no domain name", NULL},
+    {"backslash", "192.0.2.1", "a@ten.example\\.evil.example", "none",
+	"ten.example\\x5C.evil.example: is no domain name", NULL},
+    {"at sign", "192.0.2.1", "a@b\xEF\xBC\xA0ten.example", "none",
+	"b\\xEF\\xBC\\xA0ten.example: is no domain name", NULL},
+    {"IPv6 literal", "192.0.2.1", "a@[IPv6:2001:db8::1]", "none",
+	"[ipv6:2001:db8::1]: is no domain name", NULL},
+    {"label of 64", "192.0.2.1",
+	"a@abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd"
+	".example",
+	"none", NULL, NULL},
     {"no address", "", "a@ten.example", "none",
 	"ten.example: the client has no IP address", NULL},
     {"U-labels", "192.0.2.1",
@@ -227,6 +271,48 @@ static const struct row rows[] = {
 	"a@b\xFC"
 	"cher.example",
 	"none", "b\\xFCcher.example: is no domain name", NULL},
+    {"U-label with a letter that nobody sees", "192.0.2.1",
+	"a@ten\xE2\x80\x8B.example", "none",
+	"ten\\xE2\\x80\\x8B.example: is no domain name", NULL},
+    {"mapped address, ip4", "::ffff:192.0.2.1", "a@hit.example", "pass", "",
+	NULL},
+    {"mapped address, ip6 does not match", "::ffff:192.0.2.1", "a@six.example",
+	"fail", NULL, NULL},
+    {"mapped address, A and not AAAA", "::ffff:192.0.2.1", "a@eai.example",
+	"pass", "", NULL},
+    {"mapped address, reverse and readable", "::ffff:192.0.2.1",
+	"a@rev.example", "fail", NULL, "192.0.2.1 of in-addr"},
+    {"no local part", "192.0.2.1", "@local.example", "pass", "", NULL},
+    {"quotes stay", "192.0.2.1", "\"a b\"@quoted.example", "fail", NULL,
+	"\"a b\"@quoted.example"},
+    {"record that fails in an include behind a match", "192.0.2.1",
+	"a@late.example", "pass", "", NULL},
+    {"syntax is looked at first", "192.0.2.1", "a@syntax.example", "permerror",
+	"syntax.example: moo is no mechanism", NULL},
+    {"syntax error in an include", "192.0.2.1", "a@syntaxinc.example",
+	"permerror", NULL, NULL},
+    {"redirect to no record", "192.0.2.1", "a@noredir.example", "permerror",
+	"nodata.example: no SPF record", NULL},
+    {"include of no record", "192.0.2.1", "a@noinc.example", "permerror",
+	"nodata.example: no SPF record", NULL},
+    {"explanation of the redirect's target", "192.0.2.1", "a@moved.example",
+	"fail", NULL, "moved: target.example"},
+    {"explanation of an include is not used", "192.0.2.1", "a@outer.example",
+	"fail", NULL, NULL},
+    {"explanation that is not ASCII", "192.0.2.1", "a@umlaut.example", "fail",
+	NULL, NULL},
+    {"explanation of two records", "192.0.2.1", "a@twice.example", "fail", NULL,
+	NULL},
+    {"explanation that fails", "192.0.2.1", "a@noexp.example", "fail", NULL,
+	NULL},
+    {"loop", "192.0.2.1", "a@loop.example", "permerror", NULL, NULL},
+    {"target is cut on the left", "192.0.2.1",
+	"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	".bcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	".cdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	".defghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+	"@cut.example",
+	"pass", "", NULL},
     {"ASCII local part", "192.0.2.1", "a-b@eai.example", "pass", "", NULL},
     {"UTF-8 local part matches nothing", "192.0.2.1", "a-\xC3\xA4@eai.example",
 	"fail", "eai.example: -a:%{o} matches, result fail",
@@ -370,6 +456,22 @@ test_rows(void **state)
 	}
 	dns_zone_free(zone);
 	assert_true(ok);
+}
+
+/* RFC 7208 4.6.4: no time left. */
+static void
+test_closed_at_once(void **state)
+{
+	struct dns_zone *zone = make_zone();
+	struct run run;
+
+	(void)state;
+	begin(&run, "192.0.2.1", "a@hit.example");
+	dns_facts_close(run.facts);
+	assert_true(check(&run));
+	assert_int_equal(run.outcome.result, SPF_TEMPERROR);
+	end(&run);
+	dns_zone_free(zone);
 }
 
 static void
@@ -576,6 +678,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_closed_at_once),
 	    cmocka_unit_test(test_explanation_is_cut),
 	    cmocka_unit_test(test_story),
 	    cmocka_unit_test(test_hints_save_rounds),
