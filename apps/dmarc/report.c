@@ -2,6 +2,7 @@
 
 #include "base/date.h"
 #include "clerk/clerk.h"
+#include "config/setup.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -131,10 +132,15 @@ run(struct tool *tool, int argc, char **argv)
 		return tool_usage(
 		    tool, "--date and --output need --dry-run", NULL);
 	struct config *config = tool_config(tool, &problem);
+	struct setup setup;
 	job.config = config;
 	job.now = tool->now;
-	if (config != NULL && report(tool, &job, &done, &problem))
-		print_summary(&job, &done);
+	if (config != NULL && setup_make(config, &setup, &problem)) {
+		job.dmarc = &setup.checks.dmarc;
+		if (report(tool, &job, &done, &problem))
+			print_summary(&job, &done);
+		setup_clear(&setup);
+	}
 	config_free(config);
 	if (problem.kind != PROBLEM_NONE)
 		return tool_fail(tool, &problem);

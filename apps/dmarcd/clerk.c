@@ -98,6 +98,7 @@ report(struct clerk *clerk)
 {
 	struct clerk_report job = {
 	    .config = clerk->config,
+	    .dmarc = &clerk->setup->checks.dmarc,
 	    .now = now(),
 	    .date = -1,
 	    .should_stop = should_stop,

@@ -4,6 +4,7 @@
 #define CLERK_CLERK_H
 
 #include "config/config.h"
+#include "dmarc/discover.h"
 #include "resolve/resolver.h"
 #include "store/store.h"
 
@@ -44,6 +45,7 @@ bool clerk_check_sender(
 
 struct clerk_report {
 	const struct config *config;
+	const struct dmarc_options *dmarc; /* of its setup */
 	int64_t now;
 	struct text domain; /* "" for all */
 	int64_t date;       /* a day to look at, or -1: finished periods */

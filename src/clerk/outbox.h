@@ -17,7 +17,6 @@ struct outbox {
 	struct store *store;
 	struct resolver *resolver;
 	struct deliver *deliver;
-	const struct dmarc_options *dmarc;
 	struct sender sender;
 	struct clerk_reported *reported;
 	struct problem *problem;

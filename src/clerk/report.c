@@ -4,7 +4,6 @@
 #include "clerk/outbox.h"
 
 #include "base/date.h"
-#include "config/setup.h"
 #include "dns/name.h"
 
 #include <unistd.h>
@@ -202,21 +201,15 @@ run(struct outbox *outbox)
 {
 	const struct clerk_report *job = outbox->job;
 	struct arena *arena = arena_new(SENDER_ARENA_MAX);
-	struct setup setup;
 
 	if (arena == NULL)
 		return problem_no_memory(outbox->problem);
 	bool done = compose_sender(
-			arena, job->config, &outbox->sender, outbox->problem) &&
-		    setup_make(job->config, &setup, outbox->problem);
-	if (done) {
-		outbox->dmarc = &setup.checks.dmarc;
+	    arena, job->config, &outbox->sender, outbox->problem);
+	if (done)
 		done = !job->dry_run   ? send_with_relay(outbox, arena)
 		       : job->date < 0 ? show_due(outbox)
 				       : show_day(outbox);
-		setup_clear(&setup);
-		outbox->dmarc = NULL;
-	}
 	arena_free(arena);
 	return done;
 }

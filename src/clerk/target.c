@@ -119,7 +119,7 @@ add_uri(struct search *search, struct text uri)
 	if (!note_asked(search, destination.address))
 		return;
 	target_ask_consent(&destination, search->report->policy.domain,
-	    outbox->dmarc, outbox->resolver,
+	    outbox->job->dmarc, outbox->resolver,
 	    outbox->job->config->message_timeout, search->arena);
 	/* An override may name one that is there. */
 	if (!targets_have(search->targets, destination.address))
@@ -157,8 +157,8 @@ find_in(struct search *search, struct arena *scratch)
 	int64_t until = deadline(outbox);
 	struct dmarc_discovery found = {.status = DMARC_DISCOVERY_TEMPERROR};
 
-	while (facts != NULL && !dmarc_discover(domain, outbox->dmarc, facts,
-				    scratch, NULL, &found))
+	while (facts != NULL && !dmarc_discover(domain, outbox->job->dmarc,
+				    facts, scratch, NULL, &found))
 		(void)resolver_answer_wanted(outbox->resolver, facts, until);
 	if (found.status == DMARC_DISCOVERY_TEMPERROR ||
 	    arena_failed(scratch)) {

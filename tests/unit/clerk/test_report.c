@@ -228,9 +228,12 @@ stop_at(void *context)
 static bool
 run_job(struct scene *scene, struct clerk_report job)
 {
+	static const struct dmarc_options treewalk = {.method = DMARC_TREEWALK};
+
 	scene->asked = 0;
 	build_cut(&scene->lines, 0);
 	job.config = scene->config;
+	job.dmarc = &treewalk;
 	job.now = scene->now;
 	job.on_report = note_line;
 	job.should_stop = stop_at;
