@@ -97,14 +97,17 @@ config_read(struct config *config, struct text rest, const char *name,
 	return true;
 }
 
-static bool
-read_options(struct config *config, const char *path, struct problem *problem)
+bool
+config_note_file(const struct config *config, const char *path)
 {
-	struct text bytes;
+	struct config_file *file =
+	    vec_push(config->arena, &config->files->list);
 
-	return file_read(
-		   config->arena, path, CONFIG_BYTES_MAX, &bytes, problem) &&
-	       config_read(config, bytes, path, problem);
+	if (file == NULL)
+		return false;
+	file->path = path;
+	file->stamp = file_look(path);
+	return true;
 }
 
 /* Clients are looked at as IPv4 where they are, so networks must be, too. */
@@ -160,7 +163,8 @@ read_ignored_hosts(struct config *config, struct problem *problem)
 	struct place place = {.path = path};
 	struct text rest;
 
-	if (!file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
+	if (!config_note_file(config, path) ||
+	    !file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
 		return false;
 	while (rest.len > 0) {
 		struct text line = text_split(&rest, '\n');
@@ -216,48 +220,86 @@ resolve_names(struct config *config)
 
 static bool
 check_together(
-    const struct config *config, const char *path, struct problem *problem)
+    const struct config *config, const char *name, struct problem *problem)
 {
 	if (config->report_interval % 3600 != 0 ||
 	    DAY % config->report_interval != 0)
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "%s: ReportInterval must be whole hours that divide a day: "
 		    "1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h",
-		    path);
+		    name);
 	struct text format = config->reject_string;
 	size_t first = text_find_part(format, TEXT("%s"));
 	format = text_slice(format, first + 2, format.len);
 	if (text_find_part(format, TEXT("%s")) < format.len)
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "%s: RejectString may have %%s, for the domain, once",
-		    path);
+		    name);
 	return true;
 }
 
-struct config *
-config_load(const char *path, struct problem *ret_problem)
+/* With nothing but the defaults yet. */
+static struct config *
+new_config(struct problem *problem)
 {
 	struct arena *arena = arena_new(64 * 1024 * 1024);
 	struct config *config =
 	    arena == NULL ? NULL : arena_alloc(arena, sizeof *config);
 
-	if (config == NULL) {
-		arena_free(arena);
-		(void)problem_no_memory(ret_problem);
-		return NULL;
+	if (config != NULL) {
+		config->arena = arena;
+		config->files = arena_alloc(arena, sizeof *config->files);
+		if (config->files != NULL && set_defaults(config))
+			return config;
 	}
-	config->arena = arena;
-	if (set_defaults(config) &&
-	    (path == NULL || read_options(config, path, ret_problem)) &&
-	    check_together(
-		config, path == NULL ? "defaults" : path, ret_problem) &&
-	    (config->ignore_hosts.len == 0
-		    ? ignore_loopback(config)
-		    : read_ignored_hosts(config, ret_problem)) &&
-	    resolve_names(config))
-		return config;
-	(void)problem_no_memory(ret_problem);
 	arena_free(arena);
+	(void)problem_no_memory(problem);
+	return NULL;
+}
+
+/* All that its lines ask for. */
+static bool
+complete(struct config *config, struct problem *problem)
+{
+	const char *name = config->path == NULL ? "defaults" : config->path;
+
+	return (config_read(config, config->lines, name, problem) &&
+		   check_together(config, name, problem) &&
+		   (config->ignore_hosts.len == 0
+			   ? ignore_loopback(config)
+			   : read_ignored_hosts(config, problem)) &&
+		   resolve_names(config)) ||
+	       problem_no_memory(problem);
+}
+
+struct config *
+config_load(const char *path, struct problem *ret_problem)
+{
+	struct config *config = new_config(ret_problem);
+
+	if (config == NULL)
+		return NULL;
+	config->path = path;
+	if ((path == NULL || file_read(config->arena, path, CONFIG_BYTES_MAX,
+				 &config->lines, ret_problem)) &&
+	    complete(config, ret_problem))
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct config *
+config_load_again(const struct config *old, struct problem *ret_problem)
+{
+	struct config *config = new_config(ret_problem);
+
+	if (config == NULL)
+		return NULL;
+	config->path = old->path;
+	config->lines = arena_copy(config->arena, old->lines);
+	if (complete(config, ret_problem))
+		return config;
+	config_free(config);
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "config/file.h"
 #include "journal/journal.h"
 #include "verdict/disposition.h"
 
@@ -17,8 +18,21 @@ struct config_host {
 	bool negated; /* "!": this one is not ignored after all */
 };
 
+/* A file that was read besides the configuration file: a list, a zone. */
+struct config_file {
+	const char *path;
+	struct file_stamp stamp; /* as it was just before it was read */
+};
+
+struct config_files {
+	VEC(struct config_file) list;
+};
+
 struct config {
-	struct arena *arena; /* owns all texts */
+	struct arena *arena;        /* owns all texts */
+	const char *path;           /* NULL: the built-in defaults alone */
+	struct text lines;          /* of PATH */
+	struct config_files *files; /* still grows when a setup is made */
 	/* Names are the options' in lower case; see options.c for each. */
 	struct text host_name; /* this host's, lower case; not an option */
 	struct text authserv_id;
@@ -69,7 +83,14 @@ struct config {
  * anywhere in a line, as opendmarc.conf has it. */
 struct config *config_load(
     const char *path, struct problem *ret_problem) MUST_USE;
+/* As OLD was loaded, by the same lines, whatever is in its file by now; but the
+ * files that they name are read again. */
+struct config *config_load_again(
+    const struct config *old, struct problem *ret_problem) MUST_USE;
 void config_free(struct config *config);
+/* To be called before any file that an option names is read: dmarcd watches it
+ * from then on. False: no memory. */
+bool config_note_file(const struct config *config, const char *path) MUST_USE;
 /* What is read when no file was named: /etc/dmarcd.conf, else
  * /etc/opendmarc.conf; NULL when neither can be read. */
 const char *config_default_path(void);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool
@@ -51,4 +52,30 @@ file_read(struct arena *arena, const char *path, size_t max,
 		    strerror(error));
 	*ret_bytes = build_view(&bytes);
 	return true;
+}
+
+struct file_stamp
+file_look(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return (struct file_stamp){.is_there = false};
+	return (struct file_stamp){true, status.st_dev, status.st_ino,
+	    status.st_size, status.st_mtim, status.st_ctim};
+}
+
+static bool
+is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool
+file_is_same(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->is_there == b->is_there && a->device == b->device &&
+	       a->inode == b->inode && a->size == b->size &&
+	       is_same_time(&a->written, &b->written) &&
+	       is_same_time(&a->changed, &b->changed);
 }

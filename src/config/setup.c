@@ -29,17 +29,16 @@ setup_read_zone(const char *path, struct problem *ret_problem)
 }
 
 static struct suffix_list *
-read_suffixes(const char *path, struct problem *problem)
+read_suffixes(
+    const struct config *config, const char *path, struct problem *problem)
 {
 	struct arena *arena = arena_new((size_t)FILE_BYTES_MAX * 4);
 	struct suffix_list *list = NULL;
 	struct text bytes;
 
-	if (arena == NULL) {
+	if (arena == NULL || !config_note_file(config, path)) {
 		(void)problem_no_memory(problem);
-		return NULL;
-	}
-	if (file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
+	} else if (file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
 		list = suffix_list_read(bytes);
 		if (list == NULL)
 			(void)problem_set(problem, PROBLEM_CONFIG,
@@ -56,12 +55,18 @@ load_suffixes(const struct config *config, struct problem *problem)
 	size_t paths = sizeof suffix_list_paths / sizeof *suffix_list_paths;
 
 	if (config->public_suffix_list.len > 0)
-		return read_suffixes(
+		return read_suffixes(config,
 		    arena_cstr(config->arena, config->public_suffix_list),
 		    problem);
 	for (size_t i = 0; i < paths; i++) {
 		if (access(suffix_list_paths[i], R_OK) == 0)
-			return read_suffixes(suffix_list_paths[i], problem);
+			return read_suffixes(
+			    config, suffix_list_paths[i], problem);
+		/* It may come. */
+		if (!config_note_file(config, suffix_list_paths[i])) {
+			(void)problem_no_memory(problem);
+			return NULL;
+		}
 	}
 	struct suffix_list *list = suffix_list_builtin();
 	if (list == NULL)
@@ -69,6 +74,17 @@ load_suffixes(const struct config *config, struct problem *problem)
 		    "no public suffix list; install one and name it by "
 		    "PublicSuffixList, or use DiscoveryMethod treewalk");
 	return list;
+}
+
+static struct dns_zone *
+load_zone(const struct config *config, struct problem *problem)
+{
+	const char *path = arena_cstr(config->arena, config->zone_file);
+
+	if (config_note_file(config, path))
+		return setup_read_zone(path, problem);
+	(void)problem_no_memory(problem);
+	return NULL;
 }
 
 static void
@@ -112,8 +128,7 @@ setup_make(const struct config *config, struct setup *ret_setup,
 		(enum dmarc_method)config->discovery_method, ret_problem))
 		return false;
 	if (config->zone_file.len > 0) {
-		setup.zone = setup_read_zone(
-		    arena_cstr(config->arena, config->zone_file), ret_problem);
+		setup.zone = load_zone(config, ret_problem);
 		if (setup.zone == NULL) {
 			setup_clear(&setup);
 			return false;

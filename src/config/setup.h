@@ -14,7 +14,8 @@ struct setup {
 	struct dns_zone *zone;        /* NULL: DNS is asked */
 };
 
-/* CONFIG must outlive it. False: *ret_problem, and nothing to free. */
+/* CONFIG, which notes the files, must outlive it. False: *ret_problem, and
+ * nothing to free. */
 bool setup_make(const struct config *config, struct setup *ret_setup,
     struct problem *ret_problem) MUST_USE;
 void setup_clear(struct setup *setup);

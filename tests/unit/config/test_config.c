@@ -329,6 +329,82 @@ test_setup_errors(void **state)
 	}
 }
 
+/* What was read is noted as it was then; what comes by the same lines is read
+ * anew, though the configuration file says something else by now. */
+static void
+test_load_again(void **state)
+{
+	char hosts[] = "/tmp/dmarcd-test-hosts-XXXXXX";
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	char lines[128];
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct problem missing = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(hosts, "192.0.2.1\n");
+	struct file_stamp before = file_look(hosts);
+	(void)snprintf(
+	    lines, sizeof lines, "Workers 3\nIgnoreHosts %s\n", hosts);
+	write_file(file, lines);
+	struct config *old = config_load(file, &problem);
+	(void)unlink(file);
+	int cut = truncate(hosts, 0);
+	struct file_stamp after = file_look(hosts);
+	struct config *new =
+	    old == NULL ? NULL : config_load_again(old, &problem);
+	(void)unlink(hosts);
+	struct file_stamp gone = file_look(hosts);
+	struct config *without =
+	    old == NULL ? NULL : config_load_again(old, &missing);
+
+	assert_int_equal(cut, 0);
+	if (old == NULL || new == NULL)
+		fail_msg("%s", problem.text);
+	assert_int_equal(new->workers, 3);
+	assert_true(ignores(old, "192.0.2.1", "x"));
+	assert_false(ignores(new, "192.0.2.1", "x"));
+	assert_int_equal(new->files->list.count, 1);
+	assert_string_equal(new->files->list.at[0].path, hosts);
+	assert_true(file_is_same(&old->files->list.at[0].stamp, &before));
+	assert_true(file_is_same(&new->files->list.at[0].stamp, &after));
+	assert_false(file_is_same(&before, &after));
+	assert_false(file_is_same(&after, &gone));
+	assert_false(gone.is_there);
+	assert_null(without);
+	assert_non_null(strstr(missing.text, hosts));
+	config_free(old);
+	config_free(new);
+}
+
+/* The list that is in use, and those that would go before it. */
+static void
+test_files(void **state)
+{
+	static const struct {
+		const char *lines;
+		size_t least, most;
+	} rows[] = {
+	    {"", 0, 0},
+	    {"PublicSuffixList /dev/null\n", 0, 0}, /* treewalk */
+	    {"DiscoveryMethod psl\n", 1, 3},
+	    {"ZoneFile apps/demo/messages/zone\n", 1, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {PROBLEM_NONE, ""};
+		struct config *config = read_lines(rows[i].lines, &problem);
+		struct setup setup;
+		assert_non_null(config);
+		if (!setup_make(config, &setup, &problem))
+			fail_msg("%s: %s", rows[i].lines, problem.text);
+		assert_in_range(
+		    config->files->list.count, rows[i].least, rows[i].most);
+		setup_clear(&setup);
+		config_free(config);
+	}
+}
+
 int
 main(void)
 {
@@ -342,6 +418,8 @@ main(void)
 	    cmocka_unit_test(test_together),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_setup_errors),
+	    cmocka_unit_test(test_load_again),
+	    cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
