@@ -2,9 +2,9 @@
  * (ppoll): for them, for a child's end, or for a filter that says it is ready.
  * A reload has two steps: a filter with the next configuration is started;
  * once it is ready, and only then, it takes the place of the current one. */
-#define _GNU_SOURCE /* ppoll */
 #include "master.h"
 
+#include "children.h"
 #include "clerk.h"
 #include "filter.h"
 #include "log.h"
@@ -15,40 +15,20 @@
 #include "loop/address.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	CHILDREN_MAX = 64, /* retired filters included */
-	RESTART_DELAY = 1, /* seconds between two starts of the same kind */
 	/* Seconds after SIGTERM, then SIGKILL: the filter has messages under
 	 * way, over its MessageTimeout; the clerk may wait for a server's word
 	 * on a report that it has sent, and must not send it again. */
 	FILTER_STOP_SPARE = 20,
 	CLERK_STOP = 150,
-};
-
-enum kind { FILTER, CLERK, KINDS };
-
-static const char *const kind_words[KINDS] = {"filter", "clerk"};
-
-/* Runs with the current settings; with the next; with former ones. */
-enum place { CURRENT, NEXT, RETIRED };
-
-struct child {
-	pid_t pid; /* 0: free */
-	enum kind kind;
-	enum place place;
-	int ready; /* a pipe, until it said or closed something; then -1 */
-	time_t patience; /* seconds from SIGTERM to SIGKILL */
 };
 
 struct master {
@@ -60,8 +40,7 @@ struct master {
 	size_t socket_count;
 	int pid_file; /* open as long as we run; -1: none */
 	int life[2];  /* a pipe that closes when we are gone */
-	struct child children[CHILDREN_MAX];
-	time_t last_start[KINDS];
+	struct children children;
 	bool is_up; /* a filter was ready once */
 	bool is_stopping;
 	time_t stop_began;
@@ -71,16 +50,6 @@ struct master {
 
 static volatile sig_atomic_t stop_is_asked;
 static volatile sig_atomic_t reload_is_asked;
-
-/* Seconds, whatever happens to the wall clock. */
-static time_t
-now(void)
-{
-	struct timespec time = {0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
 
 static int
 fail(const struct problem *problem)
@@ -189,151 +158,58 @@ run_clerk(const struct clerk_options *options)
 	return clerk_run(options);
 }
 
-static int
-child_run(struct master *master, const struct child *child, int ready)
+static const struct settings *
+settings_of(const struct master *master, enum child_place place)
 {
-	const struct settings *settings =
-	    child->place == NEXT ? &master->next : &master->current;
+	return place == NEXT ? &master->next : &master->current;
+}
+
+static int
+run_child(void *context, const struct child *child, int ready)
+{
+	const struct master *master = context;
+	const struct settings *settings = settings_of(master, child->place);
 	struct filter_options filter = {&settings->setup, master->sockets,
 	    master->socket_count, master->life[0], ready};
 	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
 	(void)close(master->life[1]);
-	(void)close(child->ready);
 	if (child->kind == FILTER)
 		return filter_run(&filter);
 	(void)close(ready);
 	return run_clerk(&clerk);
 }
 
-static struct child *
-free_child(struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		if (master->children[i].pid == 0)
-			return &master->children[i];
-	}
-	return NULL;
-}
-
 static bool
-start_child(struct master *master, enum kind kind, enum place place)
+start_child(struct master *master, enum child_kind kind, enum child_place place)
 {
-	struct child *slot = free_child(master);
-	const struct settings *settings =
-	    place == NEXT ? &master->next : &master->current;
+	const struct config *config = settings_of(master, place)->config;
 	struct child child = {
 	    .kind = kind,
 	    .place = place,
-	    .patience = kind == CLERK
-			    ? CLERK_STOP
-			    : (time_t)settings->config->message_timeout +
-				  FILTER_STOP_SPARE,
+	    .patience = kind == CLERK ? CLERK_STOP
+				      : (time_t)config->message_timeout +
+					    FILTER_STOP_SPARE,
 	};
-	int ready[2];
 
-	master->last_start[kind] = now();
-	if (slot == NULL) {
-		log_say("too many retired processes; %s not started yet",
-		    kind_words[kind]);
-		return false;
-	}
-	if (pipe(ready) != 0) {
-		log_say("cannot start the %s: pipe: %s", kind_words[kind],
-		    strerror(errno));
-		return false;
-	}
-	child.ready = ready[0];
-	(void)fcntl(child.ready, F_SETFL, O_NONBLOCK);
-	(void)fflush(NULL);
-	child.pid = fork();
-	if (child.pid == 0)
-		_exit(child_run(master, &child, ready[1]));
-	(void)close(ready[1]);
-	if (child.pid < 0) {
-		log_say("cannot start the %s: %s", kind_words[kind],
-		    strerror(errno));
-		(void)close(ready[0]);
-		return false;
-	}
-	*slot = child;
-	return true;
-}
-
-/* A filter that was not heard of yet, a clerk for a moment. */
-static bool
-is_starting(const struct child *child)
-{
-	return child->pid != 0 && child->ready >= 0;
+	return children_start(&master->children, child, run_child, master);
 }
 
 static bool
-is_any_starting(const struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		if (is_starting(&master->children[i]))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_wanted(const struct master *master, enum kind kind)
+is_wanted(const struct master *master, enum child_kind kind)
 {
 	if (master->is_stopping)
 		return false;
 	return kind == FILTER || master->current.config->database.len > 0;
 }
 
-static bool
-is_running(const struct master *master, enum kind kind)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		const struct child *child = &master->children[i];
-		if (child->pid != 0 && child->kind == kind &&
-		    child->place == CURRENT)
-			return true;
-	}
-	return false;
-}
-
 static void
 start_missing(struct master *master)
 {
-	for (enum kind kind = FILTER; kind < KINDS; kind++) {
-		if (is_wanted(master, kind) && !is_running(master, kind) &&
-		    now() >= master->last_start[kind] + RESTART_DELAY)
+	for (enum child_kind kind = FILTER; kind < CHILD_KINDS; kind++) {
+		if (is_wanted(master, kind) &&
+		    children_miss(&master->children, kind))
 			(void)start_child(master, kind, CURRENT);
-	}
-}
-
-static bool
-has_children(const struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		if (master->children[i].pid != 0)
-			return true;
-	}
-	return false;
-}
-
-static void
-signal_all(const struct master *master, int number)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		if (master->children[i].pid != 0)
-			(void)kill(master->children[i].pid, number);
-	}
-}
-
-static void
-kill_late(const struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		const struct child *child = &master->children[i];
-		if (child->pid != 0 &&
-		    now() > master->stop_began + child->patience)
-			(void)kill(child->pid, SIGKILL);
 	}
 }
 
@@ -344,26 +220,11 @@ begin_stop(struct master *master, int status)
 		return;
 	master->is_stopping = true;
 	master->status = status;
-	master->stop_began = now();
-	signal_all(master, SIGTERM);
+	master->stop_began = children_now();
+	children_signal(&master->children, SIGTERM);
 }
 
 /* --- reload --- */
-
-/* The old filter serves the connections that it has until they end, so that no
- * session is dropped. */
-static void
-retire_children(struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		struct child *child = &master->children[i];
-		if (child->pid == 0 || child->place != CURRENT)
-			continue;
-		child->place = RETIRED;
-		(void)kill(child->pid,
-		    child->kind == FILTER ? FILTER_RETIRE_SIGNAL : SIGTERM);
-	}
-}
 
 static void
 begin_reload(struct master *master)
@@ -390,13 +251,27 @@ begin_reload(struct master *master)
 static void
 end_reload(struct master *master, struct child *next)
 {
-	retire_children(master);
+	children_retire(&master->children);
+	children_forgive(&master->children);
 	next->place = CURRENT;
 	settings_clear(&master->current);
 	master->current = master->next;
 	master->next = (struct settings){0};
 	log_say("configuration reloaded from %s",
 	    master->config_path == NULL ? "defaults" : master->config_path);
+}
+
+/* One reload at a time, and none before the first filter's word. */
+static void
+reload_if_due(struct master *master)
+{
+	if (master->is_stopping || master->next.config != NULL ||
+	    children_starting(&master->children))
+		return;
+	if (reload_is_asked) {
+		reload_is_asked = false;
+		begin_reload(master);
+	}
 }
 
 /* --- what children tell --- */
@@ -415,17 +290,13 @@ note_ready(struct master *master, struct child *child)
 }
 
 static void
-read_ready(struct master *master, struct child *child)
+hear(struct master *master)
 {
-	char byte;
-
-	ssize_t len = read(child->ready, &byte, 1);
-	if (len < 0)
-		return; /* not yet */
-	(void)close(child->ready);
-	child->ready = -1;
-	if (len == 1)
-		note_ready(master, child);
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		struct child *child = &master->children.at[i];
+		if (child_is_ready(child))
+			note_ready(master, child);
+	}
 }
 
 static void
@@ -445,13 +316,17 @@ note_end(struct master *master, const struct child *child, int status)
 			"configuration stays",
 		    how);
 		settings_clear(&master->next);
-		return;
-	}
-	log_say("the %s %s", kind_words[child->kind], how);
-	/* A filter that cannot even start would only be started again for
-	 * nothing: whoever started us should see it. */
-	if (child->kind == FILTER && !master->is_up)
+	} else if (child->kind == FILTER && !master->is_up) {
+		/* It would only be started again for nothing: whoever started
+		 * us should see it. */
+		log_say("the filter %s", how);
 		begin_stop(master, code);
+	} else {
+		log_say("the %s %s; it is started again in %lld s",
+		    child_word(child), how,
+		    (long long)children_pause(
+			&master->children, child, code != EX_OK));
+	}
 }
 
 static void
@@ -459,16 +334,13 @@ reap(struct master *master)
 {
 	int status;
 
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		for (size_t i = 0; i < CHILDREN_MAX; i++) {
-			struct child *child = &master->children[i];
-			if (child->pid != pid)
-				continue;
-			if (is_starting(child))
-				read_ready(master, child);
-			note_end(master, child, status);
-			child->pid = 0;
-		}
+	for (struct child *child;
+	     (child = children_ended(&master->children, &status)) != NULL;) {
+		/* Its last word may have come after hear. */
+		if (child_is_ready(child))
+			note_ready(master, child);
+		note_end(master, child, status);
+		child->pid = 0;
 	}
 }
 
@@ -506,43 +378,21 @@ take_signals(struct master *master)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* For a signal, or a filter's word, but not longer than a second. */
-static void
-wait_for_news(struct master *master)
-{
-	static const struct timespec second = {.tv_sec = 1};
-	struct pollfd fds[CHILDREN_MAX];
-	nfds_t count = 0;
-
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		const struct child *child = &master->children[i];
-		if (is_starting(child))
-			fds[count++] = (struct pollfd){
-			    .fd = child->ready, .events = POLLIN};
-	}
-	(void)ppoll(fds, count, &second, &master->waiting);
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		if (is_starting(&master->children[i]))
-			read_ready(master, &master->children[i]);
-	}
-}
-
 static void
 supervise(struct master *master)
 {
-	while (!master->is_stopping || has_children(master)) {
+	while (!master->is_stopping || children_left(&master->children)) {
 		start_missing(master);
-		wait_for_news(master);
+		children_wait(&master->children, &master->waiting);
+		hear(master);
 		reap(master);
 		if (stop_is_asked)
 			begin_stop(master, EX_OK);
-		if (reload_is_asked && !master->is_stopping &&
-		    master->next.config == NULL && !is_any_starting(master)) {
-			reload_is_asked = false;
-			begin_reload(master);
-		}
+		reload_if_due(master);
+		children_kill_unready(&master->children);
 		if (master->is_stopping)
-			kill_late(master);
+			children_kill_late(
+			    &master->children, master->stop_began);
 	}
 }
 

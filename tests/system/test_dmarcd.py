@@ -291,13 +291,59 @@ def early_stop(top):
 @case("a killed filter is started again")
 def killed_filter(top):
     with daemon(top) as started:
-        for _ in range(2):  # the second one has only just begun
+        for pause in (1, 2, 4):  # each one has only just begun
             before = children(started.pid)
             os.kill(before[0], signal.SIGKILL)
             parts.wait_for("a new filter", lambda: children(
                 started.pid) and children(started.pid) != before)
+            contains(log(top), f"signal 9; it is started again in {pause} s")
         contains(send(top), "mta 550")
-        equal(log(top).count("signal 9"), 2, "ends that the log tells")
+        equal(log(top).count("signal 9"), 3, "ends that the log tells")
+        # Mended: what comes after a reload has no past.
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the reload", lambda: "reloaded" in log(top))
+        parts.wait_for("the old filter's end",
+                       lambda: len(children(started.pid)) == 1)
+        os.kill(children(started.pid)[0], signal.SIGKILL)
+        parts.wait_for("a pause", lambda: log(top).count("again in 1 s") == 2)
+
+
+@case("a new filter that hangs is given up")
+def hanging_reload(top):
+    with daemon(top) as started:
+        before = children(started.pid)
+
+        def stop_unready():
+            """Stops a new filter; False: it was ready before that."""
+            told = log(top).count("reloaded")
+            started.send_signal(signal.SIGHUP)
+            while len(children(started.pid)) == len(before):
+                pass
+            new = (set(children(started.pid)) - set(before)).pop()
+            os.kill(new, signal.SIGSTOP)
+            parts.wait_for("a decision", lambda: "is killed" in log(top) or
+                           log(top).count("reloaded") > told)
+            if "is killed" in log(top):
+                return True
+            os.kill(new, signal.SIGCONT)
+            parts.wait_for("the old filter's end", lambda: children(
+                started.pid) == [new])
+            before[:] = [new]
+            return False
+
+        # With so many workers it takes a while to start.
+        configure(top, Enforce="monitor", Workers=200)
+        for _ in range(20):
+            if stop_unready():
+                break
+            configure(top, Workers=200)
+        else:
+            raise AssertionError("each filter was ready before it was met")
+        contains(log(top), "the filter is not ready after 30 seconds")
+        parts.wait_for("its end", lambda: "signal 9 before it was ready; the "
+                       "old configuration stays" in log(top))
+        equal(children(started.pid), before, "the old filter")
+        contains(send(top), "mta 550")
 
 
 @case("when the master is killed the filter ends")
