@@ -1,7 +1,8 @@
 /* Plan: signals only set flags, and are let in only while the master waits
  * (ppoll): for them, for a child's end, or for a filter that says it is ready.
  * A reload has two steps: a filter with the next configuration is started;
- * once it is ready, and only then, it takes the place of the current one. */
+ * once it is ready, and only then, it takes the place of the current one. A
+ * file that changed is a reload, too, but of the options that we have. */
 #include "master.h"
 
 #include "children.h"
@@ -11,6 +12,7 @@
 #include "pid_file.h"
 #include "privileges.h"
 #include "settings.h"
+#include "watch.h"
 
 #include "loop/address.h"
 
@@ -35,6 +37,8 @@ struct master {
 	const char *config_path;
 	struct settings current;
 	struct settings next; /* while a reload is under way */
+	bool rereads;         /* it is for files that changed */
+	time_t last_look;     /* at those files */
 	struct identity identity;
 	int sockets[SOCKETS_MAX];
 	size_t socket_count;
@@ -226,12 +230,22 @@ begin_stop(struct master *master, int status)
 
 /* --- reload --- */
 
+static bool
+load_next(struct master *master, struct problem *problem)
+{
+	return master->rereads
+		   ? settings_load_again(
+			 &master->current, &master->next, problem)
+		   : settings_load(master->config_path, &master->next, problem);
+}
+
 static void
-begin_reload(struct master *master)
+begin_reload(struct master *master, bool rereads)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	if (!settings_load(master->config_path, &master->next, &problem)) {
+	master->rereads = rereads;
+	if (!load_next(master, &problem)) {
 		log_say("%s; the old configuration stays", problem.text);
 		return;
 	}
@@ -257,8 +271,12 @@ end_reload(struct master *master, struct child *next)
 	settings_clear(&master->current);
 	master->current = master->next;
 	master->next = (struct settings){0};
-	log_say("configuration reloaded from %s",
-	    master->config_path == NULL ? "defaults" : master->config_path);
+	if (master->rereads)
+		log_say("the files that changed are in use");
+	else
+		log_say("configuration reloaded from %s",
+		    master->config_path == NULL ? "defaults"
+						: master->config_path);
 }
 
 /* One reload at a time, and none before the first filter's word. */
@@ -270,7 +288,11 @@ reload_if_due(struct master *master)
 		return;
 	if (reload_is_asked) {
 		reload_is_asked = false;
-		begin_reload(master);
+		begin_reload(master, false);
+	} else if (children_now() >= master->last_look + WATCH_INTERVAL) {
+		master->last_look = children_now();
+		if (watch_look(master->current.config))
+			begin_reload(master, true);
 	}
 }
 

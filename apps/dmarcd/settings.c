@@ -50,30 +50,47 @@ check_values(const struct config *config, struct problem *problem)
 		       arena_cstr(arena, config->report_relay), problem));
 }
 
-bool
-settings_load(const char *path, struct settings *ret_settings,
-    struct problem *ret_problem)
+/* CONFIG, which may be NULL, is the settings' or freed. */
+static bool
+settle(struct config *config, struct settings *ret_settings,
+    struct problem *problem)
 {
-	struct config *config = config_load(path, ret_problem);
-
 	if (config == NULL)
 		return false;
+	const char *path =
+	    config->path == NULL ? "no configuration file" : config->path;
 	if (config->socket.len == 0)
-		(void)problem_set(ret_problem, PROBLEM_CONFIG,
+		(void)problem_set(problem, PROBLEM_CONFIG,
 		    "%s: Socket is missing; say where the MTA connects, for "
 		    "example: Socket unix:/run/dmarcd/milter.sock",
-		    path == NULL ? "no configuration file" : path);
+		    path);
 	else if (config->database.len > 0 && config->history_file.len == 0)
-		(void)problem_set(ret_problem, PROBLEM_CONFIG,
+		(void)problem_set(problem, PROBLEM_CONFIG,
 		    "%s: Database without HistoryFile: nothing to import",
 		    path);
-	else if (check_values(config, ret_problem) &&
-		 setup_make(config, &ret_settings->setup, ret_problem)) {
+	else if (check_values(config, problem) &&
+		 setup_make(config, &ret_settings->setup, problem)) {
 		ret_settings->config = config;
 		return true;
 	}
 	config_free(config);
 	return false;
+}
+
+bool
+settings_load(const char *path, struct settings *ret_settings,
+    struct problem *ret_problem)
+{
+	return settle(
+	    config_load(path, ret_problem), ret_settings, ret_problem);
+}
+
+bool
+settings_load_again(const struct settings *old, struct settings *ret_settings,
+    struct problem *ret_problem)
+{
+	return settle(config_load_again(old->config, ret_problem), ret_settings,
+	    ret_problem);
 }
 
 const char *

@@ -14,6 +14,9 @@ struct settings {
 /* PATH NULL: the built-in defaults. False: *ret_problem, nothing to clear. */
 bool settings_load(const char *path, struct settings *ret_settings,
     struct problem *ret_problem) MUST_USE;
+/* As OLD, but what its configuration names is read again (config_load_again). */
+bool settings_load_again(const struct settings *old,
+    struct settings *ret_settings, struct problem *ret_problem) MUST_USE;
 void settings_clear(struct settings *settings);
 /* The name of an option that takes root, or a new start, to change; NULL if
  * they all are the same. */

@@ -106,7 +106,7 @@ config_note_file(const struct config *config, const char *path)
 	if (file == NULL)
 		return false;
 	file->path = path;
-	file->stamp = file_look(path);
+	file->known = file->seen = file_look(path);
 	return true;
 }
 

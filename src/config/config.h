@@ -21,7 +21,8 @@ struct config_host {
 /* A file that was read besides the configuration file: a list, a zone. */
 struct config_file {
 	const char *path;
-	struct file_stamp stamp; /* as it was just before it was read */
+	struct file_stamp known; /* as it was just before it was read */
+	struct file_stamp seen;  /* for who watches it: at the last look */
 };
 
 struct config_files {

@@ -1,5 +1,6 @@
 /* Setup: the configuration turned into what the checks take: files read, lists
- * loaded. Made once at start; shared by all threads, never changed. */
+ * loaded. Shared by all threads and never changed: a reload, or a file that
+ * changed, makes a new one. */
 #ifndef CONFIG_SETUP_H
 #define CONFIG_SETUP_H
 

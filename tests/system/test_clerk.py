@@ -107,6 +107,48 @@ def cases(tap, top):
         equal(states(place), [("r@a.example", "waiting"),
                               ("r@b.example", "accepted")], "deliveries")
 
+    def other_suffixes():
+        """Whose report goes to b.firm.example unasked: that of a neighbour of
+        the same organization."""
+        place, quick = top / "suffixes", Relay()
+        place.mkdir()
+        quick.release.set()
+        history, suffixes = place / "history", place / "list"
+        noon = int(time.time()) // DAY * DAY - 2 * DAY - DAY // 2
+
+        def write_list(*rules):
+            suffixes.write_text("\n".join(
+                ["// ===BEGIN ICANN DOMAINS===", "example", *rules,
+                 "// ===END PRIVATE DOMAINS===", ""]))
+
+        def log():
+            return (place / "d/log").read_text()
+
+        def is_refused():
+            with contextlib.suppress(sqlite3.OperationalError):
+                return states(place) == [("r@b.firm.example", "unauthorized")]
+            return False  # no table yet
+
+        (place / "zone").write_text("".join(
+            f'_dmarc.{name}.firm.example TXT "v=DMARC1; p=none; '
+            'rua=mailto:r@b.firm.example"\n' for name in ("a", "c")))
+        write_list("firm.example")
+        history.write_text(entry("a.firm.example", noon))
+        with parts.dmarcd(
+                place / "d", ZoneFile=place / "zone", HistoryFile=history,
+                Database=f"sqlite:{place}/db", DiscoveryMethod="psl",
+                PublicSuffixList=suffixes, ReportEmail="r@receiver.example",
+                ReportTransport=f"smtp://127.0.0.1:{quick.port}") as started:
+            parts.wait_for("a report without a destination",
+                           is_refused, started)
+            equal(quick.mails, 0, "mails to another organization")
+            with open(history, "a") as late:
+                late.write(entry("c.firm.example", noon - DAY))
+            write_list()
+            parts.wait_for("the mail", lambda: "1 sent" in log(), started)
+        equal(quick.mails, 1, "mails to the same organization")
+
+    tap.case("the clerk follows the suffix list", other_suffixes)
     tap.case("a lost lease ends no job", lose_lease)
     tap.case("SIGTERM: the report under way is finished, no other begun",
              stop_sending)

@@ -193,6 +193,82 @@ def failing_reload(top):
         old.close()
 
 
+def suffix_list(*rules):
+    return "\n".join(["// ===BEGIN ICANN DOMAINS===", "com", "test", *rules,
+                      "// ===END PRIVATE DOMAINS===", ""])
+
+
+def replace(file, text):
+    """As a package manager does it: all at once."""
+    (file.parent / "new").write_text(text)
+    (file.parent / "new").rename(file)
+
+
+@case("a suffix list that changes is read again, a broken one is not taken")
+def changing_list(top):
+    suffixes, zone = top / "list", top / "list.zone"
+    refusing, letting = suffix_list(), suffix_list("firm.test")
+
+    def letter():
+        with Milter(top / "d/milter.sock") as mta:
+            mta.begin()
+            mta.message(author=b"x@shop.firm.test")
+            return mta.verdict()[0]
+
+    def wait_for_word(word, times=1):
+        parts.wait_for(word, lambda: log(top).count(word) >= times)
+
+    zone.write_text('_dmarc.firm.test TXT "v=DMARC1; p=reject"\n')
+    suffixes.write_text(refusing)
+    with daemon(top, ZoneFile=zone, DiscoveryMethod="psl",
+                PublicSuffixList=suffixes) as started:
+        # Nobody asked for this to be read.
+        (top / "d/dmarcd.conf").write_text("Half an edit\n")
+        equal(letter(), "y", "below firm.test")
+        replace(suffixes, letting)
+        wait_for_word("the files that changed are in use")
+        equal(letter(), "a", "firm.test is a public suffix")
+        suffixes.write_text(refusing)  # in its place
+        wait_for_word("the files that changed are in use", 2)
+        equal(letter(), "y", "firm.test is none again")
+        replace(suffixes, "<html>502 Bad Gateway</html>\n")
+        wait_for_word("not a public suffix list; the old")
+        equal(letter(), "y", "the old list")
+        time.sleep(5)
+        equal(log(top).count("not a public"), 1, "lines that say so")
+        replace(suffixes, letting)
+        wait_for_word("the files that changed are in use", 3)
+        equal(letter(), "a", "mended")
+        suffixes.unlink()
+        wait_for_word(f"{suffixes} is gone; what was read from it stays")
+        before = children(started.pid)
+        os.kill(before[-1], signal.SIGKILL)
+        parts.wait_for("a new filter", lambda: children(
+            started.pid) and children(started.pid) != before)
+        equal(letter(), "a", "the last list that there was")
+        replace(suffixes, refusing)
+        wait_for_word("the files that changed are in use", 4)
+        equal(letter(), "y", "it came back")
+        assert "Half" not in log(top), "the options were read"
+        started.send_signal(signal.SIGHUP)
+        wait_for_word("Half")
+
+
+@case("IgnoreHosts is read again when it changes")
+def changing_hosts(top):
+    hosts = top / "changing"
+    hosts.write_text("192.0.2.1\n")
+    with daemon(top, IgnoreHosts=hosts):
+        contains(send(top), "mta 550")
+        replace(hosts, "203.0.113.64/28\n")
+        parts.wait_for("the file", lambda: "accept" in send(top))
+        contains(log(top), f"{hosts} has changed; it is read again")
+        replace(hosts, "203.0.113.64/28\n</html>\n")
+        parts.wait_for("the refusal", lambda: "stays" in log(top))
+        contains(log(top), f"{hosts}:2: not a host")
+        contains(send(top), "mta accept")
+
+
 @case("of many reloads the last one counts")
 def reloads_in_a_row(top):
     with daemon(top) as started:

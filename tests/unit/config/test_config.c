@@ -358,15 +358,17 @@ test_load_again(void **state)
 	    old == NULL ? NULL : config_load_again(old, &missing);
 
 	assert_int_equal(cut, 0);
-	if (old == NULL || new == NULL)
+	if (old == NULL || new == NULL) {
 		fail_msg("%s", problem.text);
+		return;
+	}
 	assert_int_equal(new->workers, 3);
 	assert_true(ignores(old, "192.0.2.1", "x"));
 	assert_false(ignores(new, "192.0.2.1", "x"));
 	assert_int_equal(new->files->list.count, 1);
 	assert_string_equal(new->files->list.at[0].path, hosts);
-	assert_true(file_is_same(&old->files->list.at[0].stamp, &before));
-	assert_true(file_is_same(&new->files->list.at[0].stamp, &after));
+	assert_true(file_is_same(&old->files->list.at[0].known, &before));
+	assert_true(file_is_same(&new->files->list.at[0].known, &after));
 	assert_false(file_is_same(&before, &after));
 	assert_false(file_is_same(&after, &gone));
 	assert_false(gone.is_there);
