@@ -322,6 +322,70 @@ test_verify_rejects(void **state)
 	arena_free(arena);
 }
 
+/* 1024 and 4096 bits, the least and the most (RFC 8301 3.2): signatures made by
+ * `openssl pkeyutl` over 32 zero bytes. */
+static const struct {
+	const char *key;
+	const char *signature;
+} signed_zeros[] = {
+    {"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQD3Q8XUNtlSZm/APpbQWgPZFWxeCRNX"
+     "jN816dhlzFaVvtdJ6xG8RLHgDcwPk2bCsjnXR0DOrx81yyBCuSqCsyYW4Ojpz9nxUoL/"
+     "Oy9hCPHPgasZYZTXdm1mljneVLDh617e4HU+GiIW01RQw5sCn74uF+FyO4LSZGuYWvfi"
+     "oiKXXwIDAQAB",
+	"UPa+kWpcCa2gK+AiqhoNSQHUu3YaBf+P44sVKgljOSBaA7xfrRSdNTkdSnAfAkU+uhqj"
+	"qL1IuXeiQ9Mu27ulufMMwzC7Anezqr+k1YXFX20HGvMC3S4ZvBUuZO7gLMUeHrkqSp0B"
+	"Z0oVFxl+ZSi8Kpv3zQM1XRcTW90+307hJYI="},
+    {"MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAxvLGvqRrF3fhtQ+Pit6VwkWb"
+     "ufAwrqegVTKDvM/4mcBdT4kQi7+X1/IjvJk7vH+9lYk+2X5n3NO0vK6RU/vf+ZG5NMNV"
+     "YOlZjjnVT81pKVWO+VoagpVIhDL9scWdrgGuRIGI9BWcieGBey3kj8yjOL8dv3008lMl"
+     "zGfV49IkggTIpomkaNWBOzuI5gTg2V2CmJWKcuoFj27zWXqvaVCbvEPSURoq5Lq6tV35"
+     "NNSMSZDmHvLqckRf7fOxDSFNDYkfdp3wnxD/4PRSI0hFHTiMsgV7JpaGN/DuF50OtOct"
+     "5EDUt22WbJOtgJznUJ/uxynZJFsfxnFEBRtrYPmDQ8+3Kn9JuiVm5Fj2UBHfQnFU9245"
+     "5Svl1rxrAG+B6I8XqN4iokDcRoWuMFjRtS3cXd1ue3eJMNjzYoc0mj+VEQSuWSXIuMan"
+     "IlrUGN1SEKAde2g+JGrzD03d9yFSKHlsmFNaVT/0ZRGj88qUURYUiRea9OkKtUL2+aDr"
+     "fxIESKCNBVOj0ga0HaUOxeSPDCXE4zpPMCMf77g0z/qS6xCcNB3Cy1T7J6jKX1KkhMfH"
+     "xNX0t0T2Rbu8NS9gmrc1ShqPuj9di0a9ZSTQBxdZU9ip/9mnt38EP7UcuTC0/M8xahBe"
+     "sHsLe2skp0GvrYaOfviuEGEGYdLBrg6P/k5nlbE+TnM/7/cCAwEAAQ==",
+	"Udht5NUbrAX/cfmYN01PqDW1SZmSW5WGue7dHG/KM9uvCeJ/61Ix9jWGtTXytsxZOjNr"
+	"7bUO8ZlmOiGnIkjqQvlB/Nl3GgBtgf5eNgNsCVViteuIq17YtFooylrg8HBGW1TiQZZV"
+	"t4sNjrkHMjFcKYG2NOCN6LI69RXalfsBBfoUgXVhcHFafgibE87GFaf1k3sNhsXXTOR1"
+	"kjH1hFy1N624Al7/MESzjTNE7wrUQVY7iexKZ1lwJ+ogdTVZNRRvOVPMQzMcSkMrcFLg"
+	"uv9KngFoyOu5O+JWF9QUKE1FgRY1yHkY5LYNmrvTpx1sxgGqt03cxeL++EhgxY1NDsGV"
+	"crp+3LilCK0FUS17qOijaipvhEZKHru5KLWORPMHaEdMbfIeF2JBG4HEJc2UFHDQVLHI"
+	"MT0ARQkLb65aQci2SiKNyNmxm5b0G5jgZsRWb33uVTGKsY3MRn3+mHpwAv6wugDX6brr"
+	"MJEyRyQMqPtzVdmLrsa2NVtLJuOi/kUrbVA9/W9ehetiAiMQKTumEZsmaNgZjS5iFpiJ"
+	"NuNEeeOCKitcbHEb0kxITwXErd4oyx4y1w3ynDXxJRtSFTWEsTscOmz03oGFn5MKM+gm"
+	"wYUW+8AwtavetU8Pm+9fGVn0pbrF9SSvdJnhtJ9PJeY1WtwTJVskyAs08aCMubMHU1xV"
+	"5PI="},
+};
+
+static void
+test_sizes(void **state)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof signed_zeros / sizeof *signed_zeros;
+	     i++) {
+		struct crypto_key *key =
+		    read_rsa(arena, decoded(arena, signed_zeros[i].key));
+		struct text signature =
+		    decoded(arena, signed_zeros[i].signature);
+		struct sha256 digest = {{0}};
+		assert_non_null(key);
+		assert_int_equal(
+		    crypto_verify(key, &digest, signature), CRYPTO_GOOD);
+		assert_int_equal(
+		    crypto_verify(key, &digest,
+			text_slice(signature, 0, signature.len - 1)),
+		    CRYPTO_BROKEN);
+		digest.byte[31] = 1;
+		assert_int_equal(
+		    crypto_verify(key, &digest, signature), CRYPTO_BROKEN);
+	}
+	arena_free(arena);
+}
+
 static void
 test_ed25519_length(void **state)
 {
@@ -460,6 +524,7 @@ main(void)
 	    cmocka_unit_test(test_rsa_numbers),
 	    cmocka_unit_test(test_rsa_long_lengths),
 	    cmocka_unit_test(test_verify_rejects),
+	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_ed25519_length),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_library_fails_for_key),

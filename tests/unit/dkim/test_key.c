@@ -24,6 +24,22 @@ enum { ARENA_MAX = 1 << 20 };
  "p=MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBALjmc4i6J5ywVgiSOanHVrKrBVcmYzRuFPbXC4g"   \
  "S3Vg3/JaNUi9Peq1YZ/fk0lKrMQo7v0h6vIpXx5R71HS0SScCAwEAAQ=="
 
+#define BITS_1023                                                              \
+ "p=MIGeMA0GCSqGSIb3DQEBAQUAA4GMADCBiAKBgGez6d/uaVrVBHu1UfpFF5NOi6QdI9"        \
+ "QhVuqOEne0+yOIrA6F8BSdOQEwr9LI1c/AZs3vVoUxPodyEc1gTOIQNmqcPq1PZRr+A6"        \
+ "G27lHv1W9UEJ49f3PDeiDeGPwEDbXVrVqxL4j1odna+ZsV5J9QEcXM6HtZtDpIxuPUQK"        \
+ "XlRQnPAgMBAAE="
+#define BITS_1024                                                              \
+ "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQD3Q8XUNtlSZm/APpbQWgPZFWxeCR"        \
+ "NXjN816dhlzFaVvtdJ6xG8RLHgDcwPk2bCsjnXR0DOrx81yyBCuSqCsyYW4Ojpz9nxUo"        \
+ "L/Oy9hCPHPgasZYZTXdm1mljneVLDh617e4HU+GiIW01RQw5sCn74uF+FyO4LSZGuYWv"        \
+ "fioiKXXwIDAQAB"
+/* The same as RSAPublicKey (RFC 6376 3.6.1). */
+#define PUBLIC_1024                                                            \
+ "p=MIGJAoGBAPdDxdQ22VJmb8A+ltBaA9kVbF4JE1eM3zXp2GXMVpW+10nrEbxEseANzA"        \
+ "+TZsKyOddHQM6vHzXLIEK5KoKzJhbg6OnP2fFSgv87L2EI8c+BqxlhlNd2bWaWOd5UsO"        \
+ "HrXt7gdT4aIhbTVFDDmwKfvi4X4XI7gtJka5ha9+KiIpdfAgMBAAE="
+
 static const struct row {
 	const char *name;
 	const char *record;
@@ -40,6 +56,29 @@ static const struct row {
     {"RSA as Ed25519", "k=ed25519;" RSA, "p= is no Ed25519 key"},
     {"short RSA", SHORT,
 	"the RSA key is shorter than 1024 bits (RFC 8301 3.2)"},
+    {"1023 bits", BITS_1023,
+	"the RSA key is shorter than 1024 bits (RFC 8301 3.2)"},
+    {"1024 bits", BITS_1024, ""},
+    {"RSAPublicKey", PUBLIC_1024, ""},
+    {"folded p",
+	"p=MIGfMA0GCSqGSIb3 DQEBAQUAA4GNADCB\r\n iQKBgQDkHlOQoBTzWRiGs5V6"
+	"NpP3idY6Wk08a5q hdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ"
+	"/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G"
+	"+2kryOTIKT+l/K4w3QIDAQAB",
+	""},
+    {"unknown tags", "x=y; v1=DKIM2; " RSA, ""},
+    {"unknown flags", "t=z:yy; " RSA, ""},
+    {"no flags", "t=; " RSA, ""},
+    {"h of more", "h=sha512:SHA256; " RSA, ""},
+    {"h looks like it", "h=sha256x; " RSA, "the key is not for SHA-256"},
+    {"s empty", "s=; " RSA, "the key is not for mail"},
+    {"g of somebody", "g=joe; " RSA, ""},
+    {"n beyond ASCII", "n=\xC3\xA4; " RSA, ""},
+    {"n with a control byte", "n=\x01; " RSA, "the key record is malformed"},
+    {"revoked, of another service", "s=tlsrpt; p=", "the key is not for mail"},
+    {"p twice, once revoked", "p=; " RSA,
+	"a tag stands twice in the key record"},
+    {"bytes after the key", RSA "AAAA", "p= is no RSA key, or too large"},
     {"v later", "k=rsa; v=DKIM1; " RSA, "the record is not of DKIM1"},
     {"v DKIM2", "v=DKIM2; " RSA, "the record is not of DKIM1"},
     {"v DKIM1.0", "v=DKIM1.0; " RSA, "the record is not of DKIM1"},

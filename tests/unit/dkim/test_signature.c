@@ -87,6 +87,35 @@ static const struct row {
     {"s empty", "v=1;" A "d=a.b;s=;" H BH B, "s= is no selector"},
     {"s of two labels", "v=1;" A "d=a.b;s=x.y;" H BH B, ""},
     {"s slash", "v=1;" A "d=a.b;s=x/y;" H BH B, "s= is no selector"},
+    {"d underscore", "v=1;" A "d=_a.b;s=s;" H BH B, ""},
+    {"d label of 63",
+	"v=1;" A
+	"d=123456789012345678901234567890123456789012345678901234567890123"
+	".b;s=s;" H BH B,
+	""},
+    {"d label of 64",
+	"v=1;" A
+	"d=1234567890123456789012345678901234567890123456789012345678901234"
+	".b;s=s;" H BH B,
+	"d= is no domain name"},
+    {"s parenthesis", "v=1;" A "d=a.b;s=x(y;" H BH B, "s= is no selector"},
+    {"s white space inside", "v=1;" A "d=a.b;s=x y;" H BH B,
+	"s= is no selector"},
+    {"s empty label", "v=1;" A "d=a.b;s=x..y;" H BH B, "s= is no selector"},
+    {"s dot at the end", "v=1;" A "d=a.b;s=x.;" H BH B, "s= is no selector"},
+    {"s U-labels",
+	"v=1;" A "d=a.b;s=b\xC3\xBC"
+	"cher;" H BH B,
+	""},
+    {"i UTF-8 local part",
+	COMMON ";i=j\xC3\xB6"
+	       "e@example.com",
+	""},
+    {"i quoted, white space", COMMON ";i=\"a =3B b\"@example.com", ""},
+    {"i NUL in the domain", COMMON ";i=a@x=00.example.com", "i= is malformed"},
+    {"i elsewhere before a quoted at", COMMON ";i=\"a@example.com\"@b.c",
+	"i= is not in the domain of d="},
+    {"i dot at the end", COMMON ";i=@example.com.", "i= is malformed"},
     {"i the domain", COMMON ";i=@example.com", ""},
     {"i below", COMMON ";i=joe@Sub.Example.COM", ""},
     {"i quoted local part", COMMON ";i=\"a@b\"@example.com", ""},
@@ -108,6 +137,14 @@ static const struct row {
     {"bh missing", "v=1;" A D H B, "bh= is missing"},
     {"bh too short", "v=1;" A D H "bh=dGVzdA==;" B, "bh= is no SHA-256 hash"},
     {"bh empty", "v=1;" A D H "bh=;" B, "bh= is no SHA-256 hash"},
+    {"a white space inside", "v=1;a=rsa - sha256;" D H BH B, "a= is malformed"},
+    {"z is not looked at", COMMON ";z==:|", ""},
+    {"v last", A D H BH B ";v=1", ""},
+    {"h name twice", "v=1;" A D "h=from:from:to:to;" BH B, ""},
+    {"h of control bytes", "v=1;" A D "h=from:a\x7F;" BH B,
+	"malformed tag list"},
+    {"h beyond ASCII", "v=1;" A D "h=from:\xC3\xA4;" BH B, "h= is malformed"},
+    {"c in capitals", COMMON ";c=Relaxed/SIMPLE", ""},
     {"c both", COMMON ";c=relaxed/simple", ""},
     {"c one", COMMON ";c=relaxed", ""},
     {"c unknown", COMMON ";c=nofws", "c= is unknown"},
@@ -147,6 +184,12 @@ static const struct row {
     {"x over 12 digits", COMMON ";t=5;x=99999999999999999999", ""},
     {"t over 12 digits", COMMON ";t=99999999999999999999;x=5",
 	"x= is malformed or not after t="},
+    {"x 12 digits", COMMON ";t=999999999998;x=999999999999", ""},
+    {"x before t, 12 digits", COMMON ";t=999999999999;x=999999999998",
+	"x= is malformed or not after t="},
+    {"x and t over 12 digits", COMMON ";t=1000000000000;x=1000000000001", ""},
+    {"x empty", COMMON ";x=", "x= is malformed or not after t="},
+    {"t empty", COMMON ";t=", "t= is malformed"},
     {"x hexadecimal", COMMON ";x=0x10", "x= is malformed or not after t="},
 };
 
@@ -170,6 +213,30 @@ test_rows(void **state)
 		arena_free(arena);
 	}
 	assert_int_equal(bad, 0);
+}
+
+/* A NUL in a name is neither the end of it nor a letter ("Composition Kills",
+ * A3): nothing is asked. */
+static void
+test_nul(void **state)
+{
+	static const char domain[] =
+	    "v=1;" A "d=example.com\0.evil.example; s=s;" H BH B;
+	static const char selector[] =
+	    "v=1;" A "d=example.com; s=s\0.evil;" H BH B;
+	const struct text values[] = {TEXT(domain), TEXT(selector)};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		struct dkim_signature signature;
+		struct text value = values[i];
+		assert_string_equal(
+		    read_value(arena, value, &signature), "malformed tag list");
+		assert_true(
+		    signature.domain.len == 0 || signature.selector.len == 0);
+		arena_free(arena);
+	}
 }
 
 static void
@@ -242,6 +309,7 @@ test_limits(void **state)
 	    {"200 names", "v=1;" A D BH B ";h=from", ":to", 199, "", ""},
 	    {"201 names", "v=1;" A D BH B ";h=from", ":to", 200, "",
 		"h= has too many names"},
+	    {"b just fits", "v=1;" A D H BH "b=", "AAAA", 2048, "", ""},
 	    {"b too long", "v=1;" A D H BH "b=", "AAAA", 2049, "",
 		"b= is malformed"},
 	    {"selector too long for a query", "v=1;" A H BH B ";d=a.bc;s=ab",
@@ -360,6 +428,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_nul),
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_what_is_left_of_a_malformed_one),
 	    cmocka_unit_test(test_limits),
