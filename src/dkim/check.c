@@ -32,6 +32,7 @@ static_assert(sizeof result_words / sizeof *result_words == DKIM_PERMERROR + 1,
 const struct names dkim_result_names = NAMES(result_words);
 
 struct candidate {
+	size_t nearness; /* to the author's domain */
 	struct dkim_signature signature;
 	struct dkim_verdict *verdict;
 };
@@ -148,15 +149,25 @@ make_verdicts(struct dkim *dkim)
 
 /* --- which to verify --- */
 
-static bool
-is_related_to_author(
-    const struct dkim *dkim, const struct dkim_signature *signature)
+/* How near NAME is to the author's domain: the labels they have in common from
+ * the right, and one more when they are equal. What can align has most. */
+static size_t
+nearness(struct text author, struct text name)
 {
-	struct text author = dkim->options.author;
+	size_t a = author.len;
+	size_t n = name.len;
+	size_t labels = 0;
 
-	return author.len > 0 &&
-	       (dns_name_is_at_or_below(signature->domain, author) ||
-		   dns_name_is_at_or_below(author, signature->domain));
+	while (a > 0 && n > 0 && author.ptr[a - 1] == name.ptr[n - 1]) {
+		a--;
+		n--;
+		labels += author.ptr[a] == '.';
+	}
+	bool ends_author = a == 0 || author.ptr[a - 1] == '.';
+	bool ends_name = n == 0 || name.ptr[n - 1] == '.';
+	if (author.len > 0 && ends_author && ends_name)
+		labels++;
+	return labels + (a == 0 && n == 0);
 }
 
 /* A job for CANDIDATE, or "limit". False: no memory. */
@@ -185,7 +196,20 @@ add_job(struct dkim *dkim, const struct candidate *candidate)
 	return !arena_failed(dkim->arena);
 }
 
-/* The author's first, then the others; each in field order. */
+/* The nearest first; those equally near in field order. */
+static void
+insert_candidate(struct candidate *candidates, size_t count,
+    const struct candidate *candidate)
+{
+	size_t at = count;
+
+	while (at > 0 && candidates[at - 1].nearness < candidate->nearness) {
+		candidates[at] = candidates[at - 1];
+		at--;
+	}
+	candidates[at] = *candidate;
+}
+
 static bool
 add_jobs(struct dkim *dkim)
 {
@@ -197,18 +221,17 @@ add_jobs(struct dkim *dkim)
 	if (candidates == NULL)
 		return false;
 	for (size_t i = 0; i < dkim->count; i++) {
+		struct candidate candidate = {.verdict = &dkim->verdicts[i]};
 		field = next_signature(dkim->header, field);
-		candidates[count].verdict = &dkim->verdicts[i];
-		if (read_signature(dkim, field, &candidates[count]))
-			count++;
+		if (!read_signature(dkim, field, &candidate))
+			continue;
+		candidate.nearness =
+		    nearness(dkim->options.author, candidate.signature.domain);
+		insert_candidate(candidates, count++, &candidate);
 	}
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < count; i++) {
-			if (is_related_to_author(dkim,
-				&candidates[i].signature) == (pass == 0) &&
-			    !add_job(dkim, &candidates[i]))
-				return false;
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (!add_job(dkim, &candidates[i]))
+			return false;
 	}
 	return true;
 }

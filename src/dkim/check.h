@@ -51,8 +51,8 @@ struct dkim_results {
 
 struct dkim_options {
 	int64_t now;        /* arrival, for x= */
-	struct text author; /* signatures of this domain, its parents and its
-			       subdomains are verified first */
+	struct text author; /* A-labels, lower case; "" if not known: the more
+			       labels d= has in common, the earlier its turn */
 };
 
 enum {

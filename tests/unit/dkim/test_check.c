@@ -391,6 +391,51 @@ test_authors_come_first(void **state)
 	arena_free(run.arena);
 }
 
+/* The nearer a name is to the author's, the earlier its turn: it may align. */
+static void
+test_order_of_names(void **state)
+{
+	static const struct {
+		const char *author;
+		const char *before; /* ten of it stand in front */
+		const char *domain;
+		bool is_verified;
+	} cases[] = {
+	    {"example.com", "list.example", "example.com", true},
+	    {"mail.example.com", "list.example", "example.com", true},
+	    {"example.com", "list.example", "mail.example.com", true},
+	    {"news.example.com", "list.example", "mail.example.com", true},
+	    {"example.com", "mail.example.com", "example.com", true},
+	    {"mail.example.com", "example.com", "mail.example.com", true},
+	    {"example.com", "com.example", "list.example", false},
+	    {"a.list.example", "list.example", "mail.example.com", false},
+	    {"", "list.example", "example.com", false},
+	};
+
+	unsigned bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run run = {.arena = arena_new(ARENA_MAX),
+		    .options = {NOW, text_from_cstr(cases[i].author)}};
+		struct build build;
+		build_init_arena(&build, signer.arena, 1 << 20);
+		add_signatures(&build, cases[i].before, DKIM_SIGNATURES_MAX);
+		add_signatures(&build, cases[i].domain, 1);
+		assert_true(run_message(
+		    &run, compose(build_view(&build), HEADER, BODY), zone));
+		enum dkim_result result =
+		    run.results.at[DKIM_SIGNATURES_MAX].result;
+		if ((result == DKIM_PASS) != cases[i].is_verified) {
+			print_error("%s, signed by %s\n", cases[i].author,
+			    cases[i].domain);
+			bad++;
+		}
+		arena_free(run.arena);
+	}
+	assert_int_equal(bad, 0);
+}
+
 /* A flood of fields costs no memory to speak of, and passes nothing. */
 static void
 test_flood(void **state)
@@ -583,6 +628,7 @@ main(void)
 	    cmocka_unit_test(test_unsigned),
 	    cmocka_unit_test(test_what_is_told),
 	    cmocka_unit_test(test_authors_come_first),
+	    cmocka_unit_test(test_order_of_names),
 	    cmocka_unit_test(test_flood),
 	    cmocka_unit_test(test_signed_signature),
 	    cmocka_unit_test(test_orders),
