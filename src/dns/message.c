@@ -440,8 +440,8 @@ judge(const struct message *message, struct scratch *scratch,
 		return DNS_FAILED;
 	/* RFC 8020 2: what is denied is the name where the aliases lead. */
 	if (rcode == WIRE_RCODE_NXDOMAIN)
-		return dns_name_equal(name_text(&finding->owner),
-			   message->question->name)
+		return dns_name_equal(
+			   name_text(&finding->owner), message->question->name)
 			   ? DNS_NXDOMAIN
 			   : DNS_NODATA;
 	if (rcode != WIRE_RCODE_NOERROR)
