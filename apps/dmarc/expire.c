@@ -14,22 +14,25 @@ static const char usage[] =
     "wait to be sent when they are twice as old.\n"
     "\n"
     "  --days N    instead of ExpireDays\n"
+    "  --force     reports that wait too, as soon as they are so old\n"
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
     "  -c FILE     configuration\n";
 
-enum { OPTION_DAYS = 256, OPTION_NOW, DAYS_MAX = 36500 };
+enum { OPTION_DAYS = 256, OPTION_FORCE, OPTION_NOW, DAYS_MAX = 36500 };
 
 static const struct option options[] = {
     {"days", required_argument, NULL, OPTION_DAYS},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"now", required_argument, NULL, OPTION_NOW},
     {NULL, 0, NULL, 0},
 };
 
 static const char *
-take_option(struct tool *tool, uint64_t *days, int letter)
+take_option(struct tool *tool, uint64_t *days, bool *force, int letter)
 {
 	switch (letter) {
 	case 'c': tool->config_path = optarg; return NULL;
+	case OPTION_FORCE: *force = true; return NULL;
 	case OPTION_DAYS:
 		return text_to_number(text_from_cstr(optarg), DAYS_MAX, days) &&
 			       *days > 0
@@ -48,13 +51,14 @@ run(struct tool *tool, int argc, char **argv)
 	struct problem problem = {PROBLEM_NONE, ""};
 	uint64_t days = 0;
 	uint64_t rows = 0;
+	bool force = false;
 
 	for (int letter;
 	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
 		if (letter == '?')
 			return tool_usage(
 			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		const char *what = take_option(tool, &days, letter);
+		const char *what = take_option(tool, &days, &force, letter);
 		if (what != NULL)
 			return tool_usage(tool, what, optarg);
 	}
@@ -66,8 +70,8 @@ run(struct tool *tool, int argc, char **argv)
 	if (store != NULL) {
 		if (days == 0)
 			days = config->expire_days;
-		if (clerk_expire(
-			store, tool->now, (unsigned)days, &rows, &problem))
+		if (clerk_expire(store, tool->now, (unsigned)days, force, &rows,
+			&problem))
 			(void)printf(
 			    "%llu rows deleted\n", (unsigned long long)rows);
 		store_close(store);

@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
     &command_import,
     &command_report,
     &command_expire,
+    &command_database,
     NULL,
 };
 

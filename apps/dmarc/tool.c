@@ -1,7 +1,10 @@
 #include "tool.h"
 
+#include "dmarcd/privileges.h"
+
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum { SECOND = 1000, CACHE_BYTES = 1024 * 1024 };
 
@@ -169,8 +172,18 @@ tool_answer(struct tool_dns *dns, struct dns_facts *facts)
 		    dns->resolver, facts, dns->deadline);
 }
 
-struct store *
-tool_store(const struct config *config, bool create, struct problem *problem)
+static bool
+become_user(const struct config *config, struct problem *problem)
+{
+	struct identity identity;
+
+	return geteuid() != 0 ||
+	       (identity_read(config->user_id, &identity, problem) &&
+		   identity_become(&identity, problem));
+}
+
+const char *
+tool_database(const struct config *config, struct problem *problem)
 {
 	if (config->database.len == 0) {
 		(void)problem_set(problem, PROBLEM_CONFIG,
@@ -178,6 +191,15 @@ tool_store(const struct config *config, bool create, struct problem *problem)
 		    "sqlite:/var/lib/dmarcd/dmarc.db");
 		return NULL;
 	}
-	return store_open(
-	    arena_cstr(config->arena, config->database), create, problem);
+	return become_user(config, problem)
+		   ? arena_cstr(config->arena, config->database)
+		   : NULL;
+}
+
+struct store *
+tool_store(const struct config *config, bool create, struct problem *problem)
+{
+	const char *database = tool_database(config, problem);
+
+	return database == NULL ? NULL : store_open(database, create, problem);
 }

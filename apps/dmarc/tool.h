@@ -23,6 +23,7 @@ struct command {
 	int (*run)(struct tool *tool, int argc, char **argv);
 };
 
+extern const struct command command_database;
 extern const struct command command_expire;
 extern const struct command command_import;
 extern const struct command command_lookup;
@@ -68,7 +69,11 @@ void tool_close_dns(struct tool_dns *dns);
 void tool_begin(struct tool_dns *dns);
 void tool_answer(struct tool_dns *dns, struct dns_facts *facts);
 
-/* The store that Database names. */
+/* What Database says; NULL: *problem. Root becomes UserID first, so that what is
+ * made is the daemon's. */
+const char *tool_database(
+    const struct config *config, struct problem *problem) MUST_USE;
+/* The store there. */
 struct store *tool_store(
     const struct config *config, bool create, struct problem *problem) MUST_USE;
 

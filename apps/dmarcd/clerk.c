@@ -128,7 +128,7 @@ expire(struct clerk *clerk)
 
 	if (!open_store(clerk, &problem) ||
 	    !clerk_expire(clerk->store, now(), clerk->config->expire_days,
-		&rows, &problem)) {
+		false, &rows, &problem)) {
 		give_up(clerk, "expire", &problem);
 		return;
 	}

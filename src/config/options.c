@@ -32,8 +32,8 @@ const struct option config_options[] = {
      "How long an imported piece of history is kept and looked at again for "
      "entries of a late writer."},
     {"Database", OPTION_TEXT, AT(database), NULL, 0, 0, NULL,
-     "Where import stores what was judged: sqlite:/path. Without it nothing "
-     "is imported or reported."},
+     "Where import stores what was judged: sqlite:/path or "
+     "mysql://user@host/name. Without it nothing is imported or reported."},
     {"DiscoveryMethod", OPTION_WORD, AT(discovery_method), "treewalk", 0, 0,
      &dmarc_method_names,
      "How the policy is found: treewalk (RFC 9989) or psl (RFC 7489)."},

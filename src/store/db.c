@@ -1,8 +1,14 @@
 #include "store/db.h"
 
-enum { TRIES = 8 };
+#include <time.h>
 
-static const struct db_driver *const drivers[] = {&db_sqlite, NULL};
+enum { TRIES = 9, FIRST_PAUSE_MS = 25, SECOND_MS = 1000, MS_NS = 1000000 };
+
+static const struct db_driver *const drivers[] = {
+    &db_sqlite,
+    &db_mysql,
+    NULL,
+};
 
 struct db_value
 db_number(int64_t number)
@@ -16,9 +22,8 @@ db_text(struct text text)
 	return (struct db_value){.type = DB_TEXT, .text = text};
 }
 
-/* NULL: *ret_problem. *RET_WHERE: what stands after "scheme:". */
-static const struct db_driver *
-find_driver(
+const struct db_driver *
+db_driver(
     const char *database, const char **ret_where, struct problem *ret_problem)
 {
 	struct text where = text_from_cstr(database);
@@ -30,7 +35,9 @@ find_driver(
 		    text_equal(scheme, text_from_cstr((*at)->scheme)))
 			return *at;
 	(void)problem_set(ret_problem, PROBLEM_CONFIG,
-	    "Database \"%s\" cannot be used; write sqlite:/path", database);
+	    "Database \"%s\" cannot be used; write sqlite:/path or "
+	    "mysql://user@host/name",
+	    database);
 	return NULL;
 }
 
@@ -38,8 +45,10 @@ bool
 db_check(const char *database, struct problem *ret_problem)
 {
 	const char *where;
+	const struct db_driver *driver =
+	    db_driver(database, &where, ret_problem);
 
-	return find_driver(database, &where, ret_problem) != NULL;
+	return driver != NULL && driver->check(where, ret_problem);
 }
 
 struct db *
@@ -47,7 +56,7 @@ db_open(const char *database, bool create, struct problem *ret_problem)
 {
 	const char *where;
 	const struct db_driver *driver =
-	    find_driver(database, &where, ret_problem);
+	    db_driver(database, &where, ret_problem);
 
 	return driver == NULL ? NULL : driver->open(where, create, ret_problem);
 }
@@ -59,18 +68,67 @@ db_close(struct db *db)
 		db->driver->close(db);
 }
 
+/* --- trying again --- */
+
+/* Longer each time: 25 ms, 50 ms, …, in all six seconds. */
+static void
+pause_before(int try)
+{
+	long ms = (long)FIRST_PAUSE_MS << (try - 1);
+	const struct timespec pause = {
+	    .tv_sec = ms / SECOND_MS, .tv_nsec = ms % SECOND_MS * MS_NS};
+
+	(void)nanosleep(&pause, NULL);
+}
+
 bool
 db_exec(struct db *db, const struct db_sql *sql, uint64_t *ret_changed,
     struct problem *ret_problem)
 {
-	return db->driver->exec(db, sql, ret_changed, ret_problem);
+	for (int try = 1;; try++) {
+		struct problem problem = {0};
+		if (db->driver->exec(db, sql, ret_changed, &problem))
+			return true;
+		if (db->in_transaction || try == TRIES ||
+		    db->driver->last_error(db) != DB_LOST)
+			return problem_set(
+			    ret_problem, problem.kind, "%s", problem.text);
+		pause_before(try);
+	}
+}
+
+/* Rows that were told are not told again. */
+struct telling {
+	db_row_fn *each;
+	void *context;
+	bool has_begun;
+};
+
+static bool
+tell(void *context, const struct db_row *row)
+{
+	struct telling *telling = context;
+
+	telling->has_begun = true;
+	return telling->each(telling->context, row);
 }
 
 bool
 db_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
     void *context, struct problem *ret_problem)
 {
-	return db->driver->query(db, sql, each, context, ret_problem);
+	struct telling telling = {each, context, false};
+
+	for (int try = 1;; try++) {
+		struct problem problem = {0};
+		if (db->driver->query(db, sql, tell, &telling, &problem))
+			return true;
+		if (db->in_transaction || telling.has_begun || try == TRIES ||
+		    db->driver->last_error(db) != DB_LOST)
+			return problem_set(
+			    ret_problem, problem.kind, "%s", problem.text);
+		pause_before(try);
+	}
 }
 
 bool
@@ -109,25 +167,37 @@ db_query_number(struct db *db, const struct db_sql *sql, int64_t *ret_number,
 	return db_query(db, sql, take_number, ret_number, ret_problem);
 }
 
+static bool
+run_once(
+    struct db *db, db_work_fn *work, void *context, struct problem *ret_problem)
+{
+	if (!db->driver->begin(db, ret_problem))
+		return false;
+	db->in_transaction = true;
+	return work(db, context, ret_problem) &&
+	       db->driver->commit(db, ret_problem);
+}
+
 bool
 db_transaction(
     struct db *db, db_work_fn *work, void *context, struct problem *ret_problem)
 {
 	struct problem problem;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int try = 1;; try++) {
 		problem = (struct problem){0};
-		bool begun = db->driver->begin(db, &problem);
-		bool done = begun && work(db, context, &problem);
-		if (done && db->driver->commit(db, &problem))
-			return true;
+		bool done = run_once(db, work, context, &problem);
 		enum db_error error = db->driver->last_error(db);
-		if (begun)
+		if (!done && db->in_transaction)
 			db->driver->rollback(db);
-		if (problem.kind == PROBLEM_NONE)
+		db->in_transaction = false;
+		if (done || problem.kind == PROBLEM_NONE)
 			return true;
-		if (error != DB_RETRY && error != DB_UNIQUE)
+		bool is_passing =
+		    error == DB_RETRY || error == DB_UNIQUE || error == DB_LOST;
+		if (!is_passing || try == TRIES)
 			break;
+		pause_before(try);
 	}
 	return problem_set(ret_problem, problem.kind, "%s", problem.text);
 }

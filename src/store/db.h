@@ -9,11 +9,13 @@
 
 #include "base/problem.h"
 #include "base/text.h"
+#include "store/note.h"
 
 enum db_error {
 	DB_OK,
 	DB_RETRY,  /* another one was at work: the transaction again */
 	DB_UNIQUE, /* the key is there already */
+	DB_LOST,   /* the server cannot be reached: again, in a while */
 	DB_FATAL,
 };
 
@@ -57,11 +59,22 @@ struct db_row;
 /* One row of an answer; texts live during the call. False: stop, no error. */
 typedef bool db_row_fn(void *context, const struct db_row *row);
 
-struct db_driver {
-	const char *scheme;    /* "sqlite" */
-	const char *clock;     /* the engine's seconds since 1970 */
+/* What the schema says differently for each engine. */
+struct db_types {
+	const char *text;      /* of any length that a history entry has */
 	const char *table_end; /* behind the ")" of CREATE TABLE */
-	/* WHERE is what stands after "scheme:". */
+};
+
+struct db_driver {
+	const char *scheme; /* "sqlite" */
+	const char *clock;  /* the engine's seconds since 1970 */
+	/* Behind a SELECT whose rows nobody else may change before the end of
+	 * the transaction; "" where there is one writer at a time. */
+	const char *for_update;
+	struct db_types types;
+	/* WHERE is what stands after "scheme:". The check looks at the words
+	 * alone. */
+	bool (*check)(const char *where, struct problem *ret_problem);
 	struct db *(*open)(
 	    const char *where, bool create, struct problem *ret_problem);
 	void (*close)(struct db *db);
@@ -76,6 +89,9 @@ struct db_driver {
 	bool (*append)(struct db *db, const char *table,
 	    const struct db_column *columns, size_t column_count,
 	    size_t row_count, struct problem *ret_problem);
+	/* Version, durability, rights: what could lose a commit, or fail. */
+	bool (*inspect)(struct db *db, store_note_fn *each, void *context,
+	    struct problem *ret_problem);
 	enum db_error (*last_error)(const struct db *db);
 	int64_t (*row_number)(const struct db_row *row, int column);
 	struct text (*row_text)(const struct db_row *row, int column);
@@ -84,20 +100,27 @@ struct db_driver {
 /* What every engine's own struct begins with. */
 struct db {
 	const struct db_driver *driver;
+	bool in_transaction;
 };
 
 struct db_row {
 	const struct db_driver *driver;
 };
 
+extern const struct db_driver db_mysql;
 extern const struct db_driver db_sqlite;
 
-/* "sqlite:/path": finds the driver by what stands before the colon. The check
- * looks at the words alone. */
+/* "sqlite:/path": the driver by what stands before the colon; NULL:
+ * *ret_problem. *RET_WHERE: what stands after it. */
+const struct db_driver *db_driver(const char *database, const char **ret_where,
+    struct problem *ret_problem) MUST_USE;
+/* Looks at the words alone. */
 bool db_check(const char *database, struct problem *ret_problem) MUST_USE;
 struct db *db_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void db_close(struct db *db);
+/* Outside a transaction, what met a lost connection is tried again for some
+ * seconds: such an exec must be one that may happen twice. */
 bool db_exec(struct db *db, const struct db_sql *sql, uint64_t *ret_changed,
     struct problem *ret_problem) MUST_USE;
 bool db_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
@@ -113,8 +136,9 @@ bool db_query_number(struct db *db, const struct db_sql *sql,
     int64_t *ret_number, struct problem *ret_problem) MUST_USE;
 
 /* Runs WORK in a transaction, and again in a new one, some times, when another
- * connection came between (DB_RETRY) or did the same first (DB_UNIQUE). WORK
- * false with no problem set: undone, and that is no error. */
+ * connection came between (DB_RETRY) or did the same first (DB_UNIQUE), or the
+ * server was gone (DB_LOST), and be it during the commit: WORK must see what it
+ * did already. WORK false with no problem set: undone, and that is no error. */
 typedef bool db_work_fn(
     struct db *db, void *context, struct problem *ret_problem);
 bool db_transaction(struct db *db, db_work_fn *work, void *context,

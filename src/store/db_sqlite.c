@@ -188,6 +188,15 @@ sqlite_close(struct db *db)
 	free(sqlite);
 }
 
+/* Any path is one. */
+static bool
+sqlite_check(const char *where, struct problem *ret_problem)
+{
+	(void)where;
+	(void)ret_problem;
+	return true;
+}
+
 static struct db *
 sqlite_open(const char *where, bool create, struct problem *ret_problem)
 {
@@ -405,10 +414,59 @@ sqlite_append(struct db *db, const char *table, const struct db_column *columns,
 	return good;
 }
 
+/* --- check --- */
+
+static bool
+take_value(void *context, const struct db_row *row)
+{
+	build_text(context, sqlite_row_text(row, 0));
+	build_byte(context, '\0');
+	return false;
+}
+
+static bool
+sqlite_inspect(struct db *db, store_note_fn *each, void *context,
+    struct problem *ret_problem)
+{
+	static const struct {
+		const char *name;
+		const char *sql;
+		const char *good; /* NULL: anything */
+		const char *advice;
+	} questions[] = {
+	    {"version", "SELECT sqlite_version()", NULL, ""},
+	    {"journal_mode", "PRAGMA journal_mode", "wal",
+		"looking waits for importing here; is it a local disk?"},
+	    {"synchronous", "PRAGMA synchronous", "2",
+		"a power cut can lose what was committed"},
+	    {"quick_check", "PRAGMA quick_check(1)", "ok",
+		"the file is damaged; restore it from a copy, or see sqlite3 "
+		".recover"},
+	};
+
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+		struct build value;
+		build_init(&value, STATEMENT_MAX);
+		if (!sqlite_query(db, DB_SQL_PLAIN(questions[i].sql),
+			take_value, &value, ret_problem) ||
+		    value.len == 0)
+			build_text(&value, TEXT("?\0"));
+		bool is_good = questions[i].good == NULL ||
+			       strcmp(value.ptr, questions[i].good) == 0;
+		const struct store_note note = {questions[i].name, value.ptr,
+		    is_good ? "" : questions[i].advice};
+		each(context, &note);
+		build_free(&value);
+	}
+	return true;
+}
+
 const struct db_driver db_sqlite = {
     .scheme = "sqlite",
     .clock = "CAST(strftime('%s', 'now') AS INTEGER)",
-    .table_end = " WITHOUT ROWID",
+    .for_update = "",
+    .types = {.text = "TEXT", .table_end = " WITHOUT ROWID"},
+    .check = sqlite_check,
     .open = sqlite_open,
     .close = sqlite_close,
     .exec = sqlite_exec,
@@ -417,6 +475,7 @@ const struct db_driver db_sqlite = {
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .append = sqlite_append,
+    .inspect = sqlite_inspect,
     .last_error = sqlite_last_error,
     .row_number = sqlite_row_number,
     .row_text = sqlite_row_text,

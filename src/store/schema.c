@@ -16,25 +16,23 @@
  * engine can undo it. */
 #include "store/schema.h"
 
-#include <stdio.h>
-#include <string.h>
+#define DOMAIN  "VARCHAR(255) NOT NULL"
+#define DIGEST  "CHAR(32) NOT NULL"
+#define NUMBER  "BIGINT NOT NULL"
+#define LONG    "$TEXT NOT NULL"
+#define WORD    "VARCHAR(32) NOT NULL"
+#define ADDRESS "VARCHAR(1000) NOT NULL"
+#define TABLE   "CREATE TABLE IF NOT EXISTS "
 
-#define DOMAIN "VARCHAR(255) NOT NULL"
-#define DIGEST "CHAR(32) NOT NULL"
-#define NUMBER "BIGINT NOT NULL"
-#define LONG   "TEXT NOT NULL"
-#define WORD   "VARCHAR(32) NOT NULL"
-#define TABLE  "CREATE TABLE IF NOT EXISTS "
-
-/* "%s" is the driver's table_end. */
+/* "$…" is what engines say differently, see struct db_types. */
 static const char *const version_1[] = {
     TABLE "dmarc_batch (id " NUMBER ", claim VARCHAR(64) NOT NULL,"
 	  " first_byte " NUMBER ", last_byte " NUMBER ", entries " NUMBER
 	  ", rejected " NUMBER ", added " NUMBER
-	  ", PRIMARY KEY (claim, first_byte), UNIQUE (id))%s",
+	  ", PRIMARY KEY (claim, first_byte), UNIQUE (id))$END",
     TABLE "dmarc_policy (id " DIGEST ", p " WORD ", sp " WORD ", np " WORD
 	  ", adkim " WORD ", aspf " WORD ", fo " LONG ", testing " WORD
-	  ", discovery " WORD ", PRIMARY KEY (id))%s",
+	  ", discovery " WORD ", PRIMARY KEY (id))$END",
     TABLE "dmarc_row (policy_domain " DOMAIN ", policy " DIGEST ", hour " NUMBER
 	  ", batch " NUMBER ", seq " NUMBER ", messages " NUMBER
 	  ", source_ip VARCHAR(45) NOT NULL"
@@ -42,22 +40,22 @@ static const char *const version_1[] = {
 	  ", dkim_aligned " NUMBER ", spf_aligned " NUMBER ", reason " LONG
 	  ", reason_comment " LONG ", dkim " LONG ", spf_domain " LONG
 	  ", spf_result " WORD
-	  ", PRIMARY KEY (policy_domain, policy, hour, batch, seq))%s",
+	  ", PRIMARY KEY (policy_domain, policy, hour, batch, seq))$END",
     TABLE "dmarc_unsealed (policy_domain " DOMAIN ", policy " DIGEST
 	  ", hour " NUMBER ", batch " NUMBER ", rua " LONG
-	  ", PRIMARY KEY (policy_domain, policy, hour, batch))%s",
+	  ", PRIMARY KEY (policy_domain, policy, hour, batch))$END",
     TABLE "dmarc_report (id " DIGEST ", policy_domain " DOMAIN
 	  ", policy " DIGEST ", period_begin " NUMBER ", period_end " NUMBER
 	  ", seq " NUMBER ", rua " LONG ", PRIMARY KEY (id),"
 	  " UNIQUE (policy_domain, period_begin, policy, seq),"
-	  " UNIQUE (period_end, id))%s",
+	  " UNIQUE (period_end, id))$END",
     TABLE "dmarc_report_batch (policy_domain " DOMAIN ", policy " DIGEST
 	  ", hour " NUMBER ", batch " NUMBER ", report " DIGEST
-	  ", PRIMARY KEY (policy_domain, policy, hour, batch))%s",
-    TABLE "dmarc_delivery (report " DIGEST ", destination " DOMAIN
+	  ", PRIMARY KEY (policy_domain, policy, hour, batch))$END",
+    TABLE "dmarc_delivery (report " DIGEST ", destination " ADDRESS
 	  ", state " WORD ", tries " NUMBER ", next_try " NUMBER ", words " LONG
 	  ", lease_until " NUMBER ", fence " NUMBER
-	  ", PRIMARY KEY (report, destination))%s",
+	  ", PRIMARY KEY (report, destination))$END",
 };
 
 struct migration {
@@ -69,18 +67,57 @@ static const struct migration migrations[] = {
     {sizeof version_1 / sizeof *version_1, version_1},
 };
 
-enum { LATEST = sizeof migrations / sizeof *migrations };
+enum { LATEST = sizeof migrations / sizeof *migrations, STATEMENT_MAX = 4096 };
+
+static const char version_table[] =
+    TABLE "dmarc_schema_version (version " NUMBER ", applied " NUMBER
+	  ", PRIMARY KEY (version))$END";
+
+/* STATEMENT as DRIVER says it. */
+static void
+write_statement(
+    struct build *sql, const struct db_driver *driver, const char *statement)
+{
+	const struct {
+		struct text word;
+		const char *means;
+	} words[] = {
+	    {TEXT("TEXT"), driver->types.text},
+	    {TEXT("END"), driver->types.table_end},
+	    {TEXT("CLOCK"), driver->clock},
+	};
+	struct text rest = text_from_cstr(statement);
+	struct text plain = text_split(&rest, '$');
+
+	build_text(sql, plain);
+	while (rest.len > 0) {
+		struct text part = text_split(&rest, '$');
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+			if (!text_starts(part, words[i].word))
+				continue;
+			build_cstr(sql, words[i].means);
+			part = text_slice(part, words[i].word.len, part.len);
+		}
+		build_text(sql, part);
+	}
+}
 
 static bool
-make_version_table(struct db *db, struct problem *ret_problem)
+run(struct db *db, const char *statement, const struct db_value *value,
+    struct problem *ret_problem)
 {
-	char sql[256];
+	struct build sql;
 
-	(void)snprintf(sql, sizeof sql,
-	    TABLE "dmarc_schema_version (version " NUMBER ", applied " NUMBER
-		  ", PRIMARY KEY (version))%s",
-	    db->driver->table_end);
-	return db_exec(db, DB_SQL_PLAIN(sql), NULL, ret_problem);
+	build_init(&sql, STATEMENT_MAX);
+	write_statement(&sql, db->driver, statement);
+	build_byte(&sql, '\0');
+	bool good = build_failed(&sql) ? problem_no_memory(ret_problem)
+				       : db_exec(db,
+					     &(const struct db_sql){sql.ptr,
+						 value == NULL ? 0 : 1, value},
+					     NULL, ret_problem);
+	build_free(&sql);
+	return good;
 }
 
 bool
@@ -98,47 +135,48 @@ schema_version(
 	return true;
 }
 
-static bool
-apply(struct db *db, const struct migration *migration,
-    struct problem *ret_problem)
-{
-	char sql[1024];
-
-	for (size_t i = 0; i < migration->count; i++) {
-		const char *statement = migration->statements[i];
-		size_t len = strlen(statement);
-		bool ends = len > 2 && strcmp(statement + len - 2, "%s") == 0;
-		(void)snprintf(sql, sizeof sql, "%.*s%s",
-		    (int)(ends ? len - 2 : len), statement,
-		    ends ? db->driver->table_end : "");
-		if (!db_exec(db, DB_SQL_PLAIN(sql), NULL, ret_problem))
-			return false;
-	}
-	return true;
-}
+static const char note_version[] =
+    "INSERT INTO dmarc_schema_version (version, applied) VALUES (?, $CLOCK)";
 
 static bool
 migrate(struct db *db, void *context, struct problem *ret_problem)
 {
 	unsigned version;
-	char sql[128];
 
 	(void)context;
-	if (!make_version_table(db, ret_problem) ||
+	if (!run(db, version_table, NULL, ret_problem) ||
 	    !schema_version(db, &version, ret_problem))
 		return false;
 	for (; version < LATEST; version++) {
-		if (!apply(db, &migrations[version], ret_problem))
-			return false;
-		(void)snprintf(sql, sizeof sql,
-		    "INSERT INTO dmarc_schema_version (version, applied)"
-		    " VALUES (?, %s)",
-		    db->driver->clock);
-		if (!db_exec(db, DB_SQL(sql, db_number(version + 1)), NULL,
-			ret_problem))
+		const struct migration *migration = &migrations[version];
+		const struct db_value number = db_number(version + 1);
+		for (size_t i = 0; i < migration->count; i++) {
+			if (!run(db, migration->statements[i], NULL,
+				ret_problem))
+				return false;
+		}
+		if (!run(db, note_version, &number, ret_problem))
 			return false;
 	}
 	return true;
+}
+
+void
+schema_write(struct build *sql, const struct db_driver *driver)
+{
+	write_statement(sql, driver, version_table);
+	build_cstr(sql, ";\n");
+	for (unsigned version = 0; version < LATEST; version++) {
+		const struct migration *migration = &migrations[version];
+		for (size_t i = 0; i < migration->count; i++) {
+			write_statement(sql, driver, migration->statements[i]);
+			build_cstr(sql, ";\n");
+		}
+		build_cstr(
+		    sql, "INSERT INTO dmarc_schema_version (version, applied)");
+		build_format(
+		    sql, " VALUES (%u, %s);\n", version + 1, driver->clock);
+	}
 }
 
 bool
@@ -149,6 +187,9 @@ schema_migrate(struct db *db, struct problem *ret_problem)
 
 	/* Looking first: no lock is needed when there is nothing to do. */
 	if (!schema_version(db, &version, &ignored) || version < LATEST) {
+		if (ignored.kind == PROBLEM_TEMPORARY)
+			return problem_set(
+			    ret_problem, ignored.kind, "%s", ignored.text);
 		if (!db_transaction(db, migrate, NULL, ret_problem) ||
 		    !schema_version(db, &version, ret_problem))
 			return false;

@@ -1,5 +1,5 @@
 /* Store: what was judged and what was reported, in our own words; SQL stays
- * below (store/db.h). Engines: sqlite; others later are one file each.
+ * below (store/db.h). Engines: sqlite, mysql (MariaDB too).
  *
  * Import only ever appends (docs/decisions): rows alike within one batch are
  * grouped with a count, a report sums them. */
@@ -9,16 +9,24 @@
 #include "history/entry.h"
 #include "report/aggregate.h"
 
+#include "base/build.h"
 #include "base/problem.h"
+#include "store/note.h"
 
 struct store;
 
-/* DATABASE as the option has it: "sqlite:/path". Is it of an engine that is
- * here? Opens nothing. */
+/* DATABASE as the option has it: "sqlite:/path", "mysql://user@host/name". Is
+ * it of an engine that is here? Opens nothing. */
 bool store_check(const char *database, struct problem *ret_problem) MUST_USE;
-/* The schema is brought up to date (numbered migrations); CREATE: the file may
- * be made (0640; by root: for its folder's owner and group). NULL:
- * *ret_problem. */
+/* Calls EACH for what is worth knowing about it. Changes nothing. */
+bool store_inspect(const char *database, store_note_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+/* The tables as SQL, for who may make them where we may not. */
+bool store_write_schema(const char *database, struct build *sql,
+    struct problem *ret_problem) MUST_USE;
+/* The schema is brought up to date (numbered migrations); CREATE: the file (or
+ * a server's database) may be made (0640; by root: for its folder's owner and
+ * group). NULL: *ret_problem. */
 struct store *store_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void store_close(struct store *store);
@@ -167,14 +175,22 @@ bool store_expire_before(struct store *store, int64_t before,
     int64_t unsent_before, uint64_t *ret_rows,
     struct problem *ret_problem) MUST_USE;
 
+/* How a report stands: sealed only; one of its deliveries waits; else the
+ * state of its deliveries, accepted if one was. */
+enum { STORE_STATES = DELIVERY_SUPPRESSED + 2 };
+
+const char *store_state_name(unsigned state); /* 0: "sealed" */
+
 struct store_figures {
+	const char *engine;
 	unsigned schema;
 	uint64_t messages; /* the sum of all counts */
 	uint64_t rows;
 	uint64_t batches;
 	uint64_t rejected;
 	uint64_t reports;
-	int64_t oldest; /* 0: empty */
+	uint64_t states[STORE_STATES]; /* of the reports */
+	int64_t oldest;                /* 0: empty */
 };
 
 bool store_figures(struct store *store, struct store_figures *ret_figures,

@@ -55,10 +55,10 @@ def answers(port):
 
 
 @contextlib.contextmanager
-def folder(name):
+def folder(name, beside="/var/tmp"):
     """A folder that other users can reach into, removed at the end."""
     path = pathlib.Path(tempfile.mkdtemp(prefix=f"dmarcd-{name}-",
-                                         dir="/var/tmp"))
+                                         dir=beside))
     path.chmod(0o755)
     try:
         yield path

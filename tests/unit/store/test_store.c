@@ -1,5 +1,5 @@
-/* What every engine must do. So far there is one: another one is another
- * database name in set_up. */
+/* What every engine must do: SQLite, or the server that STORE_SERVER names, with
+ * "{}" where the name of a database stands (tests/system/mariadb.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,8 @@ enum { HOUR = 3600 };
 
 struct place {
 	char folder[64];
-	char database[128];
+	char database[256];
+	bool is_server;
 	struct store *store;
 	struct arena *arena;
 };
@@ -44,6 +45,17 @@ must_open(const struct place *place)
 	return store;
 }
 
+/* NAME at the server. */
+static void
+write_server(char *database, size_t size, const char *name)
+{
+	const char *server = getenv("STORE_SERVER");
+	const char *hole = strstr(server, "{}");
+
+	(void)snprintf(database, size, "%.*s%s%s", (int)(hole - server), server,
+	    name, hole + 2);
+}
+
 static int
 set_up(void **state)
 {
@@ -56,26 +68,28 @@ set_up(void **state)
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(place->folder) == NULL)
 		return 1;
-	(void)snprintf(place->database, sizeof place->database,
-	    "sqlite:%s/store.db", place->folder);
+	place->is_server = getenv("STORE_SERVER") != NULL;
+	if (place->is_server)
+		write_server(place->database, sizeof place->database,
+		    strrchr(place->folder, '/') + 1);
+	else
+		(void)snprintf(place->database, sizeof place->database,
+		    "sqlite:%s/store.db", place->folder);
 	place->store = must_open(place);
 	place->arena = arena_new(SIZE_MAX);
 	*state = place;
 	return 0;
 }
 
-static int
-tear_down(void **state)
+/* For what is of files. */
+static struct place *
+sqlite_place(void **state)
 {
 	struct place *place = *state;
-	char command[128];
 
-	store_close(place->store);
-	arena_free(place->arena);
-	(void)snprintf(command, sizeof command, "rm -rf %s", place->folder);
-	int status = system(command);
-	free(place);
-	return status;
+	if (place->is_server)
+		skip();
+	return place;
 }
 
 static struct problem problem;
@@ -147,6 +161,35 @@ seal(struct store *store, int64_t now)
 
 	MUST(store_seal(store, now, DAY, HOUR, &reports, &problem));
 	return reports;
+}
+
+static void
+run_sql(const struct place *place, const char *sql)
+{
+	struct db *db;
+
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db_exec(db, DB_SQL_PLAIN(sql), NULL, &problem));
+	db_close(db);
+}
+
+static int
+tear_down(void **state)
+{
+	struct place *place = *state;
+	char command[128];
+
+	store_close(place->store);
+	arena_free(place->arena);
+	if (place->is_server) {
+		(void)snprintf(command, sizeof command, "DROP DATABASE `%s`",
+		    strrchr(place->folder, '/') + 1);
+		run_sql(place, command);
+	}
+	(void)snprintf(command, sizeof command, "rm -rf %s", place->folder);
+	int status = system(command);
+	free(place);
+	return status;
 }
 
 /* --- what comes out, as text --- */
@@ -240,10 +283,10 @@ assert_output(struct store *store, bool sealed, const char *expected)
 static void
 test_open(void **state)
 {
-	struct place *place = *state;
+	struct place *place = sqlite_place(state);
 	struct problem refused = {0};
 	struct stat status;
-	char path[160];
+	char path[320];
 
 	assert_int_equal(figures_of(place->store).schema, 1);
 	assert_int_equal(figures_of(place->store).oldest, 0);
@@ -287,6 +330,31 @@ test_check(void **state)
 	    {":x", false},
 	    {"", false},
 	    {"/var/lib/x", false},
+	    {"mysql://u@localhost/n", true},
+	    {"mysql://u@db.example:3307/n?tls=verify&ca=/etc/ca.pem", true},
+	    {"mysql://u@[2001:db8::1]:3307/n", true},
+	    {"mysql://u@[2001:db8::1]/n?password-file=/etc/p", true},
+	    {"mysql://u%40x@localhost/n?socket=/run/s&bulk=no", true},
+	    {"mysql:u@localhost/n", false},
+	    {"mysql://localhost/n", false},
+	    {"mysql://@localhost/n", false},
+	    {"mysql://u@localhost", false},
+	    {"mysql://u@localhost/", false},
+	    {"mysql://u@/n", false},
+	    {"mysql://u@localhost/n`", false},
+	    {"mysql://u@localhost/n%00", false},
+	    {"mysql://u%zz@localhost/n", false},
+	    {"mysql://u@localhost:0/n", false},
+	    {"mysql://u@localhost:65536/n", false},
+	    {"mysql://u@localhost:/n", false},
+	    {"mysql://u@[::1/n", false},
+	    {"mysql://u@[::1]x/n", false},
+	    {"mysql://u@localhost/n?tls=perhaps", false},
+	    {"mysql://u@localhost/n?unknown=1", false},
+	    {"mysql://u@localhost/n?socket", false},
+	    {"mysql://u@db.example/n?socket=/run/s", false},
+	    /* Where others can read it. */
+	    {"mysql://u:secret@localhost/n", false},
 	};
 
 	(void)state;
@@ -294,9 +362,8 @@ test_check(void **state)
 		struct problem refused = {0};
 		bool is_good = store_check(rows[i].database, &refused);
 		if (is_good == rows[i].is_good &&
-		    (is_good ||
-			(refused.kind == PROBLEM_CONFIG &&
-			    strstr(refused.text, "write sqlite:/path"))))
+		    (is_good || (refused.kind == PROBLEM_CONFIG &&
+				    strstr(refused.text, "write "))))
 			continue;
 		fail_msg("\"%s\": %s", rows[i].database, refused.text);
 	}
@@ -348,10 +415,10 @@ test_open_as_root(void **state)
 	static const char *const ends[] = {"", "-wal", "-shm"};
 
 	enum { NOBODY = 65534, OTHER = 65533 };
-	struct place *place = *state;
+	struct place *place = sqlite_place(state);
 	struct problem refused = {0};
 	struct stat status;
-	char path[160];
+	char path[320];
 
 	if (geteuid() != 0)
 		skip();
@@ -360,7 +427,7 @@ test_open_as_root(void **state)
 	struct store *store = store_open(path, true, &refused);
 	assert_non_null(store);
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-		char file[192];
+		char file[400];
 		(void)snprintf(file, sizeof file, "%s%s", path + 7, ends[i]);
 		assert_int_equal(stat(file, &status), 0);
 		assert_int_equal(status.st_uid, NOBODY);
@@ -385,9 +452,9 @@ test_open_as_root(void **state)
 static void
 test_not_a_database(void **state)
 {
-	struct place *place = *state;
+	struct place *place = sqlite_place(state);
 	struct problem refused = {0};
-	char path[160];
+	char path[320];
 
 	(void)snprintf(path, sizeof path, "sqlite:%s/text", place->folder);
 	FILE *file = fopen(path + 7, "w");
@@ -431,9 +498,17 @@ test_open_at_once(void **state)
 {
 	struct place *place = *state;
 	pid_t children[8];
-	char path[160];
+	char path[320];
 
-	(void)snprintf(path, sizeof path, "%s.new", place->database);
+	if (place->is_server) {
+		run_sql(place, "DROP TABLE dmarc_batch, dmarc_delivery,"
+			       " dmarc_policy, dmarc_report,"
+			       " dmarc_report_batch, dmarc_row,"
+			       " dmarc_schema_version, dmarc_unsealed");
+		(void)snprintf(path, sizeof path, "%s", place->database);
+	} else {
+		(void)snprintf(path, sizeof path, "%s.new", place->database);
+	}
 	for (size_t i = 0; i < 8; i++) {
 		children[i] = fork();
 		if (children[i] == 0) {
@@ -1370,16 +1445,6 @@ test_expire_waiting(void **state)
 	assert_deliveries(store, delivery.report, "");
 }
 
-static void
-run_sql(const struct place *place, const char *sql)
-{
-	struct db *db;
-
-	MUST((db = db_open(place->database, false, &problem)) != NULL);
-	MUST(db_exec(db, DB_SQL_PLAIN(sql), NULL, &problem));
-	db_close(db);
-}
-
 /* Stopped amid a report that waits: nobody sends what is left of it. */
 static void
 check_half_expired(struct place *place, bool has_delivery)
@@ -1416,9 +1481,15 @@ check_half_expired(struct place *place, bool has_delivery)
 		fence = lease(store, delivery.report, delivery.destination, 60);
 		assert_int_not_equal(fence, 0);
 	}
-	run_sql(place, "CREATE TRIGGER stop BEFORE DELETE ON dmarc_row"
-		       " WHEN (SELECT COUNT(*) FROM dmarc_report_batch) < 100"
-		       " BEGIN SELECT RAISE(ABORT, 'stopped'); END");
+	run_sql(place,
+	    place->is_server
+		? "CREATE TRIGGER stop BEFORE DELETE ON dmarc_row FOR EACH ROW"
+		  " IF (SELECT COUNT(*) FROM dmarc_report_batch) < 100 THEN"
+		  " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'stopped';"
+		  " END IF"
+		: "CREATE TRIGGER stop BEFORE DELETE ON dmarc_row"
+		  " WHEN (SELECT COUNT(*) FROM dmarc_report_batch) < 100"
+		  " BEGIN SELECT RAISE(ABORT, 'stopped'); END");
 	assert_false(store_expire_before(
 	    store, day + 90 * DAY, day + 90 * DAY, &rows, &stopped));
 	assert_non_null(strstr(stopped.text, "stopped"));

@@ -1,0 +1,216 @@
+#include "json.h"
+#include "tool.h"
+
+#include "base/date.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char usage[] =
+    "Usage: dmarc database create|schema|check|status [OPTION...]\n"
+    "\n"
+    "  create  make the tables, or bring them up to date\n"
+    "  schema  print the SQL that makes them, for who may run it\n"
+    "  check   say what could lose data or fail; status 69 when something "
+    "could\n"
+    "  status  say what is stored\n"
+    "\n"
+    "  --json   status for programs\n"
+    "  -c FILE  configuration\n";
+
+enum { OPTION_JSON = 256, SCHEMA_MAX = 1024 * 1024 };
+
+static const struct option options[] = {
+    {"json", no_argument, NULL, OPTION_JSON},
+    {NULL, 0, NULL, 0},
+};
+
+struct job {
+	const struct config *config;
+	const char *database;
+	bool json;
+	bool has_advice;
+};
+
+/* --- status --- */
+
+static bool
+print_json(const struct store_figures *figures, struct problem *problem)
+{
+	json_t *reports = json_object();
+
+	for (unsigned i = 0; i < STORE_STATES; i++) {
+		if (figures->states[i] > 0)
+			(void)json_object_set_new(reports, store_state_name(i),
+			    json_integer((json_int_t)figures->states[i]));
+	}
+	return json_print(
+	    json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "engine",
+		figures->engine, "schema", (int)figures->schema, "messages",
+		(json_int_t)figures->messages, "rows",
+		(json_int_t)figures->rows, "batches",
+		(json_int_t)figures->batches, "rejected",
+		(json_int_t)figures->rejected, "oldest",
+		(json_int_t)figures->oldest, "reports", reports),
+	    problem);
+}
+
+static void
+print_table(const struct store_figures *figures)
+{
+	const struct {
+		const char *name;
+		uint64_t number;
+	} lines[] = {
+	    {"messages", figures->messages},
+	    {"rows", figures->rows},
+	    {"batches", figures->batches},
+	    {"rejected", figures->rejected},
+	    {"reports", figures->reports},
+	};
+	struct build day;
+
+	(void)printf("engine      %s, schema version %u\n", figures->engine,
+	    figures->schema);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		(void)printf("%-10s  %llu\n", lines[i].name,
+		    (unsigned long long)lines[i].number);
+	for (unsigned i = 0; i < STORE_STATES; i++) {
+		if (figures->states[i] > 0)
+			(void)printf("  %-12s  %llu\n", store_state_name(i),
+			    (unsigned long long)figures->states[i]);
+	}
+	if (figures->oldest == 0)
+		return;
+	build_init(&day, 64);
+	date_write_day(&day, figures->oldest);
+	(void)printf("oldest      " TEXT_FMT "\n", TEXT_ARG(build_view(&day)));
+	build_free(&day);
+}
+
+static bool
+status(struct job *job, struct problem *problem)
+{
+	struct store_figures figures;
+	struct store *store = tool_store(job->config, false, problem);
+	bool good = store != NULL && store_figures(store, &figures, problem);
+
+	store_close(store);
+	if (good && job->json)
+		return print_json(&figures, problem);
+	if (good)
+		print_table(&figures);
+	return good;
+}
+
+/* --- the others --- */
+
+static bool
+create(struct job *job, struct problem *problem)
+{
+	struct store_figures figures;
+	struct store *store = tool_store(job->config, true, problem);
+	bool good = store != NULL && store_figures(store, &figures, problem);
+
+	store_close(store);
+	if (good)
+		(void)printf("schema version %u\n", figures.schema);
+	return good;
+}
+
+static bool
+schema(struct job *job, struct problem *problem)
+{
+	struct build sql;
+
+	build_init(&sql, SCHEMA_MAX);
+	bool good = store_write_schema(job->database, &sql, problem) &&
+		    (!build_failed(&sql) || problem_no_memory(problem));
+	if (good)
+		(void)fwrite(sql.ptr, 1, sql.len, stdout);
+	build_free(&sql);
+	return good;
+}
+
+static void
+print_note(void *context, const struct store_note *note)
+{
+	struct job *job = context;
+	bool is_good = note->advice[0] == '\0';
+
+	(void)printf("%-4s  %s: ", is_good ? "ok" : "BAD", note->name);
+	print_clean(text_from_cstr(note->value));
+	(void)printf("%s%s\n", is_good ? "" : "; ", note->advice);
+	job->has_advice |= !is_good;
+}
+
+static bool
+check(struct job *job, struct problem *problem)
+{
+	return store_inspect(job->database, print_note, job, problem);
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(struct job *job, struct problem *problem);
+} verbs[] = {
+    {"create", create},
+    {"schema", schema},
+    {"check", check},
+    {"status", status},
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static int
+run_verb(struct tool *tool, size_t verb, bool json)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct job job = {.json = json};
+	struct config *config = tool_config(tool, &problem);
+
+	job.config = config;
+	job.database = config == NULL ? NULL : tool_database(config, &problem);
+	bool good = job.database != NULL && verbs[verb].run(&job, &problem);
+	config_free(config);
+	if (!good)
+		return tool_fail(tool, &problem);
+	return job.has_advice ? EX_UNAVAILABLE : EX_OK;
+}
+
+static int
+run(struct tool *tool, int argc, char **argv)
+{
+	bool json = false;
+	size_t verb = 0;
+
+	for (int letter;
+	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+		if (letter == '?')
+			return tool_usage(
+			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
+		if (letter == 'c')
+			tool->config_path = optarg;
+		else
+			json = true;
+	}
+	if (optind == argc)
+		return tool_usage(
+		    tool, "say create, schema, check or status", NULL);
+	while (verb < VERBS && strcmp(verbs[verb].name, argv[optind]) != 0)
+		verb++;
+	if (verb == VERBS)
+		return tool_usage(tool, "no such verb", argv[optind]);
+	if (optind + 1 < argc)
+		return tool_usage(tool, "no such argument", argv[optind + 1]);
+	return run_verb(tool, verb, json);
+}
+
+const struct command command_database = {
+    .name = "database",
+    .sentence = "make, check and count what is stored",
+    .usage = usage,
+    .run = run,
+};
