@@ -8,4 +8,7 @@
 /* printf-like: argument number NTH is the format, FIRST the first value. */
 #define PRINTF_LIKE(nth, first) __attribute__((format(printf, nth, first)))
 
+/* For processors with FEATURE; ask __builtin_cpu_supports before a call. */
+#define TARGET(feature) __attribute__((target(feature)))
+
 #endif

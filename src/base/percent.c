@@ -1,5 +1,7 @@
 #include "base/percent.h"
 
+#include <string.h>
+
 /* Stands for itself: is_printable and not '%', in line since every byte of a
  * history goes through here. */
 static inline bool
@@ -8,11 +10,44 @@ is_plain(char byte)
 	return byte > 0x20 && byte < 0x7F && byte != '%';
 }
 
+/* The same of eight bytes at once. Where a byte is none, its high bit is set in
+ * one of the three; the bits of bytes above it may then be anything. */
+static inline bool
+are_plain(uint64_t bytes)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t percent = bytes ^ each * '%';
+	uint64_t below = (bytes - each * 0x21) & ~bytes;
+	uint64_t above = (bytes + each) | bytes; /* 0x7F and over */
+	uint64_t is_percent = (percent - each) & ~percent;
+
+	return ((below | above | is_percent) & each * 0x80) == 0;
+}
+
+static bool
+is_all_plain(struct text value)
+{
+	size_t i = 0;
+
+	for (uint64_t bytes; value.len - i >= sizeof bytes; i += sizeof bytes) {
+		memcpy(&bytes, value.ptr + i, sizeof bytes);
+		if (!are_plain(bytes))
+			return false;
+	}
+	for (; i < value.len; i++) {
+		if (!is_plain(value.ptr[i]))
+			return false;
+	}
+	return true;
+}
+
 size_t
 percent_length(struct text value)
 {
 	size_t len = value.len;
 
+	if (is_all_plain(value))
+		return len;
 	for (size_t i = 0; i < value.len; i++)
 		len += is_plain(value.ptr[i]) ? 0 : 2;
 	return len;

@@ -49,5 +49,7 @@ bool history_value_read(
     struct arena *arena, struct text written, struct text *ret_value) MUST_USE;
 
 uint32_t history_crc32c(struct text bytes);
+/* The same on processors without an instruction for it. */
+uint32_t history_crc32c_by_table(struct text bytes);
 
 #endif

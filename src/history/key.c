@@ -12,16 +12,26 @@
  * number. */
 struct code {
 	int number;
-	const char *word;
+	struct text word;
 };
 
-static const struct code result_codes[] = {{-1, ""}, {0, "pass"}, {1, "unused"},
-    {2, "softfail"}, {3, "neutral"}, {4, "temperror"}, {5, "permerror"},
-    {6, "none"}, {7, "fail"}, {8, "policy"}, {9, "nxdomain"}, {10, "signed"},
-    {12, "discard"}, {11, "unknown"}};
-static const struct code alignment_codes[] = {{114, "r"}, {115, "s"}, {0, ""}};
-static const struct code policy_codes[] = {
-    {110, "none"}, {113, "quarantine"}, {114, "reject"}, {0, ""}};
+#define CODE(number, word)                                                     \
+ {                                                                             \
+  (number),                                                                    \
+  {                                                                            \
+   (word), sizeof(word) - 1                                                    \
+  }                                                                            \
+ }
+
+static const struct code result_codes[] = {CODE(-1, ""), CODE(0, "pass"),
+    CODE(1, "unused"), CODE(2, "softfail"), CODE(3, "neutral"),
+    CODE(4, "temperror"), CODE(5, "permerror"), CODE(6, "none"),
+    CODE(7, "fail"), CODE(8, "policy"), CODE(9, "nxdomain"), CODE(10, "signed"),
+    CODE(12, "discard"), CODE(11, "unknown")};
+static const struct code alignment_codes[] = {
+    CODE(114, "r"), CODE(115, "s"), CODE(0, "")};
+static const struct code policy_codes[] = {CODE(110, "none"),
+    CODE(113, "quarantine"), CODE(114, "reject"), CODE(0, "")};
 
 struct codes {
 	const struct code *at;
@@ -41,11 +51,11 @@ enum { ALIGNED = 4, NOT_ALIGNED = 5, NOT_COMPUTED = 0 };
 
 enum { OUTCOME_ABSENT = 14, OUTCOME_PASS = 15 };
 static const struct code outcome_codes[] = {
-    {16, "reject"}, {17, "quarantine"}, {18, "none"}};
+    CODE(16, "reject"), CODE(17, "quarantine"), CODE(18, "none")};
 static const struct codes outcomes = CODES(outcome_codes);
 
 /* The last second of the year 9999: no sum with it overflows. */
-static const uint64_t received_max = 253402300799;
+static const int64_t received_max = 253402300799;
 
 static const struct text *
 text_of(const struct history_entry *entry, const struct history_key *key)
@@ -76,16 +86,47 @@ write_signed(struct build *build, const struct history_key *key, int number)
 	build_byte(build, '\n');
 }
 
+/* Of few digits, so that nothing overflows. */
+static bool
+read_number(struct text digits, size_t most, int64_t *ret_number)
+{
+	int64_t number = 0;
+
+	if (digits.len == 0 || digits.len > most)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.ptr[i] < '0' || digits.ptr[i] > '9')
+			return false;
+		number = number * 10 + (digits.ptr[i] - '0');
+	}
+	*ret_number = number;
+	return true;
+}
+
+enum { CODE_DIGITS = 6, RECEIVED_DIGITS = 12 };
+
 static bool
 read_signed(struct text value, int *ret_number)
 {
-	bool negative = text_starts(value, TEXT("-"));
-	uint64_t number;
+	bool negative = value.len > 0 && *value.ptr == '-';
+	int64_t number;
 
-	if (!text_to_number(
-		text_slice(value, negative, value.len), 1000000, &number))
+	if (!read_number(
+		(struct text){value.ptr + negative, value.len - negative},
+		CODE_DIGITS, &number))
 		return false;
-	*ret_number = negative ? -(int)number : (int)number;
+	*ret_number = (int)(negative ? -number : number);
+	return true;
+}
+
+static bool
+read_unsigned(struct text value, int most, int *ret_number)
+{
+	int64_t number;
+
+	if (!read_number(value, CODE_DIGITS, &number) || number > most)
+		return false;
+	*ret_number = (int)number;
 	return true;
 }
 
@@ -94,8 +135,7 @@ code_number(const struct codes *codes, struct text word)
 {
 	size_t i = 0;
 
-	while (i < codes->count - 1 &&
-	       !text_equal(text_from_cstr(codes->at[i].word), word))
+	while (i < codes->count - 1 && !text_equal(codes->at[i].word, word))
 		i++;
 	return codes->at[i].number;
 }
@@ -105,7 +145,7 @@ code_word(const struct codes *codes, int number, struct text *ret_word)
 {
 	for (size_t i = 0; i < codes->count; i++) {
 		if (codes->at[i].number == number) {
-			*ret_word = text_from_cstr(codes->at[i].word);
+			*ret_word = codes->at[i].word;
 			return true;
 		}
 	}
@@ -168,12 +208,13 @@ static bool
 read_received(struct arena *arena, const struct history_key *key,
     struct text value, struct history_entry *entry)
 {
-	uint64_t seconds;
+	int64_t seconds;
 
 	(void)arena, (void)key;
-	if (!text_to_number(value, received_max, &seconds))
+	if (!read_number(value, RECEIVED_DIGITS, &seconds) ||
+	    seconds > received_max)
 		return false;
-	entry->received = (int64_t)seconds;
+	entry->received = seconds;
 	return true;
 }
 
@@ -277,10 +318,10 @@ static bool
 read_pct(struct arena *arena, const struct history_key *key, struct text value,
     struct history_entry *entry)
 {
-	uint64_t number;
+	int number;
 
 	(void)arena, (void)key;
-	if (!text_to_number(value, 100, &number))
+	if (!read_unsigned(value, 100, &number))
 		return false;
 	entry->pct = (unsigned)number;
 	return true;
@@ -324,10 +365,10 @@ static bool
 read_action(struct arena *arena, const struct history_key *key,
     struct text value, struct history_entry *entry)
 {
-	uint64_t number;
+	int number;
 
 	(void)arena, (void)key;
-	if (!text_to_number(value, HISTORY_QUARANTINE, &number))
+	if (!read_unsigned(value, HISTORY_QUARANTINE, &number))
 		return false;
 	entry->action = (enum history_action)number;
 	return true;
@@ -367,8 +408,7 @@ foreign_code(struct arena *arena, const struct history_key *key,
 	if (!read_signed(text_trim(value), &number))
 		return false;
 	if (!code_word(codes, number, text_in(entry, key)))
-		*text_in(entry, key) =
-		    text_from_cstr(codes->at[codes->count - 1].word);
+		*text_in(entry, key) = codes->at[codes->count - 1].word;
 	return true;
 }
 

@@ -52,7 +52,7 @@ history_value_read(
 {
 	if (written.len == 0 || written.len > HISTORY_VALUE_MAX)
 		return false;
-	if (text_equal(written, TEXT("-"))) {
+	if (written.len == 1 && *written.ptr == '-') {
 		*ret_value = TEXT("");
 		return true;
 	}

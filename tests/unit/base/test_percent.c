@@ -38,6 +38,28 @@ test_write(void **state)
 	}
 }
 
+/* Every byte at every place, since eight are looked at together. */
+static void
+test_places(void **state)
+{
+	char bytes[20];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof bytes; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int byte = 0; byte < 256; byte++) {
+				memset(bytes, 'x', len);
+				bytes[at] = (char)byte;
+				bool plain =
+				    byte > 0x20 && byte < 0x7F && byte != '%';
+				assert_int_equal(
+				    percent_length((struct text){bytes, len}),
+				    len + (plain ? 0 : 2));
+			}
+		}
+	}
+}
+
 static void
 test_read(void **state)
 {
@@ -75,6 +97,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_places),
 	    cmocka_unit_test(test_read),
 	};
 

@@ -152,6 +152,8 @@ test_sum(void **state)
 	for (size_t len = 0; len < sizeof bytes; len++) {
 		struct text text = exact((struct text){bytes, len});
 		assert_int_equal(history_crc32c(text), slow_crc32c(text));
+		assert_int_equal(
+		    history_crc32c_by_table(text), slow_crc32c(text));
 		exact_free(text);
 	}
 }
