@@ -17,9 +17,10 @@ struct judge {
 	const struct dns_zone *zone;
 	enum order order;
 	unsigned seed;
-	size_t piece;   /* bytes of the message at a time; 0: all at once */
-	size_t fail_at; /* this allocation fails; 0: none */
-	bool is_hasty;  /* run while the body still comes */
+	size_t piece;     /* bytes of the message at a time; 0: all at once */
+	size_t fail_at;   /* this allocation fails; 0: none */
+	size_t arena_max; /* 0: as for every message */
+	bool is_hasty;    /* run while the body still comes */
 	/* The run's own. */
 	struct arena *arena;
 	struct checks *checks;
@@ -90,7 +91,8 @@ judge_message(struct judge *judge, struct text text)
 	const struct mail_message_sink sink = {judge_header, judge_body, judge};
 	size_t piece = judge->piece == 0 ? text.len + 1 : judge->piece;
 
-	judge->arena = arena_new(MESSAGE_ARENA_MAX);
+	judge->arena = arena_new(
+	    judge->arena_max == 0 ? MESSAGE_ARENA_MAX : judge->arena_max);
 	if (judge->fail_at > 0)
 		arena_fail_after(judge->arena, judge->fail_at);
 	judge->checks =
