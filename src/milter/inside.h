@@ -19,7 +19,9 @@ enum milter_state {
 struct milter_session {
 	struct arena *arena;
 	struct build input;
-	size_t at; /* the bytes of input before it have been taken */
+	size_t at;   /* the bytes of input before it have been taken */
+	size_t skip; /* of the bytes to come: the rest of a cut frame */
+	bool is_cut; /* the frame at hand */
 	struct build output;
 	struct build changes; /* answered so far, sent with the final answer */
 	enum milter_state state;

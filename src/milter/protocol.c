@@ -19,12 +19,19 @@ milter_frame_read(
 	if (bytes.len < LENGTH_SIZE)
 		return MILTER_READ_MORE;
 	size_t len = number_at(bytes.ptr);
-	if (len == 0 || len > MILTER_FRAME_MAX)
+	if (len == 0)
 		return MILTER_READ_ERROR;
-	if (bytes.len - LENGTH_SIZE < len)
+	if (bytes.len == LENGTH_SIZE)
 		return MILTER_READ_MORE;
-	ret_frame->command = bytes.ptr[LENGTH_SIZE];
-	ret_frame->data = text_slice(bytes, LENGTH_SIZE + 1, LENGTH_SIZE + len);
+	char command = bytes.ptr[LENGTH_SIZE];
+	if (len > MILTER_FRAME_MAX && command != MILTER_HEADER)
+		return MILTER_READ_ERROR;
+	size_t held = len > MILTER_FRAME_MAX ? MILTER_FRAME_MAX : len;
+	if (bytes.len - LENGTH_SIZE < held)
+		return MILTER_READ_MORE;
+	ret_frame->command = command;
+	ret_frame->data =
+	    text_slice(bytes, LENGTH_SIZE + 1, LENGTH_SIZE + held);
 	*ret_bytes = LENGTH_SIZE + len;
 	return MILTER_READ_FRAME;
 }

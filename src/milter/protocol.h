@@ -85,7 +85,9 @@ struct milter_frame {
 enum milter_read { MILTER_READ_FRAME, MILTER_READ_MORE, MILTER_READ_ERROR };
 
 /* The frame at the begin of BYTES; *ret_bytes is its whole size. ERROR: a
- * length of 0 or over MILTER_FRAME_MAX. */
+ * length of 0 or over MILTER_FRAME_MAX. Only a header field may be longer, since
+ * its length is the sender's choice: what fits is handed out, and *ret_bytes is
+ * more than that, perhaps more than BYTES has. */
 enum milter_read milter_frame_read(struct text bytes,
     struct milter_frame *ret_frame, size_t *ret_bytes) MUST_USE;
 

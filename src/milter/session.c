@@ -16,6 +16,7 @@
 enum {
 	VERSION_MIN = 2,
 	VERSION_MAX = 6,
+	LENGTH_SIZE = 4,
 	INPUT_MAX = 2 * MILTER_FRAME_MAX,
 	INPUT_KEPT = 128 * 1024, /* a larger buffer is freed when empty */
 	OUTPUT_MAX = 2 * 1024 * 1024,
@@ -265,14 +266,19 @@ take_mail(struct milter_session *session, struct text data,
 	return true;
 }
 
-/* name NUL value NUL; a NUL within the value is part of it. */
+/* name NUL value NUL; a NUL within the value is part of it. What is left of a
+ * frame that was cut is still more than a header may have. */
 static bool
 take_field(struct milter_session *session, struct text data,
     struct milter_event *event)
 {
+	bool has_name = milter_take_string(&data, &event->name);
+
 	event->kind = MILTER_EVENT_FIELD;
-	if (!milter_take_string(&data, &event->name) || data.len == 0 ||
-	    data.ptr[data.len - 1] != '\0')
+	event->text = data;
+	if (session->is_cut)
+		return true;
+	if (!has_name || data.len == 0 || data.ptr[data.len - 1] != '\0')
 		return fail(session, event, "broken header field");
 	event->text = text_slice(data, 0, data.len - 1);
 	return true;
@@ -473,6 +479,16 @@ find_frame(struct milter_session *session, struct milter_frame *ret_frame,
 	return false;
 }
 
+/* Of a cut frame not all may be there yet. */
+static void
+take_bytes(struct milter_session *session, size_t size)
+{
+	size_t held = session->input.len - session->at;
+
+	session->skip = size > held ? size - held : 0;
+	session->at += size - session->skip;
+}
+
 static bool
 find_event(struct milter_session *session, struct milter_event *event)
 {
@@ -498,7 +514,8 @@ find_event(struct milter_session *session, struct milter_event *event)
 				return true;
 			continue;
 		}
-		session->at += size;
+		take_bytes(session, size);
+		session->is_cut = size > MILTER_FRAME_MAX + LENGTH_SIZE;
 		if (take_frame(session, rule, frame.data, event))
 			return true;
 	}
@@ -522,9 +539,11 @@ milter_session_feed(struct milter_session *session, struct text bytes)
 {
 	if (session->state == OVER)
 		return;
+	struct text skipped = text_slice(bytes, 0, session->skip);
+	session->skip -= skipped.len;
 	build_drop(&session->input, session->at);
 	session->at = 0;
 	if (session->input.len == 0 && session->input.room > INPUT_KEPT)
 		build_free(&session->input);
-	build_text(&session->input, bytes);
+	build_text(&session->input, text_slice(bytes, skipped.len, bytes.len));
 }

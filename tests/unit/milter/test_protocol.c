@@ -38,8 +38,9 @@ reads_frames(void **state)
 	    {"length 0", BYTES("\0\0\0\0Q"), MILTER_READ_ERROR, 0, {"", 0}, 0},
 	    {"the largest", BYTES("\0\x11\0\0B"), MILTER_READ_MORE, 0, {"", 0},
 		0},
-	    {"one more", BYTES("\0\x11\0\1"), MILTER_READ_ERROR, 0, {"", 0}, 0},
-	    {"all bits", BYTES("\xff\xff\xff\xff"), MILTER_READ_ERROR, 0,
+	    {"one more", BYTES("\0\x11\0\1B"), MILTER_READ_ERROR, 0, {"", 0},
+		0},
+	    {"all bits", BYTES("\xff\xff\xff\xff\xff"), MILTER_READ_ERROR, 0,
 		{"", 0}, 0},
 	};
 

@@ -540,7 +540,7 @@ bounds_frames(void **state)
 	struct milter_session *session = milter_session_new();
 
 	(void)state;
-	milter_session_feed(session, TEXT("\0\x11\0\1"));
+	milter_session_feed(session, TEXT("\0\x11\0\1B"));
 	says_error_once(session, "wrong frame length");
 	milter_session_free(session);
 }
@@ -686,6 +686,51 @@ takes_a_long_field(void **state)
 	milter_session_free(session);
 }
 
+/* Its length is the sender's choice. An MTA whose filter closes the connection
+ * may accept the message, so it is cut, and the header is too long. */
+static void
+cuts_a_field_beyond_a_frame(void **state)
+{
+	static const struct milter_frame opening[] = {HELLO, MAILED};
+	static const size_t beyond[] = {1, MILTER_FRAME_MAX, 5000000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+		struct milter_session *session = milter_session_new();
+		struct milter_event event;
+		struct build input;
+		size_t cut = 0;
+		bool has_ended = false;
+		build_init(&input, 8 * MILTER_FRAME_MAX);
+		for (size_t k = 0; k < 2; k++)
+			milter_frame_write(
+			    &input, opening[k].command, opening[k].data);
+		milter_put_number(
+		    &input, (uint32_t)(MILTER_FRAME_MAX + beyond[i]));
+		build_text(&input, TEXT("LX\0"));
+		for (size_t k = 3; k < MILTER_FRAME_MAX + beyond[i]; k++)
+			build_byte(&input, 'Q');
+		milter_frame_write(&input, 'N', TEXT(""));
+		struct text bytes = build_view(&input);
+		for (size_t at = 0; at < bytes.len; at += 65536) {
+			milter_session_feed(
+			    session, text_slice(bytes, at, at + 65536));
+			while (milter_session_next(session, &event)) {
+				assert_int_not_equal(
+				    event.kind, MILTER_EVENT_ERROR);
+				if (event.kind == MILTER_EVENT_FIELD)
+					cut = event.text.len;
+				has_ended |=
+				    event.kind == MILTER_EVENT_END_OF_HEADER;
+			}
+		}
+		assert_int_equal(cut, MILTER_FRAME_MAX - 3);
+		assert_true(has_ended);
+		build_free(&input);
+		milter_session_free(session);
+	}
+}
+
 static void
 knows_what_was_negotiated(void **state)
 {
@@ -715,6 +760,7 @@ main(void)
 	    cmocka_unit_test(forgets_aborted_changes),
 	    cmocka_unit_test(cuts_replies),
 	    cmocka_unit_test(takes_a_long_field),
+	    cmocka_unit_test(cuts_a_field_beyond_a_frame),
 	    cmocka_unit_test(knows_what_was_negotiated),
 	};
 
