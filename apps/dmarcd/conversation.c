@@ -11,6 +11,7 @@
 #include "mail/authres.h"
 #include "milter/session.h"
 #include "verdict/checks.h"
+#include "verdict/upstream.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -33,6 +34,7 @@ struct forged {
 enum { FORGED_RESULTS, FORGED_DISPOSITION, FORGED_NAMES };
 
 #define RESULTS_FIELD     TEXT("Authentication-Results")
+#define RECEIVED_FIELD    TEXT("Received")
 #define DISPOSITION_FIELD TEXT("X-DMARC-Disposition")
 
 struct conversation {
@@ -56,6 +58,7 @@ struct conversation {
 	struct text mail_from;
 	struct forged forged[FORGED_NAMES];
 	bool has_header;       /* its first field or its end was seen */
+	bool has_received;     /* a Received field was seen */
 	struct checks *checks; /* NULL: exempt, or no memory */
 	struct envelope envelope;
 	struct fetch *fetch;
@@ -105,6 +108,7 @@ end_message(struct conversation *c)
 	c->checks = NULL;
 	c->envelope = (struct envelope){.now = 0}; /* its texts are gone */
 	c->has_header = false;
+	c->has_received = false;
 	c->is_exempt = false;
 }
 
@@ -195,6 +199,24 @@ begin_header(struct conversation *c)
 
 /* --- forged fields --- */
 
+/* A field that the verdict is drawn from, when it bears a name other than that
+ * under which we write. */
+static bool
+is_believed(struct conversation *c, struct text value)
+{
+	const struct checks_options *options = &its_setup(c)->checks;
+	const struct upstream_trust trust = {
+	    .authserv_id = options->authserv_id,
+	    .trusted_ids = options->trusted_authserv_ids,
+	    .job = c->envelope.job,
+	};
+	struct authres_field field;
+
+	return options->source == AUTHENTICATION_HEADERS && !c->has_received &&
+	       upstream_read(c->arena, &trust, value, &field) !=
+		   UPSTREAM_STRANGER;
+}
+
 static bool
 claims_our_results(struct conversation *c, struct text value)
 {
@@ -206,7 +228,7 @@ claims_our_results(struct conversation *c, struct text value)
 	while (more.len > 0) {
 		struct text id = text_trim(text_split(&more, ','));
 		if (id.len > 0 && authres_claims(c->arena, value, id))
-			return true;
+			return !is_believed(c, value);
 	}
 	return false;
 }
@@ -502,6 +524,8 @@ add_field(struct conversation *c, const struct milter_event *event)
 	if (c->arena == NULL)
 		return;
 	note_forged(c, event->name, event->text);
+	c->has_received |=
+	    text_equal_nocase(text_trim(event->name), RECEIVED_FIELD);
 	if (c->checks != NULL)
 		checks_field(c->checks, event->name, event->text,
 		    milter_session_leading_space(c->session));

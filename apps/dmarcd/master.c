@@ -262,6 +262,17 @@ begin_reload(struct master *master, bool rereads)
 	settings_clear(&master->next);
 }
 
+/* Whoever turns this on must know what it leans on. */
+static void
+say_source(const struct config *config)
+{
+	if (config->authentication_source == AUTHENTICATION_HEADERS)
+		log_say("AuthenticationSource headers: SPF and DKIM are not "
+			"checked here; verdicts are only as safe as the "
+			"filter in front, which must remove forged "
+			"Authentication-Results");
+}
+
 static void
 end_reload(struct master *master, struct child *next)
 {
@@ -271,12 +282,13 @@ end_reload(struct master *master, struct child *next)
 	settings_clear(&master->current);
 	master->current = master->next;
 	master->next = (struct settings){0};
-	if (master->rereads)
+	if (master->rereads) {
 		log_say("the files that changed are in use");
-	else
-		log_say("configuration reloaded from %s",
-		    master->config_path == NULL ? "defaults"
-						: master->config_path);
+		return;
+	}
+	log_say("configuration reloaded from %s",
+	    master->config_path == NULL ? "defaults" : master->config_path);
+	say_source(master->current.config);
 }
 
 /* One reload at a time, and none before the first filter's word. */
@@ -303,9 +315,11 @@ note_ready(struct master *master, struct child *child)
 {
 	if (master->is_stopping)
 		return;
-	if (!master->is_up)
+	if (!master->is_up) {
 		log_say("started; listening on " TEXT_FMT,
 		    TEXT_ARG(master->current.config->socket));
+		say_source(master->current.config);
+	}
 	master->is_up = true;
 	if (child->place == NEXT)
 		end_reload(master, child);

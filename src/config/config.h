@@ -36,6 +36,7 @@ struct config {
 	struct config_files *files; /* still grows when a setup is made */
 	/* Names are the options' in lower case; see options.c for each. */
 	struct text host_name; /* this host's, lower case; not an option */
+	int authentication_source;
 	struct text authserv_id;
 	bool authserv_id_with_job_id;
 	struct text trusted_authserv_ids;

@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "dmarc/discover.h"
+#include "verdict/upstream.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +19,10 @@ enum { YEAR = 366 * 86400, MODE_MAX = 0777 };
 
 /* clang-format off */
 const struct option config_options[] = {
+    {"AuthenticationSource", OPTION_WORD, AT(authentication_source), "self",
+     0, 0, &authentication_source_names,
+     "Who checks SPF and DKIM: self, or headers to believe what a filter in "
+     "front wrote into Authentication-Results."},
     {"AuthservID", OPTION_TEXT, AT(authserv_id), "HOSTNAME", 0, 0, NULL,
      "First word of the Authentication-Results fields that we add; forged "
      "fields bearing it are removed. HOSTNAME is this host's name."},
@@ -98,7 +103,8 @@ const struct option config_options[] = {
      "Where the MTA connects: unix:/path or inet:port@host; several with "
      "commas."},
     {"TrustedAuthservIDs", OPTION_TEXT, AT(trusted_authserv_ids), NULL, 0, 0,
-     NULL, "Further names of ours: fields bearing them are removed too."},
+     NULL, "Further names of ours: fields bearing them are removed too, or "
+     "believed (AuthenticationSource)."},
     {"UMask", OPTION_NUMBER, AT(umask), "0007", 0, MODE_MAX, NULL,
      "File mode creation mask, for the unix socket above all."},
     {"UserID", OPTION_TEXT, AT(user_id), NULL, 0, 0, NULL,

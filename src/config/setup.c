@@ -95,6 +95,8 @@ set_checks(struct setup *setup)
 	setup->checks = (struct checks_options){
 	    .authserv_id = config->authserv_id,
 	    .authserv_id_with_job = config->authserv_id_with_job_id,
+	    .source = (enum authentication_source)config->authentication_source,
+	    .trusted_authserv_ids = config->trusted_authserv_ids,
 	    .disposition =
 		{
 		    .enforce = config_enforce(config),

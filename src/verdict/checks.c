@@ -10,6 +10,7 @@
 #include "verdict/results.h"
 
 enum step {
+	STEP_UPSTREAM,
 	STEP_POLICY,
 	STEP_SPF,
 	STEP_HELO,
@@ -29,7 +30,8 @@ struct checks {
 	bool header_ended;
 	bool body_ended;
 	struct dns_facts *facts;
-	struct dkim *dkim;
+	struct dkim *dkim;        /* NULL: upstream is believed */
+	struct upstream upstream; /* likewise */
 	bool is_decided[STEPS];
 	struct trace traces[STEPS];
 	struct trace author_trace;
@@ -86,6 +88,12 @@ story(struct checks *checks, struct trace *trace)
 	return checks->options->explain ? trace : NULL;
 }
 
+static bool
+believes_upstream(const struct checks *checks)
+{
+	return checks->options->source == AUTHENTICATION_HEADERS;
+}
+
 void
 checks_end_of_header(struct checks *checks)
 {
@@ -104,6 +112,8 @@ checks_end_of_header(struct checks *checks)
 		    "RFC 9989 5.3.1: no Author Domain (%s): " TEXT_FMT,
 		    names_word(&author_status_names, (int)author->status),
 		    TEXT_ARG(author->reason));
+	if (believes_upstream(checks))
+		return;
 	struct dkim_options options = {
 	    .now = checks->envelope.now,
 	    .author = author->domain,
@@ -129,6 +139,21 @@ checks_end_of_body(struct checks *checks)
 }
 
 /* --- the steps: true when decided --- */
+
+static bool
+run_upstream(struct checks *checks, struct trace *trace)
+{
+	struct upstream_trust trust = {
+	    .authserv_id = checks->options->authserv_id,
+	    .trusted_ids = checks->options->trusted_authserv_ids,
+	    .job = checks->envelope.job,
+	};
+
+	if (believes_upstream(checks))
+		checks->upstream = upstream_find(
+		    checks->arena, &checks->header, &trust, trace);
+	return true;
+}
 
 static bool
 run_policy(struct checks *checks, struct trace *trace)
@@ -157,16 +182,32 @@ spf_input(const struct checks *checks, enum dns_share share)
 }
 
 static bool
+run_spf_of(struct checks *checks, const struct spf_input *input,
+    enum upstream_identity identity, struct trace *trace,
+    struct spf_outcome *ret_outcome)
+{
+	if (!believes_upstream(checks))
+		return spf_check(
+		    input, checks->facts, checks->arena, trace, ret_outcome);
+	*ret_outcome = upstream_spf(
+	    checks->arena, &checks->upstream, identity, input->domain, trace);
+	return true;
+}
+
+static bool
 run_spf(struct checks *checks, struct trace *trace)
 {
 	struct verdict *verdict = &checks->verdict;
 	struct spf_input input = spf_input(checks, DNS_SHARE_SPF);
 
-	if (!spf_identify_mail_from(
-		checks->arena, checks->envelope.mail_from, &input))
+	bool is_null_sender = spf_identify_mail_from(
+	    checks->arena, checks->envelope.mail_from, &input);
+
+	if (!is_null_sender)
 		verdict->mail_from_domain = input.domain;
-	return spf_check(
-	    &input, checks->facts, checks->arena, trace, &verdict->spf);
+	return run_spf_of(checks, &input,
+	    is_null_sender ? UPSTREAM_NULL_SENDER : UPSTREAM_MAIL_FROM, trace,
+	    &verdict->spf);
 }
 
 /* RFC 7208 2.3. Recorded; it never stands for MAIL FROM. */
@@ -176,14 +217,19 @@ run_helo(struct checks *checks, struct trace *trace)
 	struct spf_input input = spf_input(checks, DNS_SHARE_HELO);
 
 	spf_identify_helo(checks->arena, &input);
-	return spf_check(
-	    &input, checks->facts, checks->arena, trace, &checks->verdict.helo);
+	return run_spf_of(
+	    checks, &input, UPSTREAM_HELO, trace, &checks->verdict.helo);
 }
 
 /* While the body comes, the keys do too. */
 static bool
 run_dkim(struct checks *checks, struct trace *trace)
 {
+	if (believes_upstream(checks)) {
+		checks->verdict.dkim = upstream_dkim(
+		    checks->arena, &checks->upstream, &checks->header, trace);
+		return true;
+	}
 	if (!checks->body_ended) {
 		dkim_hint_keys(checks->dkim, checks->facts);
 		return false;
@@ -265,6 +311,7 @@ static const struct {
 	bool (*run)(struct checks *checks, struct trace *trace);
 	const char *title; /* of its part of the story */
 } steps[] = {
+    [STEP_UPSTREAM] = {run_upstream, "results from upstream"},
     [STEP_POLICY] = {run_policy, "policy"},
     [STEP_SPF] = {run_spf, "SPF of MAIL FROM"},
     [STEP_HELO] = {run_helo, "SPF of HELO"},
@@ -321,7 +368,8 @@ static bool
 is_broken(const struct checks *checks)
 {
 	return arena_failed(checks->arena) ||
-	       (checks->header_ended && checks->dkim == NULL);
+	       (checks->header_ended && checks->dkim == NULL &&
+		   !believes_upstream(checks));
 }
 
 bool

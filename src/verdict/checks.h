@@ -16,6 +16,7 @@
 
 #include "spf/check.h"
 #include "verdict/disposition.h"
+#include "verdict/upstream.h"
 
 enum { MESSAGE_ARENA_MAX = 4 * 1024 * 1024 };
 
@@ -23,6 +24,9 @@ enum { MESSAGE_ARENA_MAX = 4 * 1024 * 1024 };
 struct checks_options {
 	struct text authserv_id; /* first word of our Authentication-Results */
 	bool authserv_id_with_job;
+	/* With headers, SPF and DKIM are what believed fields say. */
+	enum authentication_source source;
+	struct text trusted_authserv_ids; /* comma-separated */
 	struct dmarc_options dmarc;
 	struct disposition_options disposition;
 	bool explain; /* keep the story (costs time) */

@@ -57,6 +57,8 @@ odd_replay(void)
 		.now = INT64_MAX},
 	    .options = {.authserv_id = TEXT("mx.test"),
 		.authserv_id_with_job = true,
+		.source = AUTHENTICATION_HEADERS,
+		.trusted_authserv_ids = TEXT("a.test, b%c"),
 		.dmarc = {.method = DMARC_PSL},
 		.disposition = {.enforce = ENFORCE_STRICT,
 		    .on_temperror = ON_TEMPERROR_ACCEPT,
@@ -159,6 +161,9 @@ check_same(const struct replay *read, const struct replay *written)
 	    read->options.authserv_id, written->options.authserv_id));
 	assert_int_equal(read->options.authserv_id_with_job,
 	    written->options.authserv_id_with_job);
+	assert_int_equal(read->options.source, written->options.source);
+	assert_true(text_equal(read->options.trusted_authserv_ids,
+	    written->options.trusted_authserv_ids));
 	assert_int_equal(
 	    read->options.dmarc.method, written->options.dmarc.method);
 	assert_int_equal(c->enforce, d->enforce);
