@@ -239,7 +239,7 @@ test_import(void **state)
 	assert_counted(place, 150);
 	assert_int_equal(count_files(place, "history.claim-*", NULL), 2);
 	/* ClaimKeep is over. */
-	done = import_at(place, (int64_t)time(NULL) + 1001);
+	done = import_at(place, (int64_t)time(NULL) + 1000 * 1000);
 	assert_int_equal(done.entries, 0);
 	assert_int_equal(count_files(place, "history.claim-*", NULL), 0);
 	assert_counted(place, 150);
@@ -364,7 +364,7 @@ test_rest(void **state)
 {
 	struct place *place = *state;
 	const struct clerk_import job = {
-	    .config = &place->config, .now = (int64_t)time(NULL) + 1001};
+	    .config = &place->config, .now = (int64_t)time(NULL) + 1000 * 1000};
 	struct clerk_imported done = {0};
 	struct problem problem = {0};
 	struct timespec start;
@@ -564,7 +564,7 @@ test_stop(void **state)
 		struct stopping stopping = {.answer_at = rows[i].answer_at};
 		const struct clerk_import job = {.config = &place->config,
 		    /* ClaimKeep is over: what is read is removed. */
-		    .now = (int64_t)time(NULL) + 1001,
+		    .now = (int64_t)time(NULL) + 1000 * 1000,
 		    .should_stop = stop_at,
 		    .context = &stopping};
 		struct clerk_imported done = {0};
