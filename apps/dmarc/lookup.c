@@ -1,10 +1,12 @@
+#include "lookup.h"
+
 #include "tool.h"
 
 #include "clerk/target.h"
 #include "dns/name.h"
+#include "mail/taglist.h"
 
 #include <getopt.h>
-#include <stdio.h>
 #include <sysexits.h>
 
 static const char usage[] =
@@ -16,12 +18,14 @@ static const char usage[] =
     "  --zone FILE             answer DNS from this file\n"
     "  --resolver ADDR[#PORT]  ask this resolver\n"
     "  --discovery METHOD      treewalk (RFC 9989) or psl (RFC 7489)\n"
+    "  --json                  one object on one line, for programs\n"
     "  -c FILE                 configuration\n";
 
 enum {
 	OPTION_ZONE = 256,
 	OPTION_RESOLVER,
 	OPTION_DISCOVERY,
+	OPTION_JSON,
 	NO_POLICY = 1, /* exit status */
 	LOOKUP_ARENA_MAX = 4 * 1024 * 1024,
 };
@@ -30,194 +34,340 @@ static const struct option options[] = {
     {"zone", required_argument, NULL, OPTION_ZONE},
     {"resolver", required_argument, NULL, OPTION_RESOLVER},
     {"discovery", required_argument, NULL, OPTION_DISCOVERY},
+    {"json", no_argument, NULL, OPTION_JSON},
     {NULL, 0, NULL, 0},
 };
 
-struct lookup {
-	struct text domain;
+struct asking {
 	const struct dmarc_options *dmarc;
 	struct arena *arena;
 	struct dns_facts *facts;
-	struct tool_dns dns;
-	struct dmarc_discovery discovery;
+	struct tool_dns *dns;
+	struct lookup *lookup;
+	bool json;
+	int discovery; /* --discovery, or -1 */
 };
 
 static void
-print_row(const char *what, struct text value)
+warn(struct asking *asking, struct text warning)
 {
-	(void)printf("%-22s ", what);
-	print_clean(value);
-	(void)printf("\n");
+	struct text *added = vec_push(asking->arena, &asking->lookup->warnings);
+
+	if (added != NULL)
+		*added = warning;
 }
 
-/* All that the walk asked is known by now, so this pass misses nothing. */
-static void
-print_walk(struct lookup *lookup)
-{
-	struct dmarc_walk walk;
+/* --- the queries of the discovery --- */
 
-	dns_facts_begin_pass(lookup->facts, DNS_SHARE_POLICY);
-	dmarc_walk(lookup->domain, lookup->facts, lookup->arena, &walk);
-	for (size_t i = 0; i < walk.count; i++) {
-		const struct dmarc_step *step = &walk.steps[i];
-		(void)printf("  ");
-		print_clean(step->name);
-		if (step->status != DNS_FOUND) {
-			(void)printf("  %s\n",
-			    names_word(&dns_status_names, (int)step->status));
-		} else if (step->records == 1) {
-			(void)printf("\n    \"");
-			print_clean(step->record->text);
-			(void)printf("\"\n");
-		} else {
-			(void)printf("  %zu DMARC records%s\n", step->records,
-			    step->records > 1 ? ", so none counts "
-						"(RFC 9989 4.10)"
-					      : "");
-		}
+static const struct dns_answer *
+known_answer(struct asking *asking, struct text name, enum dns_type type)
+{
+	dns_facts_begin_pass(asking->facts, DNS_SHARE_POLICY);
+	return dns_ask(asking->facts, name, type);
+}
+
+/* Whoever wrote it meant a DMARC record. */
+static bool
+is_nearly_dmarc(struct arena *arena, struct text text)
+{
+	struct text lower = arena_lower(arena, text);
+
+	return !dmarc_record_is_dmarc(text) &&
+	       text_find_part(lower, TEXT("dmarc1")) < lower.len;
+}
+
+static void
+take_text(struct asking *asking, struct lookup_query *query, struct text text)
+{
+	if (dmarc_record_is_dmarc(text)) {
+		struct text *record = vec_push(asking->arena, &query->records);
+		if (record != NULL)
+			*record = text;
+	} else if (is_nearly_dmarc(asking->arena, text)) {
+		warn(asking,
+		    arena_format(asking->arena,
+			TEXT_FMT ": not taken for a DMARC record, since it "
+				 "does not begin with v=DMARC1 (RFC 9989 4.7)",
+			TEXT_ARG(query->name)));
 	}
 }
 
 static void
-print_record(const struct lookup *lookup)
+add_query(struct asking *asking, struct text name, enum dns_type type)
 {
-	const struct dmarc_record *record = lookup->discovery.record;
-	static const char *const psd_words[] = {"u", "y", "n"};
+	const struct dns_answer *answer = known_answer(asking, name, type);
+	struct lookup_query *query =
+	    vec_push(asking->arena, &asking->lookup->queries);
 
-	(void)printf("\nThe record's tags\n");
-	(void)printf("  p=%s sp=%s np=%s adkim=%c aspf=%c psd=%s t=%c fo=",
-	    names_word(&dmarc_policy_names, (int)record->p),
-	    names_word(&dmarc_policy_names, (int)record->sp),
-	    names_word(&dmarc_policy_names, (int)record->np),
-	    record->strict_dkim ? 's' : 'r', record->strict_spf ? 's' : 'r',
-	    psd_words[record->psd], record->testing ? 'y' : 'n');
-	print_clean(record->fo);
-	(void)printf("\n");
-	for (size_t i = 0; i < record->warnings.count; i++) {
-		(void)printf("  warning: ");
-		print_clean(record->warnings.at[i]);
-		(void)printf("\n");
+	if (query == NULL)
+		return;
+	*query = (struct lookup_query){
+	    .name = name, .type = type, .status = answer->status};
+	for (size_t i = 0; type == DNS_TXT && i < answer->count; i++)
+		take_text(asking, query, answer->records[i].text);
+	if (query->records.count > 1)
+		warn(asking, arena_format(asking->arena,
+				 TEXT_FMT ": %zu DMARC records, so none counts "
+					  "(RFC 9989 4.10)",
+				 TEXT_ARG(name), query->records.count));
+}
+
+/* For np: does the domain exist? Asked only where it makes a difference. */
+static bool
+was_existence_asked(const struct asking *asking)
+{
+	for (size_t i = 0; i < dns_facts_count(asking->facts); i++) {
+		struct dns_question question;
+		const struct dns_answer *answer;
+		dns_facts_at(asking->facts, i, &question, &answer);
+		if (question.type == DNS_A && answer != NULL)
+			return true;
 	}
+	return false;
 }
 
 static void
-print_destination(struct lookup *lookup, struct text uri)
+add_queries(struct asking *asking)
 {
-	struct destination destination = destination_read(lookup->arena, uri);
+	const struct dmarc_walk *walk = &asking->lookup->discovery.walk;
 
-	if (destination.status == DESTINATION_OK)
-		target_ask_consent(&destination,
-		    lookup->discovery.policy_domain, lookup->dmarc,
-		    lookup->dns.resolver, lookup->dns.seconds, lookup->arena);
-	(void)printf("  ");
-	print_clean(uri);
-	(void)printf("  %s",
-	    names_word(&destination_status_names, (int)destination.status));
-	if (destination.reason.len > 0) {
-		(void)printf(": ");
-		print_clean(destination.reason);
-	}
-	(void)printf("\n");
+	for (size_t i = 0; i < walk->count; i++)
+		add_query(asking, walk->steps[i].name, DNS_TXT);
+	if (was_existence_asked(asking))
+		add_query(asking, asking->lookup->domain, DNS_A);
+}
+
+/* --- records where nobody looks for them --- */
+
+/* Around DOMAIN, as "" and "%": what slips of the hand make of _dmarc.DOMAIN. */
+static const struct {
+	struct text before;
+	bool twice;
+} misplaced[] = {
+    {{"", 0}, false},
+    {{"dmarc.", 6}, false},
+    {{"_dmarc._dmarc.", 14}, false},
+    {{"_dmarc.", 7}, true},
+};
+
+static bool
+has_dmarc(const struct dns_answer *answer)
+{
+	for (size_t i = 0; i < answer->count; i++)
+		if (dmarc_record_is_dmarc(answer->records[i].text))
+			return true;
+	return false;
 }
 
 static void
-print_destinations(struct lookup *lookup)
+look_beside(struct asking *asking)
 {
-	const struct dmarc_record *record = lookup->discovery.record;
+	struct text domain = asking->lookup->domain;
+	struct arena *arena = asking->arena;
 
-	(void)printf("\nAggregate reports go to\n");
-	for (size_t i = 0; i < record->rua.count; i++)
-		print_destination(lookup, record->rua.at[i]);
-	if (record->rua.count == 0)
-		(void)printf("  nobody: the record has no rua\n");
+	if (text_starts(domain, TEXT("_dmarc."))) {
+		warn(asking,
+		    arena_format(arena,
+			"this asks for mail from " TEXT_FMT "; you may mean "
+			"dmarc lookup " TEXT_FMT,
+			TEXT_ARG(domain), TEXT_ARG(dns_name_parent(domain))));
+		return;
+	}
+	for (size_t i = 0; i < sizeof misplaced / sizeof *misplaced; i++) {
+		struct text name =
+		    arena_join(arena, misplaced[i].before, domain);
+		if (misplaced[i].twice)
+			name = arena_join(
+			    arena, name, arena_join(arena, TEXT("."), domain));
+		dns_facts_begin_pass(asking->facts, DNS_SHARE_ALIGNMENT);
+		(void)dns_ask(asking->facts, name, DNS_TXT);
+		tool_answer(asking->dns, asking->facts);
+		if (has_dmarc(dns_ask(asking->facts, name, DNS_TXT)))
+			warn(
+			    asking, arena_format(arena,
+					TEXT_FMT
+					": a DMARC record where nobody looks "
+					"for it; its place is _dmarc." TEXT_FMT,
+					TEXT_ARG(name), TEXT_ARG(domain)));
+	}
 }
 
-static int
-print_lookup(struct lookup *lookup)
+/* --- the record --- */
+
+static bool
+is_there(const struct taglist *list, const char *name)
 {
-	static const char *const words[] = {
-	    [DMARC_DISCOVERY_NONE] = "none: DMARC does not apply",
-	    [DMARC_DISCOVERY_FOUND] = "found",
-	    [DMARC_DISCOVERY_AS_NONE] =
-		"unusable; acts as p=none, since it has rua (RFC 9989 4.10.1)",
-	    [DMARC_DISCOVERY_UNUSABLE] =
-		"unusable: no DMARC processing (RFC 9989 4.10.1)",
-	    [DMARC_DISCOVERY_TEMPERROR] = "DNS failed; try again later",
+	for (size_t i = 0; i < list->tags.count; i++)
+		if (text_equal_nocase(
+			list->tags.at[i].name, text_from_cstr(name)))
+			return true;
+	return false;
+}
+
+static struct text
+policy_word(enum dmarc_policy policy, struct text fallback)
+{
+	if (policy == DMARC_POLICY_ABSENT)
+		return fallback;
+	return text_from_cstr(names_word(&dmarc_policy_names, (int)policy));
+}
+
+static void
+describe_tags(struct asking *asking)
+{
+	const struct dmarc_record *record = asking->lookup->discovery.record;
+	static const char *const psd_words[] = {
+	    [DMARC_PSD_UNKNOWN] = "u",
+	    [DMARC_PSD_YES] = "y",
+	    [DMARC_PSD_NO] = "n",
 	};
-	const struct dmarc_discovery *discovery = &lookup->discovery;
+	struct taglist list = {.has_error = false};
+	struct text p = policy_word(record->p, TEXT(""));
+	struct text sp = policy_word(record->sp, p);
+	const struct lookup_tag tags[LOOKUP_TAGS] = {
+	    {.name = "p", .value = p},
+	    {.name = "sp", .value = sp},
+	    {.name = "np", .value = policy_word(record->np, sp)},
+	    {.name = "adkim",
+		.value = record->strict_dkim ? TEXT("s") : TEXT("r")},
+	    {.name = "aspf",
+		.value = record->strict_spf ? TEXT("s") : TEXT("r")},
+	    {.name = "psd", .value = text_from_cstr(psd_words[record->psd])},
+	    {.name = "t", .value = record->testing ? TEXT("y") : TEXT("n")},
+	    {.name = "fo", .value = record->fo},
+	};
 
-	(void)printf("Asked for ");
-	print_clean(lookup->domain);
-	(void)printf("\n");
-	print_walk(lookup);
-	(void)printf("\n");
-	print_row("Policy record", text_from_cstr(words[discovery->status]));
-	if (discovery->record != NULL) {
-		print_row("Policy Domain", discovery->policy_domain);
-		(void)printf("%-22s %s (by %s)%s\n", "Policy for this domain",
-		    names_word(&dmarc_policy_names, (int)discovery->requested),
-		    discovery->requested_by,
-		    discovery->record->testing ? ", one level lower: t=y" : "");
+	if (!taglist_read(asking->arena, record->text, &list))
+		list.tags.count = 0;
+	for (size_t i = 0; i < LOOKUP_TAGS; i++) {
+		asking->lookup->tags[i] = tags[i];
+		asking->lookup->tags[i].is_default =
+		    !is_there(&list, tags[i].name);
 	}
-	print_row("Organizational Domain", discovery->organizational_domain);
-	if (discovery->record != NULL) {
-		print_record(lookup);
-		print_destinations(lookup);
-	}
-	if (discovery->status == DMARC_DISCOVERY_TEMPERROR)
-		return EX_TEMPFAIL;
-	return discovery->status == DMARC_DISCOVERY_FOUND ||
-		       discovery->status == DMARC_DISCOVERY_AS_NONE
-		   ? EX_OK
-		   : NO_POLICY;
+	for (size_t i = 0; i < record->warnings.count; i++)
+		warn(asking, record->warnings.at[i]);
 }
 
-static int
-look_up(struct lookup *lookup, const char *domain, struct problem *problem)
+static struct lookup_address
+ask_destination(struct asking *asking, struct text uri)
 {
-	lookup->facts = dns_facts_new(lookup->arena);
-	if (lookup->facts == NULL) {
-		(void)problem_no_memory(problem);
-		return 0;
+	struct lookup_address address = {
+	    uri, destination_read(asking->arena, uri)};
+
+	if (address.destination.status == DESTINATION_OK)
+		target_ask_consent(&address.destination,
+		    asking->lookup->discovery.policy_domain, asking->dmarc,
+		    asking->dns->resolver, asking->dns->seconds, asking->arena);
+	return address;
+}
+
+static void
+ask_destinations(struct asking *asking)
+{
+	struct lookup *lookup = asking->lookup;
+	const struct dmarc_record *record = lookup->discovery.record;
+
+	for (size_t i = 0; i < record->rua.count; i++) {
+		struct lookup_address *to =
+		    vec_push(asking->arena, &lookup->rua);
+		if (to != NULL)
+			*to = ask_destination(asking, record->rua.at[i]);
 	}
-	if (!dns_name_read(
-		lookup->arena, text_from_cstr(domain), &lookup->domain) ||
-	    !dns_name_is_ldh(lookup->domain)) {
-		(void)problem_set(
-		    problem, PROBLEM_USAGE, "%s: not a domain name", domain);
-		return 0;
+	for (size_t i = 0; i < record->ruf.count; i++) {
+		struct lookup_address *to =
+		    vec_push(asking->arena, &lookup->ruf);
+		if (to != NULL)
+			*to = ask_destination(asking, record->ruf.at[i]);
 	}
-	tool_begin(&lookup->dns);
-	while (!dmarc_discover(lookup->domain, lookup->dmarc, lookup->facts,
-	    lookup->arena, NULL, &lookup->discovery))
-		tool_answer(&lookup->dns, lookup->facts);
-	int status = print_lookup(lookup);
-	if (arena_failed(lookup->arena))
-		(void)problem_no_memory(problem);
-	return status;
+}
+
+/* --- the command --- */
+
+static int
+exit_status(const struct dmarc_discovery *discovery)
+{
+	switch (discovery->status) {
+	case DMARC_DISCOVERY_TEMPERROR: return EX_TEMPFAIL;
+	case DMARC_DISCOVERY_FOUND:
+	case DMARC_DISCOVERY_AS_NONE: return EX_OK;
+	case DMARC_DISCOVERY_NONE:
+	case DMARC_DISCOVERY_UNUSABLE: break;
+	}
+	return NO_POLICY;
 }
 
 static bool
-take_option(struct tool *tool, int letter, int *ret_discovery)
+look_up(struct asking *asking, const char *domain, struct problem *problem)
+{
+	struct lookup *lookup = asking->lookup;
+
+	asking->facts = dns_facts_new(asking->arena);
+	if (asking->facts == NULL)
+		return problem_no_memory(problem);
+	if (!dns_name_read(
+		asking->arena, text_from_cstr(domain), &lookup->domain) ||
+	    !dns_name_is_ldh(lookup->domain))
+		return problem_set(
+		    problem, PROBLEM_USAGE, "%s: not a domain name", domain);
+	tool_begin(asking->dns);
+	while (!dmarc_discover(lookup->domain, asking->dmarc, asking->facts,
+	    asking->arena, NULL, &lookup->discovery))
+		tool_answer(asking->dns, asking->facts);
+	add_queries(asking);
+	if (lookup->discovery.record != NULL) {
+		describe_tags(asking);
+		ask_destinations(asking);
+	}
+	tool_begin(asking->dns);
+	look_beside(asking);
+	return !arena_failed(asking->arena) || problem_no_memory(problem);
+}
+
+static int
+look_up_in(const struct tool *tool, const struct config *config,
+    struct asking *asking, const char *domain, struct problem *problem)
+{
+	struct lookup lookup = {.warnings = {.count = 0}};
+	struct tool_dns dns;
+
+	asking->lookup = &lookup;
+	asking->dns = &dns;
+	if (!tool_open_dns(tool, config, NULL, &dns, problem))
+		return EX_OK;
+	if (look_up(asking, domain, problem)) {
+		if (asking->json)
+			(void)json_print(lookup_json(&lookup), problem);
+		else
+			lookup_print(&lookup);
+	}
+	/* The facts may hold answers of the resolver's. */
+	arena_free(asking->arena);
+	asking->arena = NULL;
+	tool_close_dns(&dns);
+	return exit_status(&lookup.discovery);
+}
+
+static bool
+take_option(struct tool *tool, struct asking *asking, int letter)
 {
 	switch (letter) {
 	case 'c': tool->config_path = optarg; return true;
 	case OPTION_ZONE: tool->zone = optarg; return true;
 	case OPTION_RESOLVER: tool->resolver = optarg; return true;
+	case OPTION_JSON: asking->json = true; return true;
 	default:
-		*ret_discovery =
+		asking->discovery =
 		    names_find(&dmarc_method_names, text_from_cstr(optarg));
-		return *ret_discovery >= 0;
+		return asking->discovery >= 0;
 	}
 }
 
 static int
 run(struct tool *tool, int argc, char **argv)
 {
-	struct lookup lookup = {.arena = NULL};
+	struct asking asking = {.discovery = -1};
 	struct problem problem = {PROBLEM_NONE, ""};
 	struct setup setup;
-	int discovery = -1;
 	int status = EX_OK;
 
 	for (int letter;
@@ -225,7 +375,7 @@ run(struct tool *tool, int argc, char **argv)
 		if (letter == '?')
 			return tool_usage(
 			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (!take_option(tool, letter, &discovery))
+		if (!take_option(tool, &asking, letter))
 			return tool_usage(tool,
 			    "--discovery: neither treewalk nor psl", optarg);
 	}
@@ -234,21 +384,18 @@ run(struct tool *tool, int argc, char **argv)
 	if (!tool_has_one_source(tool))
 		return tool_usage(tool, TOOL_SEVERAL_SOURCES, NULL);
 	struct config *config = tool_config(tool, &problem);
-	if (config != NULL && discovery >= 0)
-		config->discovery_method = discovery;
-	lookup.arena = arena_new(LOOKUP_ARENA_MAX);
-	if (lookup.arena == NULL)
+	if (config != NULL && asking.discovery >= 0)
+		config->discovery_method = asking.discovery;
+	asking.arena = arena_new(LOOKUP_ARENA_MAX);
+	if (asking.arena == NULL)
 		(void)problem_no_memory(&problem);
 	else if (config != NULL && setup_make(config, &setup, &problem)) {
-		lookup.dmarc = &setup.checks.dmarc;
-		if (tool_open_dns(tool, config, NULL, &lookup.dns, &problem))
-			status = look_up(&lookup, argv[optind], &problem);
-		arena_free(lookup.arena);
-		lookup.arena = NULL;
-		tool_close_dns(&lookup.dns);
+		asking.dmarc = &setup.checks.dmarc;
+		status =
+		    look_up_in(tool, config, &asking, argv[optind], &problem);
 		setup_clear(&setup);
 	}
-	arena_free(lookup.arena);
+	arena_free(asking.arena);
 	config_free(config);
 	return problem.kind == PROBLEM_NONE ? status
 					    : tool_fail(tool, &problem);

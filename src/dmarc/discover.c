@@ -261,28 +261,28 @@ settle_unsure(const struct search *search, const struct dmarc_step *step,
 static void
 discover_by_walk(const struct search *search, struct dmarc_discovery *discovery)
 {
-	struct dmarc_walk walk;
+	struct dmarc_walk *walk = &discovery->walk;
 
-	dmarc_walk(search->author, search->facts, search->arena, &walk);
-	for (size_t i = 0; i < walk.count; i++)
+	dmarc_walk(search->author, search->facts, search->arena, walk);
+	for (size_t i = 0; i < walk->count; i++)
 		say_step(search->trace, method_sections[DMARC_TREEWALK].search,
-		    &walk.steps[i]);
-	discovery->organizational_failed = walk.failed;
+		    &walk->steps[i]);
+	discovery->organizational_failed = walk->failed;
 	discovery->organizational_domain =
-	    highest_organizational_domain(&walk, search->author);
-	if (walk.count == 0)
+	    highest_organizational_domain(walk, search->author);
+	if (walk->count == 0)
 		return;
 	/* A record of the Author Domain is the one, whatever stands above. */
-	const struct dmarc_step *step = &walk.steps[0];
-	bool is_unsure = step->record == NULL && walk.failed;
+	const struct dmarc_step *step = &walk->steps[0];
+	bool is_unsure = step->record == NULL && walk->failed;
 	if (step->record == NULL)
-		step = choose_above(&walk, search->author);
+		step = choose_above(walk, search->author);
 	if (is_unsure)
 		settle_unsure(search, step, discovery);
 	else if (step != NULL)
 		settle(search, step, discovery);
 	discovery->is_psd_policy =
-	    discovery->record != NULL && step != walk.steps && is_of_psd(step);
+	    discovery->record != NULL && step != walk->steps && is_of_psd(step);
 }
 
 /* RFC 7489 6.6.3: the Author Domain, else its Organizational Domain by the
@@ -296,12 +296,15 @@ discover_by_suffix(
 	struct text org =
 	    suffix_organizational_domain(search->options->suffixes, author);
 	struct dmarc_step step = look_at(author, search->facts, search->arena);
+	struct dmarc_walk *walk = &discovery->walk;
 
+	walk->steps[walk->count++] = step;
 	discovery->organizational_domain = org;
 	say_step(search->trace, section, &step);
 	if (step.records == 0 && !has_failed(&step) &&
 	    !dns_name_equal(author, org)) {
 		step = look_at(org, search->facts, search->arena);
+		walk->steps[walk->count++] = step;
 		say_step(search->trace, section, &step);
 	}
 	if (has_failed(&step))

@@ -29,22 +29,7 @@ enum dmarc_discovery_status {
 	DMARC_DISCOVERY_TEMPERROR,
 };
 
-struct dmarc_discovery {
-	enum dmarc_discovery_status status;
-	enum dmarc_method method;          /* by which it was looked for */
-	const struct dmarc_record *record; /* the chosen one; NULL if none */
-	struct text policy_domain;         /* where it was found */
-	struct text organizational_domain; /* of the Author Domain */
-	/* DNS failed in the walk: the Organizational Domain is this name or
-	 * one below it. A record of the Author Domain itself is still sure. */
-	bool organizational_failed;
-	enum dmarc_policy requested; /* p, sp or np as it applies to this
-					author, before t=y: NONE … REJECT */
-	const char *requested_by;    /* "p", "sp" or "np" */
-	bool is_psd_policy;          /* from a psd=y record above the org */
-};
-
-/* One name of a tree walk, for dmarc lookup. */
+/* One name that was asked for a record. */
 struct dmarc_step {
 	struct text name; /* "_dmarc.example.com" */
 	enum dns_status status;
@@ -58,6 +43,22 @@ struct dmarc_walk {
 	size_t count;
 	struct dmarc_step steps[DMARC_STEPS_MAX];
 	bool failed; /* a query failed: what was found may be incomplete */
+};
+
+struct dmarc_discovery {
+	enum dmarc_discovery_status status;
+	enum dmarc_method method;          /* by which it was looked for */
+	const struct dmarc_record *record; /* the chosen one; NULL if none */
+	struct text policy_domain;         /* where it was found */
+	struct text organizational_domain; /* of the Author Domain */
+	/* DNS failed in the walk: the Organizational Domain is this name or
+	 * one below it. A record of the Author Domain itself is still sure. */
+	bool organizational_failed;
+	enum dmarc_policy requested; /* p, sp or np as it applies to this
+					author, before t=y: NONE … REJECT */
+	const char *requested_by;    /* "p", "sp" or "np" */
+	bool is_psd_policy;          /* from a psd=y record above the org */
+	struct dmarc_walk walk;      /* what was asked, by either method */
 };
 
 /* RFC 9989 4.10 from DOMAIN upwards. To be called within a pass. */

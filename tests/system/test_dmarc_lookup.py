@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """dmarc lookup: discovery, step by step."""
+import json
+
 import parts
 from parts import dmarc_says as run
-from tap import case, contains, run_cases
+from tap import case, contains, equal, run_cases
 
 ZONE = parts.MESSAGES / "zone"
 
@@ -60,6 +62,162 @@ def hostile_zone(top):
     out, _ = run("lookup", "--zone", zone, "e.test")
     assert "\x1b" not in out, "an escape sequence reached the terminal"
     contains(out, "\\x1B")
+
+
+def found(top, zone, domain, *words, status=0):
+    """The object of --json; the warnings are in the text too."""
+    (top / "zone").write_text(zone)
+    words = ("lookup", "--zone", top / "zone", *words, domain)
+    out, err = run(*words, "--json", status=status)
+    equal((out.count("\n"), err), (1, ""))
+    got = json.loads(out)
+    text, _ = run(*words, status=status)
+    for warning in got["warnings"]:
+        contains(text, f"  warning: {warning}\n")
+    return got
+
+
+@case("--json: the object, whole")
+def json_whole(top):
+    record = "v=DMARC1; p=reject; sp=none; t=y; rua=mailto:r@a.test!10m"
+    got = found(top, f'_dmarc.a.test TXT "{record}"\nb.a.test EXISTS\n',
+                "B.a.test.")
+    equal(got, {
+        "domain": "b.a.test", "discovery_method": "treewalk",
+        "status": "found",
+        "queries": [
+            {"name": "_dmarc.b.a.test", "type": "TXT",
+             "answer": "no such name", "records": []},
+            {"name": "_dmarc.a.test", "type": "TXT", "answer": "found",
+             "records": [record]},
+            {"name": "_dmarc.test", "type": "TXT", "answer": "no such name",
+             "records": []}],
+        "policy": "none", "policy_tag": "sp", "testing": True,
+        "policy_domain": "a.test", "organizational_domain": "a.test",
+        "record": record,
+        "tags": {
+            "p": {"value": "reject", "default": False},
+            "sp": {"value": "none", "default": False},
+            "np": {"value": "none", "default": True},
+            "adkim": {"value": "r", "default": True},
+            "aspf": {"value": "r", "default": True},
+            "psd": {"value": "u", "default": True},
+            "t": {"value": "y", "default": False},
+            "fo": {"value": "0", "default": True}},
+        "rua": [{"uri": "mailto:r@a.test", "status": "ok",
+                 "address": "r@a.test", "reason": None}],
+        "ruf": [], "warnings": []})
+    equal(list(got), ["domain", "discovery_method", "status", "queries",
+                      "policy", "policy_tag", "testing", "policy_domain",
+                      "organizational_domain", "record", "tags", "rua", "ruf",
+                      "warnings"])
+
+
+@case("--json: the status, and the exit status")
+def json_status(top):
+    zone = """_dmarc.ok.test TXT "v=DMARC1; p=none"
+_dmarc.odd.test TXT "v=DMARC1; p=x; rua=mailto:r@odd.test"
+_dmarc.bad.test TXT "v=DMARC1; p=x"
+_dmarc.down.test SERVFAIL
+"""
+    for name, word, policy, status in (
+            ("ok", "found", "none", 0), ("odd", "as_none", "none", 0),
+            ("bad", "unusable", None, 1), ("no", "none", None, 1),
+            ("down", "temperror", None, 75)):
+        got = found(top, zone, f"{name}.test", status=status)
+        equal((got["status"], got["policy"]), (word, policy), name)
+    for name, status in (("no", 1), ("down", 75)):
+        got = found(top, zone, f"{name}.test", status=status)
+        equal((got["record"], got["tags"], got["policy_tag"],
+               got["policy_domain"]), (None,) * 4)
+
+
+@case("whether the domain exists is told when np needs it")
+def existence(top):
+    zone = ('_dmarc.a.test TXT "v=DMARC1; p=none; np=reject"\n'
+            "b.a.test AAAA ::1\n")
+    for name, answer, policy in (("b.a.test", "no data", "none"),
+                                 ("c.a.test", "no such name", "reject")):
+        got = found(top, zone, name)
+        equal(got["queries"][-1], {"name": name, "type": "A",
+                                   "answer": answer, "records": []})
+        equal(got["policy"], policy)
+
+
+@case("psl: its own steps")
+def by_suffix_list(top):
+    got = found(top, '_dmarc.a.co.uk TXT "v=DMARC1; p=reject; pct=0"\n',
+                "x.y.a.co.uk", "--discovery", "psl")
+    equal([one["name"] for one in got["queries"]],
+          ["_dmarc.x.y.a.co.uk", "_dmarc.a.co.uk"])
+    equal((got["discovery_method"], got["organizational_domain"],
+           got["policy"], got["testing"]),
+          ("psl", "a.co.uk", "quarantine", True))
+
+
+@case("warnings: removed tags, bad values, several records, none that counts")
+def warnings(top):
+    zone = """_dmarc.a.test TXT "v=DMARC1; p=none; pct=5; rf=; ri=1; fo=x; adkim=x; y="
+_dmarc.two.test TXT "v=DMARC1; p=none"
+_dmarc.two.test TXT "v=DMARC1; p=reject"
+_dmarc.case.test TXT "v=dmarc1; p=reject"
+_dmarc.order.test TXT "p=reject; v=DMARC1"
+_dmarc.good.test TXT "v=DMARC1; p=none"
+_dmarc.good.test TXT "something else"
+"""
+    for name, status, parts_of in (
+            ("a", 0, ("pct: removed", "rf: removed", "ri: removed", "fo: ",
+                      "adkim: ", "y: not a DMARC tag")),
+            ("two", 1, ("_dmarc.two.test: 2 DMARC records",)),
+            ("case", 1, ("_dmarc.case.test: not taken for a DMARC record",)),
+            ("order", 1, ("_dmarc.order.test: not taken for",)),
+            ("good", 0, ())):
+        got = found(top, zone, f"{name}.test", status=status)["warnings"]
+        equal(len(got), len(parts_of), got)
+        for part in parts_of:
+            assert any(one.startswith(part) for one in got), (part, got)
+
+
+@case("warnings: a record where nobody looks for it")
+def misplaced(top):
+    for owner in ("a.test", "dmarc.a.test", "_dmarc._dmarc.a.test",
+                  "_dmarc.a.test.a.test"):
+        got = found(top, f'{owner} TXT "v=DMARC1; p=none"\n', "a.test",
+                    status=1)["warnings"]
+        equal(got, [f"{owner}: a DMARC record where nobody looks for it; its "
+                    "place is _dmarc.a.test"])
+    got = found(top, '_dmarc.a.test TXT "v=DMARC1; p=none"\n',
+                "_dmarc.a.test")["warnings"]
+    contains(got[0], "you may mean dmarc lookup a.test")
+    # That these cannot be asked is no trouble of the policy's.
+    equal(found(top, '_dmarc.a.test TXT "v=DMARC1; p=none"\n'
+                "a.test SERVFAIL\n", "a.test")["warnings"], [])
+
+
+@case("aggregate and failure reports: each destination, and its consent")
+def destinations(top):
+    got = found(top, '_dmarc.a.test TXT "v=DMARC1; p=none; '
+                "rua=mailto:r@a.test,"
+                "mailto:r@ok.example; ruf=mailto:f@b.a.test,"
+                'mailto:f@no.example,mailto:f@down.example,https://x/"\n'
+                'a.test._report._dmarc.ok.example TXT "v=DMARC1"\n'
+                "a.test._report._dmarc.down.example SERVFAIL\n", "a.test")
+    equal([one["status"] for one in got["rua"]], ["ok", "ok"])
+    equal([one["status"] for one in got["ruf"]],
+          ["ok", "unauthorized", "temperror", "unsupported"])
+    equal(list(got["ruf"][0]), ["uri", "status", "address", "reason"])
+    text, _ = run("lookup", "--zone", top / "zone", "a.test")
+    contains(text, "Failure reports go to\n  mailto:f@b.a.test  ok\n")
+
+
+@case("usage")
+def usage(top):
+    _, err = run("lookup", "--zone", ZONE, "--resolver", "::1", "a.test",
+                 status=64)
+    contains(err, "give one of --zone")
+    for domain in ("", "a..b", "a b", "x" * 64):
+        _, err = run("lookup", "--zone", ZONE, domain, status=64)
+        contains(err, "not a domain name")
 
 
 run_cases(parts.folder("lookup"))
