@@ -58,8 +58,10 @@ struct dkim_undo {
 	struct mail_header edited;
 	/* Where they stand; NULL: not there, or not once. */
 	const struct mail_field *subject;
+	const struct mail_field *type_field;
 	const struct mail_field *encoding_field;
 	enum dkim_encoding encoding; /* as received */
+	bool can_recode;
 	bool can_edit;
 };
 
@@ -73,6 +75,18 @@ find_only(const struct mail_header *header, struct text name)
 	return mail_header_find(header, name, 0);
 }
 
+/* Of multiparts and messages the encoding says nothing (RFC 2045 6.4), and
+ * readers differ in what they make of it. */
+static bool
+has_text_only(const struct dkim_undo *undo)
+{
+	if (undo->type_field == NULL)
+		return mail_header_find(
+			   undo->header, TEXT("Content-Type"), 0) == NULL;
+	return text_starts_nocase(
+	    text_trim(undo->type_field->value), TEXT("text/"));
+}
+
 struct dkim_undo *
 dkim_undo_new(struct arena *arena, const struct mail_header *header)
 {
@@ -84,11 +98,12 @@ dkim_undo_new(struct arena *arena, const struct mail_header *header)
 	undo->header = header;
 	build_init_arena(&undo->body, arena, DKIM_UNDO_BODY);
 	undo->subject = find_only(header, TEXT("Subject"));
+	undo->type_field = find_only(header, TEXT("Content-Type"));
 	undo->encoding_field =
 	    find_only(header, TEXT("Content-Transfer-Encoding"));
-	if (undo->encoding_field != NULL &&
-	    !dkim_encoding_read(undo->encoding_field->value, &undo->encoding))
-		undo->encoding_field = NULL;
+	undo->can_recode =
+	    undo->encoding_field != NULL && has_text_only(undo) &&
+	    dkim_encoding_read(undo->encoding_field->value, &undo->encoding);
 	undo->can_edit = header->fields.count <= DKIM_UNDO_FIELDS &&
 			 header->bytes <= DKIM_UNDO_HEADER;
 	return undo;
@@ -217,9 +232,8 @@ make_hashes(struct dkim_undo *undo, enum dkim_canonicalization how)
 	hashes->made = true;
 	if (build_failed(&undo->body))
 		return; /* too long to be kept */
-	bool can_decode =
-	    undo->encoding_field != NULL &&
-	    dkim_decode(undo->arena, body, undo->encoding, &decoded);
+	bool can_decode = undo->can_recode && dkim_decode(undo->arena, body,
+						  undo->encoding, &decoded);
 	build_init(&build, WRITTEN_MAX);
 	for (size_t i = 0; i < WAYS; i++) {
 		build_cut(&build, 0);
@@ -435,19 +449,14 @@ signs_encoding(
     const struct dkim_undo *undo, const struct dkim_signature *signature)
 {
 	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
-	size_t types = mail_header_count(undo->header, TEXT("Content-Type"));
 	size_t count = dkim_signed_fields(undo->header, signature, fields);
-	size_t types_signed = 0;
-	bool signs_it = false;
+	size_t found = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		if (fields[i] == NULL)
-			continue;
-		signs_it |= fields[i] == undo->encoding_field;
-		types_signed +=
-		    text_equal_nocase(fields[i]->name, TEXT("Content-Type"));
-	}
-	return signs_it && types == types_signed && types <= 1;
+	for (size_t i = 0; i < count; i++)
+		found +=
+		    fields[i] != NULL && (fields[i] == undo->encoding_field ||
+					     fields[i] == undo->type_field);
+	return found == (undo->type_field == NULL ? 1 : 2);
 }
 
 /* A body that matches can be another one only by the name of its encoding. */
