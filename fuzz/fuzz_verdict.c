@@ -5,9 +5,10 @@
  * The verdict is the same with all answers at once and one at a time; a pass
  * has a passing identifier of the author's organization, nothing of it survives
  * closing early where there was none, and no text of the sender's leaves the
- * line that it is written into. */
+ * line that it is written into, or says in our field what was not found. */
 #include "dns/name.h"
 #include "dns/zone.h"
+#include "mail/authres.h"
 #include "mail/message.h"
 #include "verdict/checks.h"
 
@@ -70,6 +71,10 @@ read_options(struct text letters)
 		.reject_string = reject_string},
 	};
 
+	if (text_has(letters, 'u')) {
+		options.source = AUTHENTICATION_HEADERS;
+		options.trusted_authserv_ids = TEXT("filter.example.org");
+	}
 	if (text_has(letters, 'm'))
 		options.disposition.enforce = ENFORCE_MONITOR;
 	if (text_has(letters, 'q'))
@@ -202,6 +207,45 @@ check_field(struct text field)
 	}
 }
 
+static bool
+has_signature(const struct dkim_results *dkim, struct text word)
+{
+	for (size_t i = 0; i < dkim->count; i++)
+		if (text_equal(
+			word, text_from_cstr(names_word(&dkim_result_names,
+				  (int)dkim->at[i].result))))
+			return true;
+	return dkim->count == 0 && text_equal(word, TEXT("none"));
+}
+
+/* What our field says, when it is read again, is what was found. */
+static void
+check_words(const struct verdict *verdict)
+{
+	struct arena *arena = arena_new((size_t)1 << 22);
+	struct authres_field field;
+	size_t dmarc = 0;
+
+	assert(authres_read(arena, verdict->authentication_results, &field));
+	for (size_t i = 0; i < field.results.count; i++) {
+		const struct authres_result *one = &field.results.at[i];
+		if (text_equal(one->method, TEXT("dmarc"))) {
+			dmarc++;
+			assert(names_find(&dmarc_result_names, one->result) ==
+			       (int)verdict->dmarc.result);
+		} else if (text_equal(one->method, TEXT("dkim"))) {
+			assert(has_signature(&verdict->dkim, one->result));
+		} else {
+			int word = names_find(&spf_result_names, one->result);
+			assert(text_equal(one->method, TEXT("spf")));
+			assert(word == (int)(i == 0 ? verdict->spf.result
+						    : verdict->helo.result));
+		}
+	}
+	assert(dmarc == 1);
+	arena_free(arena);
+}
+
 static void
 check_reply(const struct disposition *disposition)
 {
@@ -226,6 +270,7 @@ check_verdict(const struct verdict *verdict)
 		assert(verdict->disposition.action == DISPOSITION_NONE);
 	}
 	check_field(verdict->authentication_results);
+	check_words(verdict);
 	check_reply(&verdict->disposition);
 }
 
