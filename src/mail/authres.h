@@ -90,7 +90,8 @@ bool authres_read_id(
     struct arena *arena, struct text value, struct text *ret_id) MUST_USE;
 /* Does a field with this value claim to be OUR_ID's (any case; "id/job" too;
  * with or without a dot at the host's end)?
- * An id that cannot be read counts as a claim. */
+ * An id that cannot be read counts as a claim, and so does a version other than
+ * 1: nobody here could tell what such a field says (RFC 8601 5). */
 bool authres_claims(struct arena *arena, struct text value, struct text our_id);
 
 #endif

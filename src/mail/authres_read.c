@@ -277,8 +277,9 @@ take_any_id(struct arena *arena, struct scan *scan, struct text *ret_id)
 
 /* [CFWS] authserv-id [CFWS authres-version] ([CFWS] ";" / end)
  * What else stands behind the id says that it is none: "spf=pass (…". */
-bool
-authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
+static bool
+read_whose(struct arena *arena, struct text value, struct text *ret_id,
+    struct text *ret_version)
 {
 	struct scan scan = scan_text(value);
 	struct text id;
@@ -287,12 +288,22 @@ authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
 		return false;
 	if (!token_skip_cfws(&scan))
 		return false;
-	if (scan_while(&scan, is_digit).len > 0 && !token_skip_cfws(&scan))
+	struct text version = scan_while(&scan, is_digit);
+	if (!token_skip_cfws(&scan))
 		return false;
 	if (!scan_at_end(&scan) && !scan_byte(&scan, ';'))
 		return false;
 	*ret_id = id;
+	*ret_version = version;
 	return true;
+}
+
+bool
+authres_read_id(struct arena *arena, struct text value, struct text *ret_id)
+{
+	struct text version;
+
+	return read_whose(arena, value, ret_id, &version);
 }
 
 /* Dots and white space at a host's end, which name the same host. */
@@ -327,7 +338,13 @@ bool
 authres_claims(struct arena *arena, struct text value, struct text our_id)
 {
 	struct text id;
+	struct text version;
+	uint64_t number = 1;
 
-	return !authres_read_id(arena, value, &id) ||
-	       is_same_id(text_trim(id), text_trim(our_id));
+	if (!read_whose(arena, value, &id, &version))
+		return true;
+	if (version.len > 0 &&
+	    !text_to_number(version, AUTHRES_VERSION_MAX, &number))
+		return true;
+	return number != 1 || is_same_id(text_trim(id), text_trim(our_id));
 }

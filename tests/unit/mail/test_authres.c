@@ -293,6 +293,10 @@ static const struct claim_row claim_rows[] = {
     {T("mx.example.org-x; none"), false, NULL},
     {T("x/mx.example.org; none"), false, NULL},
     {T("other; none (mx.example.org; none)"), false, NULL},
+    {T("other 1; none"), false, NULL},
+    {T("other (x) 01 (y); none"), false, NULL},
+    {T("other 2; none"), true, NULL}, /* a version that nobody knows */
+    {T("other 11111111111111111111111; none"), true, NULL},
     {T("mx.example.org..; none"), true, NULL},
     {T("mx.example.org/; none"), true, NULL},
     {T("mx.example.org; none"), true, "mx.example.org."},
