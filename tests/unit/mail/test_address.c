@@ -112,6 +112,8 @@ static const struct from_row from_rows[] = {
 	MALFORMED, ""},
     {"two addresses in a comment",
 	T("a@example.com (b@example.com> <b@y.org>)"), MALFORMED, ""},
+    {"two comments, the other first",
+	T("(b@y.org) (b@example.com) a@example.com"), MALFORMED, ""},
     {"two comments", T("a@example.com (b@example.com) (b@y.org)"), MALFORMED,
 	""},
     {"comment of two @", T("a@example.com (b@example.com@y.org)"), MALFORMED,
@@ -324,6 +326,7 @@ static const struct from_row from_rows[] = {
     {"NUL", T("a@example.com\0.y.org"), MALFORMED, ""},
     {"NUL in a comment", T("(\0) a@example.com"), MALFORMED, ""},
     {"NUL in quotes", T("\"\0\" <a@example.com>"), MALFORMED, ""},
+    {"DEL in quotes", T("\"\x7F\" <a@example.com>"), MALFORMED, ""},
     {"DEL", T("\x7F <a@example.com>"), MALFORMED, ""},
     {"escape", T("\x1B[1m <a@example.com>"), MALFORMED, ""},
     {"form feed", T("a@example.com\f"), MALFORMED, ""},
@@ -416,14 +419,18 @@ test_limits(void **state)
 	    check_list(AUTHOR_DOMAINS_MAX + 1, false, AUTHOR_MALFORMED));
 }
 
+/* FIRST, and a comment up to LEN bytes in its last line, which has BEFORE. */
 static bool
-check_line(size_t len, enum author_status status)
+check_line(
+    const char *first, size_t before, size_t len, enum author_status status)
 {
 	struct build value;
 
 	build_init(&value, 2000);
-	build_text(&value, TEXT("<a@example.com>\r\n ("));
-	while (value.len < sizeof "<a@example.com>\r\n" - 1 + len - 1)
+	build_cstr(&value, first);
+	size_t end = value.len - before + len - 1;
+	build_byte(&value, '(');
+	while (value.len < end)
 		build_byte(&value, 'x');
 	build_byte(&value, ')');
 	bool is_right = check_value("a long line", build_view(&value), status,
@@ -432,12 +439,19 @@ check_line(size_t len, enum author_status status)
 	return is_right;
 }
 
+/* The first line has the field's name too. */
 static void
 test_line_length(void **state)
 {
+	static const char folded[] = "<a@example.com>\r\n ";
+	static const char whole[] = "<a@example.com>";
+	size_t first = sizeof "From:" - 1 + sizeof whole - 1;
+
 	(void)state;
-	assert_true(check_line(998, AUTHOR_OK));
-	assert_true(check_line(999, AUTHOR_MALFORMED));
+	assert_true(check_line(folded, 1, 998, AUTHOR_OK));
+	assert_true(check_line(folded, 1, 999, AUTHOR_MALFORMED));
+	assert_true(check_line(whole, first, 998, AUTHOR_OK));
+	assert_true(check_line(whole, first, 999, AUTHOR_MALFORMED));
 }
 
 struct find_row {

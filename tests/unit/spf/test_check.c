@@ -82,6 +82,36 @@ static const char *const zone_text[] = {
     "host.good.example.p.example A 127.0.0.2\n"
     "2.2.0.192.in-addr.arpa SERVFAIL\n"
     "unknown.p.example A 127.0.0.2\n"
+    "emptymx.example TXT \"v=spf1 mx:nomx.example mx:n.nomx.example"
+    " mx:nomx.example mx:n.nomx.example all\"\n"
+    "n.nomx.example MX 1 gone.m.example\n"
+    "eleventh.example TXT \"v=spf1 ptr -all exp=pe.example\"\n"
+    "pe.example TXT \"%{p}\"\n"
+    "3.2.0.192.in-addr.arpa PTR a.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR b.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR c.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR d.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR e.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR f.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR g.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR h.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR i.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR j.t.example\n"
+    "3.2.0.192.in-addr.arpa PTR z.eleventh.example\n"
+    "z.eleventh.example A 192.0.2.3\n"
+    "rank.example TXT \"v=spf1 -all exp=pe.example\"\n"
+    "sub.rank.example TXT \"v=spf1 -all exp=pe.example\"\n"
+    "any.other.example TXT \"v=spf1 -all exp=pe.example\"\n"
+    "4.2.0.192.in-addr.arpa PTR a.first.example\n"
+    "4.2.0.192.in-addr.arpa PTR a.rank.example\n"
+    "4.2.0.192.in-addr.arpa PTR rank.example\n"
+    "4.2.0.192.in-addr.arpa PTR x.sub.rank.example\n"
+    "a.first.example A 192.0.2.4\na.rank.example A 192.0.2.4\n"
+    "rank.example A 192.0.2.4\nx.sub.rank.example A 192.0.2.4\n"
+    "helo.example TXT \"v=spf1 exists:%{h}.h.example -exists:%{h}.k.example ~all exp=hr.example\"\n"
+    "hr.example TXT \"%{h} to %{r}\"\n"
+    "xn--bcher-kva.example.h.example A 127.0.0.2\n"
+    "mx.example.h.example A 127.0.0.2\n*.k.example A 127.0.0.2\n",
     /* include and redirect */
     "inc.example TXT \"v=spf1 include:%{h} ~all\"\n"
     "redir.example TXT \"v=spf1 redirect=%{l}..example\"\n"
@@ -120,8 +150,10 @@ static const char *const zone_text[] = {
     " ?include:%{s}.example -a:%{o} all exp=e.example\"\n"
     "*.w.example A 127.0.0.2\n"
     "eai.example A 192.0.2.1\n"
-    "eail.example TXT \"v=spf1 redirect=%{l}.example\"\n"
-    "eaix.example TXT \"v=spf1 -all exp=%{l}.w.example\"\n"
+    "eail.example TXT \"v=spf1 redirect=%{L}.all.example\"\n"
+    "*.all.example TXT \"v=spf1 +all\"\n"
+    "eaix.example TXT \"v=spf1 -all exp=%{L}.s.example\"\n"
+    "*.s.example TXT \"%{s}\"\n"
     "e.example TXT \"%{l} at %{c}: %{R}\"\n"
     /* explanations */
     "exp.example TXT \"v=spf1 -all exp=%{p}.e.example\"\n"
@@ -194,6 +226,16 @@ static const struct row rows[] = {
     {"ten MX", "192.0.2.1", "a@mx10.example", "pass", "", NULL},
     {"eleven MX", "192.0.2.1", "a@mx11.example", "permerror",
 	"mx11.example: has more than 10 MX records", NULL},
+    {"MX hosts without addresses", "192.0.2.1", "a@emptymx.example",
+	"permerror", "nomx.example: is the third void lookup", NULL},
+    {"the eleventh PTR name", "192.0.2.3", "a@eleventh.example", "fail", NULL,
+	"unknown"},
+    {"%{p}: the domain itself", "192.0.2.4", "a@rank.example", "fail", NULL,
+	"rank.example"},
+    {"%{p}: a name below it", "192.0.2.4", "a@sub.rank.example", "fail", NULL,
+	"x.sub.rank.example"},
+    {"%{p}: any", "192.0.2.4", "a@any.other.example", "fail", NULL,
+	"a.first.example"},
     {"null MX is no void lookup", "192.0.2.1", "a@nullmx.example", "softfail",
 	NULL, NULL},
     {"ptr", "192.0.2.1", "a@good.example", "pass", "", NULL},
@@ -317,6 +359,10 @@ static const struct row rows[] = {
     {"UTF-8 local part matches nothing", "192.0.2.1", "a-\xC3\xA4@eai.example",
 	"fail", "eai.example: -a:%{o} matches, result fail",
 	"a-?? at 192.0.2.1: mx.receiver.example"},
+    {"ASCII local part in a redirect", "192.0.2.1", "a@eail.example", "pass",
+	"", NULL},
+    {"ASCII local part in exp=", "192.0.2.1", "a@eaix.example", "fail", NULL,
+	"a@eaix.example"},
     {"UTF-8 local part in a redirect", "192.0.2.1", "\xC3\xA4@eail.example",
 	"permerror", NULL, NULL},
     {"UTF-8 local part in exp=", "192.0.2.1", "\xC3\xA4@eaix.example", "fail",
@@ -456,6 +502,46 @@ test_rows(void **state)
 	}
 	dns_zone_free(zone);
 	assert_true(ok);
+}
+
+/* %{h} and %{r}: what was said is a name or nobody's. */
+static void
+test_helo_and_receiver(void **state)
+{
+	static const struct {
+		struct text helo, receiver;
+		enum spf_result result;
+		const char *explanation;
+	} cases[] = {
+	    {{"mx.example", 10}, {"", 0}, SPF_PASS, ""},
+	    {{"B\xC3\xBC"
+	      "cher.example",
+		 15},
+		{"", 0}, SPF_PASS, ""},
+	    {{"other.example", 13}, {"", 0}, SPF_FAIL,
+		"other.example to unknown"},
+	    {{"OTHER.example.", 14}, {"mx", 2}, SPF_SOFTFAIL, ""},
+	    {{"\xFF.example", 9}, {"", 0}, SPF_SOFTFAIL, ""},
+	    {{"a..b", 4}, {"mx", 2}, SPF_SOFTFAIL, ""},
+	    {{"", 0}, {"mx", 2}, SPF_SOFTFAIL, ""},
+	};
+	struct dns_zone *zone = make_zone();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run run;
+		begin(&run, "192.0.2.1", "a@helo.example");
+		run.input.helo = cases[i].helo;
+		run.input.receiver = cases[i].receiver;
+		order_drive(run.facts, zone, ORDER_AT_ONCE, 0, check, &run);
+		if (run.outcome.result != cases[i].result ||
+		    !is(run.outcome.explanation, cases[i].explanation))
+			fail_msg("%zu: %u \"" TEXT_FMT "\"", i,
+			    run.outcome.result,
+			    TEXT_ARG(run.outcome.explanation));
+		end(&run);
+	}
+	dns_zone_free(zone);
 }
 
 /* RFC 7208 4.6.4: no time left. */
@@ -678,6 +764,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_helo_and_receiver),
 	    cmocka_unit_test(test_closed_at_once),
 	    cmocka_unit_test(test_explanation_is_cut),
 	    cmocka_unit_test(test_story),

@@ -243,7 +243,33 @@ test_long_names(void **state)
 	name = spf_macro_expand_name(arena, build_view(&text), &values);
 	assert_int_equal(name.len, 243);
 	assert_true(text_starts(name, TEXT("1234567890.strong-bad.")));
+	text.len = 0;
+	for (int i = 0; i < 23; i++)
+		build_cstr(&text, i < 22 ? "1234567890." : "example.com");
+	assert_int_equal(text.len, 253);
+	name = spf_macro_expand_name(arena, build_view(&text), &values);
+	assert_int_equal(name.len, 253);
 	assert_false(arena_failed(arena));
+	arena_free(arena);
+}
+
+/* RFC 7208 7.3: at least 127 parts may be asked for. */
+static void
+test_many_parts(void **state)
+{
+	struct arena *arena = new_arena();
+	struct spf_macro_values wide = values;
+
+	(void)state;
+	wide.local =
+	    TEXT("-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15-16-17-18-19-20"
+		 "-21-22-23-24-25-26-27-28-29-30-31-32-33-34-35-36-37"
+		 "-----------------------------------------------------"
+		 "---------------------------------------------");
+	assert_int_equal(
+	    spf_macro_expand_name(arena, TEXT("%{l127-}x"), &wide).len, 184);
+	assert_int_equal(
+	    spf_macro_expand_name(arena, TEXT("%{l126-}x"), &wide).len, 182);
 	arena_free(arena);
 }
 
@@ -403,6 +429,7 @@ main(void)
 	    cmocka_unit_test(test_explanations),
 	    cmocka_unit_test(test_explanation_is_tame),
 	    cmocka_unit_test(test_long_names),
+	    cmocka_unit_test(test_many_parts),
 	    cmocka_unit_test(test_expansion_is_small),
 	    cmocka_unit_test(test_long_domain_spec),
 	    cmocka_unit_test(test_syntax),
