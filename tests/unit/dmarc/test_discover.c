@@ -179,6 +179,12 @@ static const struct row treewalk_rows[] = {
 	"_dmarc.co.bank TXT \"v=DMARC1; p=none; psd=y\"\n"
 	"_dmarc.bank TXT \"v=DMARC1; p=reject; psd=y\"\n",
 	"x.a.co.bank", "found at co.bank p=none org a.co.bank psd"},
+    {"a wildcard answers for _dmarc too",
+	"*.example.com TXT \"v=DMARC1; p=quarantine; sp=none\"\n",
+	"a.example.com", "found at a.example.com p=quarantine org example.com"},
+    {"a top level domain as author",
+	"_dmarc.com TXT \"v=DMARC1; p=quarantine; sp=none\"\n", "com",
+	"found at com p=quarantine org com"},
     {"eight labels: none is skipped",
 	"_dmarc.b.c.d.e.f.g.example TXT \"v=DMARC1; p=none; psd=n\"\n",
 	"a.b.c.d.e.f.g.example",

@@ -17,6 +17,7 @@ static const char list_text[] = "// ===BEGIN ICANN DOMAINS===\n"
 				"*.ck\n"
 				"!www.ck\n"
 				"xn--55qx5d.cn\n"
+				"\xE5\x85\xAC\xE5\x8F\xB8.hk\n"
 				"cn\n"
 				"// ===END ICANN DOMAINS===\n"
 				"// ===BEGIN PRIVATE DOMAINS===\n"
@@ -44,6 +45,12 @@ static const struct {
     {{"a.example.unlisted", 18}, "example.unlisted"},
     {{"unlisted", 8}, "unlisted"},
     {{"a.b.xn--55qx5d.cn", 17}, "b.xn--55qx5d.cn"},
+    /* a rule in UTF-8 (U-labels) */
+    {{"a.b.xn--55qx5d.hk", 17}, "b.xn--55qx5d.hk"},
+    /* a name that only ends as a suffix does */
+    {{"a.notco.uk", 10}, "notco.uk"},
+    {{"ck", 2}, "ck"},
+    {{"www.ck", 6}, "www.ck"},
     /* no names: they stand for themselves */
     {{"", 0}, ""},
     {{".com", 4}, ".com"},
