@@ -65,7 +65,9 @@ verdict_print(const struct verdict *verdict)
 	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
 	    verdict->dmarc.reason);
 	print_line("policy",
-	    names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
+	    verdict->dmarc.policy == DMARC_POLICY_ABSENT
+		? "not known"
+		: names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
 	    verdict->discovery.policy_domain);
 	print_line("disposition",
 	    names_word(&disposition_action_names, (int)disposition->action),

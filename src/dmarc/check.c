@@ -67,11 +67,12 @@ say_alignment(struct evaluation *evaluation, const char *method,
 	};
 
 	trace_say(evaluation->trace,
-	    "RFC 9989 4.4: %s " TEXT_FMT " (%s): %s with " TEXT_FMT ", %s",
+	    "RFC 9989 4.4: %s " TEXT_FMT " (%s): %s with " TEXT_FMT "; %s",
 	    method, TEXT_ARG(identifier->domain),
 	    identifier->passed ? "pass" : "temperror", words[alignment],
 	    TEXT_ARG(evaluation->input->author),
-	    is_strict ? "strict" : "relaxed");
+	    is_strict ? "strict asks for the same name"
+		      : "relaxed asks for the same Organizational Domain");
 }
 
 /* Has this identifier passed, and is it aligned? */
@@ -143,6 +144,37 @@ is_unsure_record(const struct evaluation *evaluation)
 		   discovery->policy_domain, evaluation->input->author);
 }
 
+/* What DMARC has to go by, before anything is compared. */
+static bool
+has_passed(const struct dmarc_input *input)
+{
+	for (size_t i = 0; i < input->dkim_count; i++)
+		if (input->dkim[i].passed)
+			return true;
+	return input->spf.passed;
+}
+
+static void
+say_absent(const struct evaluation *evaluation)
+{
+	const struct dmarc_input *input = evaluation->input;
+
+	if (!input->spf.passed && !input->spf.temperror)
+		trace_say(evaluation->trace,
+		    "RFC 9989 4.4: SPF did not pass, so it does not count");
+	if (input->dkim_count == 0)
+		trace_say(evaluation->trace,
+		    "RFC 9989 4.4: no DKIM signature passed, so none counts");
+}
+
+static struct text
+fail_reason(const struct dmarc_input *input)
+{
+	return has_passed(input)
+		   ? TEXT("nothing that passed is aligned with the author")
+		   : TEXT("neither SPF nor DKIM passed");
+}
+
 /* RFC 9989 5.3.3 to 5.3.6, with a record at hand. */
 static void
 evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
@@ -150,6 +182,7 @@ evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 	const struct dmarc_input *input = evaluation->input;
 
 	outcome->policy = dmarc_discovery_policy(evaluation->discovery);
+	say_absent(evaluation);
 	outcome->spf_aligned = passes(evaluation, "SPF", &input->spf,
 	    evaluation->discovery->record->strict_spf);
 	outcome->dkim_aligned = any_dkim_passes(evaluation);
@@ -165,10 +198,9 @@ evaluate(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 		return;
 	}
 	outcome->result = result_without_pass(evaluation);
-	outcome->reason =
-	    outcome->result == DMARC_FAIL
-		? TEXT("nothing that passed is aligned with the author")
-		: TEXT("DNS failed for what could have aligned");
+	outcome->reason = outcome->result == DMARC_FAIL
+			      ? fail_reason(input)
+			      : TEXT("DNS failed for what could have aligned");
 }
 
 static void

@@ -213,10 +213,12 @@ settle(const struct search *search, const struct dmarc_step *step,
 		discovery->requested =
 		    as_none ? DMARC_POLICY_NONE : DMARC_POLICY_ABSENT;
 		trace_say(search->trace,
-		    "%s: p is missing, or p, sp or np is wrong: %s",
+		    "%s: the record of " TEXT_FMT " has no p, or a wrong p, sp "
+		    "or np; %s",
 		    method_sections[discovery->method].policy,
+		    TEXT_ARG(discovery->policy_domain),
 		    as_none ? "with a rua it acts as p=none"
-			    : "and there is no rua: the record is unusable");
+			    : "without a rua it is unusable");
 		return;
 	}
 	discovery->status = DMARC_DISCOVERY_FOUND;
@@ -328,7 +330,7 @@ say_outcome(struct trace *trace, const struct dmarc_discovery *discovery)
 	else if (discovery->record == NULL)
 		trace_say(trace, "%s: DNS failed, the policy is not known",
 		    section->policy);
-	else
+	else if (discovery->status != DMARC_DISCOVERY_UNUSABLE)
 		trace_say(trace, "%s: the record of " TEXT_FMT "%s %s: %s=%s",
 		    section->policy, TEXT_ARG(discovery->policy_domain),
 		    discovery->is_psd_policy ? " (a public suffix)" : "",

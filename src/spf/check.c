@@ -556,8 +556,11 @@ run(struct pass *pass)
 	char client[IP_TEXT_MAX];
 
 	if (pass->values.client.version == 0)
-		return conclude(pass, domain, SPF_NONE,
+		return conclude(pass, TEXT("no check"), SPF_NONE,
 		    "the client has no IP address", "4.1");
+	if (domain.len == 0)
+		return conclude(pass, TEXT("no check"), SPF_NONE,
+		    "no usable domain", "4.3");
 	/* RFC 7208 2.6.1, 4.3. A record may ask for any name, but what is
 	 * authorised, and what DMARC then aligns, is a host's. */
 	if (!dns_name_is_ldh(domain))

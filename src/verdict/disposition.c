@@ -233,7 +233,8 @@ weigh_claims(struct deciding *deciding)
 		    claim.comment);
 	else
 		trace_say(deciding->trace,
-		    "RFC 9989 7.4: the policy stands although " TEXT_FMT ": %s",
+		    "RFC 9989 7.4: it may have come by a detour (" TEXT_FMT
+		    "), but the policy stands: %s",
 		    TEXT_ARG(claim.comment),
 		    options->hold_quarantined
 			? "ClaimedIndirect is reject"
@@ -404,6 +405,9 @@ disposition_decide(const struct disposition_input *input,
 		decide_fail(&deciding);
 	else if (input->dmarc->result == DMARC_TEMPERROR)
 		decide_temperror(&deciding);
+	else
+		trace_say(trace, "RFC 9989 5.4: dmarc=%s, no policy applies",
+		    names_word(&dmarc_result_names, (int)input->dmarc->result));
 	deciding.disposition.hold =
 	    deciding.disposition.action == DISPOSITION_QUARANTINE &&
 	    options->hold_quarantined;

@@ -338,4 +338,104 @@ def one_source(top):
         contains(err, "give one of --zone, --resolver and --facts")
 
 
+STORIES = {
+    "SPF failed, no signature": (
+        "bank.test", ("--ip", "192.0.2.9", "--mail-from", "a@bank.test"),
+        ("RFC 9989 5.3.1: Author Domain bank.test",
+         "RFC 9989 4.10: _dmarc.bank.test: v=DMARC1; p=reject",
+         "RFC 9989 4.10.2: Organizational Domain bank.test",
+         "-all matches, result fail (RFC 7208 5.1)",
+         "dkim: no signature (RFC 6376",
+         "RFC 9989 4.4: SPF did not pass, so it does not count",
+         "RFC 9989 4.4: no DKIM signature passed, so none counts",
+         "RFC 9989 5.3: dmarc=fail: neither SPF nor DKIM passed",
+         "RFC 9989 5.4: bank.test asks for reject",
+         "disposition: reject")),
+    "strict": (
+        "bank.test", ("--ip", "192.0.2.1", "--mail-from", "a@m.bank.test"),
+        ("SPF m.bank.test (pass): not aligned with bank.test; strict asks for "
+         "the same name",
+         "dmarc=fail: nothing that passed is aligned with the author")),
+    "another organization": (
+        "bank.test", ("--ip", "192.0.2.1", "--mail-from", "a@other.test"),
+        ("SPF other.test (pass): not aligned with bank.test",)),
+    "no client": (
+        "bank.test", (),
+        ("no check: the client has no IP address (RFC 7208 4.1)",)),
+    "no sender": (
+        "bank.test", ("--ip", "192.0.2.1"),
+        ("no check: no usable domain (RFC 7208 4.3)",)),
+    "np": ("gone.np.test", (),
+           ("RFC 9989 3.2.13: gone.np.test: no such name, so np applies",
+            "the record of np.test applies: np=reject")),
+    "a test": ("t.test", (),
+               ("t.test asks for reject",
+                "quarantine (policy_test_mode): the owner is testing")),
+    "several records": ("two.test", (),
+                        ("_dmarc.two.test: 2 DMARC records, so none counts",
+                         "RFC 9989 4.10.1: no DMARC record applies",
+                         "dmarc=none, no policy applies")),
+    "unusable": ("bad.test", (),
+                 ("RFC 9989 4.10.1: the record of bad.test has no p, or a "
+                  "wrong p, sp or np; without a rua it is unusable",
+                  "dmarc=permerror")),
+    "DNS failed for the policy": ("down.test", (),
+                                  ("_dmarc.down.test: failed",
+                                   "DNS failed, the policy is not known")),
+    "DNS failed for SPF": (
+        "slow.test", ("--ip", "192.0.2.1", "--mail-from", "a@slow.test"),
+        ("SPF slow.test (temperror): aligned with slow.test",
+         "defer (local_policy): temperror while a policy is known")),
+    "several authors": ("bank.test, b@x.test", (),
+                        ("RFC 9989 5.3.1: no Author Domain (multiple)",
+                         "reject (local_policy)")),
+}
+
+
+@case("--explain tells every kind of failure")
+def explain(top):
+    zone = zone_file(top, """bank.test TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.bank.test TXT "v=DMARC1; p=reject; aspf=s"
+m.bank.test TXT "v=spf1 ip4:192.0.2.1 -all"
+other.test TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.np.test TXT "v=DMARC1; p=none; np=reject"
+_dmarc.t.test TXT "v=DMARC1; p=reject; t=y"
+_dmarc.two.test TXT "v=DMARC1; p=reject"
+_dmarc.two.test TXT "v=DMARC1; p=none"
+_dmarc.bad.test TXT "v=DMARC1; sp=none"
+_dmarc.down.test SERVFAIL
+_dmarc.slow.test TXT "v=DMARC1; p=reject"
+slow.test SERVFAIL TXT
+""")
+    for name, (domain, words, lines) in STORIES.items():
+        out, _ = run("verify", *zone, *words, "--explain", "-",
+                     stdin=message(f"a@{domain}"))
+        for line in lines:
+            contains(out, line, name)
+
+
+@case("files: what cannot be read, and how many")
+def files(top):
+    zone = zone_file(top, "")
+    for words, status, wanted in (
+            ((top,), 66, "Is a directory"),
+            ((top / "none",), 66, "No such file"),
+            ((), 64, "give one message file, or -"),
+            (("-", "-"), 64, "give one message file, or -"),
+            (("--time", "yesterday", "-"), 64, "not a time: yesterday"),
+            (("--ip", "1.2.3", "-"), 64, "not an address: 1.2.3"),
+            (("--discovery", "x", "-"), 64, "neither treewalk nor psl: x"),
+            (("--enforce", "x", "-"), 64, "--enforce: not monitor")):
+        out, err = run("verify", *zone, *words, status=status)
+        equal(out, "")
+        contains(err, wanted)
+        assert err.startswith("dmarc verify: "), err
+    for text in (b"", b"\r\n", b"x\r\n", b": x\r\n\r\n",
+                 b"\r\nFrom: a@b\r\n", b"no field\nFrom: a@b.test\n\n",
+                 b" From: a@b.test\r\n\r\n"):
+        _, err = run("verify", *zone, "--json", "-", stdin=text, status=65)
+        contains(err, "not a message")
+    equal(verdict(*zone, "-", stdin=b"From: a@b.test")["from"]["status"], "ok")
+
+
 run_cases(parts.folder("verify"))

@@ -286,7 +286,8 @@ static const struct row rows[] = {
 	"example: is no domain name", NULL},
     {"domain literal", "192.0.2.1", "a@[192.0.2.1]", "none",
 	"[192.0.2.1]: is no domain name", NULL},
-    {"no domain", "192.0.2.1", "a@", "none", ": is no domain name", NULL},
+    {"no domain", "192.0.2.1", "a@", "none", "no check: no usable domain",
+	NULL},
     {"control bytes", "192.0.2.1", "a@b\r\n.example", "none",
 	"b\\x0D\\x0A.example: is no domain name", NULL},
     {"spaces", "192.0.2.1", "a@ten example.ten.example", "none",
@@ -304,7 +305,7 @@ static const struct row rows[] = {
 	".example",
 	"none", NULL, NULL},
     {"no address", "", "a@ten.example", "none",
-	"ten.example: the client has no IP address", NULL},
+	"no check: the client has no IP address", NULL},
     {"U-labels", "192.0.2.1",
 	"a@B\xC3\xBC"
 	"cher.example",
