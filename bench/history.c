@@ -1,6 +1,6 @@
 /* Writes and reads history entries, for bench/run and bench/import.
  *
- * bench-history write COUNT   entries of ours on standard output, of 10,000
+ * bench-history ours COUNT    entries of ours on standard output, of 10,000
  *                             domains, each with nine that are alike
  * bench-history exim COUNT    the same as Exim writes them
  * bench-history read          reads standard input, says how many were good */
@@ -152,12 +152,12 @@ main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 	unsigned long count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
-	if (strcmp(mode, "write") == 0 && count > 0)
+	if (strcmp(mode, "ours") == 0 && count > 0)
 		return write_entries(count, write_ours) ? 0 : 1;
 	if (strcmp(mode, "exim") == 0 && count > 0)
 		return write_entries(count, write_exim) ? 0 : 1;
 	if (strcmp(mode, "read") == 0 && argc == 2)
 		return read_entries() ? 0 : 1;
-	(void)fprintf(stderr, "bench-history write|exim COUNT, or read\n");
+	(void)fprintf(stderr, "bench-history ours|exim COUNT, or read\n");
 	return 2;
 }
