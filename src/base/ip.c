@@ -64,7 +64,15 @@ ip_write(struct build *build, const struct ip *ip)
 {
 	char text[IP_TEXT_MAX];
 
-	build_cstr(build, ip_cstr(ip, text));
+	if (ip->version != 4) {
+		build_cstr(build, ip_cstr(ip, text));
+		return;
+	}
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			build_byte(build, '.');
+		build_number(build, ip->byte[i]);
+	}
 }
 
 struct ip

@@ -27,18 +27,20 @@ are_plain(uint64_t bytes)
 static bool
 is_all_plain(struct text value)
 {
-	size_t i = 0;
+	const char *at = value.ptr;
+	size_t left = value.len;
+	uint64_t bytes;
 
-	for (uint64_t bytes; value.len - i >= sizeof bytes; i += sizeof bytes) {
-		memcpy(&bytes, value.ptr + i, sizeof bytes);
+	for (; left >= sizeof bytes; left -= sizeof bytes, at += sizeof bytes) {
+		memcpy(&bytes, at, sizeof bytes);
 		if (!are_plain(bytes))
 			return false;
 	}
-	for (; i < value.len; i++) {
-		if (!is_plain(value.ptr[i]))
-			return false;
+	while (left > 0 && is_plain(*at)) {
+		left--;
+		at++;
 	}
-	return true;
+	return left == 0;
 }
 
 size_t
@@ -107,7 +109,7 @@ percent_read(struct arena *arena, struct text written, struct text *ret_value)
 {
 	size_t len;
 
-	if (percent_length(written) == written.len) {
+	if (is_all_plain(written)) {
 		*ret_value = written;
 		return true;
 	}

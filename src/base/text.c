@@ -45,14 +45,6 @@ is_printable(int byte)
 }
 
 char
-to_lower(char byte)
-{
-	if (byte >= 'A' && byte <= 'Z')
-		byte = (char)(byte - 'A' + 'a');
-	return byte;
-}
-
-char
 to_harmless(char byte)
 {
 	return is_printable(byte) || byte == ' ' ? byte : '?';
@@ -121,6 +113,8 @@ text_equal_nocase(struct text a, struct text b)
 {
 	if (a.len != b.len)
 		return false;
+	if (text_equal(a, b))
+		return true;
 	for (size_t i = 0; i < a.len; i++) {
 		if (to_lower(a.ptr[i]) != to_lower(b.ptr[i]))
 			return false;

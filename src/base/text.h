@@ -32,9 +32,15 @@ bool is_hex(int byte);
 bool is_wsp(int byte);       /* SP or TAB, and nothing else (RFC 5234) */
 bool is_space(int byte);     /* SP, TAB, CR or LF */
 bool is_printable(int byte); /* 0x21-0x7E */
-char to_lower(char byte);
 char to_harmless(char byte); /* '?' for what is not 0x20-0x7E */
 int hex_value(int byte);     /* 0-15, or -1 */
+
+static inline char
+to_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+}
+
 /* Writes 2 * LEN lower-case digits, and no NUL. */
 void hex_write(char *to, const unsigned char *bytes, size_t len);
 

@@ -41,15 +41,17 @@ struct reading {
 	struct arena *arena;
 	struct history_entry *entry;
 	bool is_ours;
-	uint32_t seen; /* keys, as a set */
-	size_t next;   /* the key that is to be expected */
+	uint32_t seen;                  /* keys, as a set */
+	const struct history_key *next; /* that is to be expected */
 };
 
 static struct reading
 begin_reading(struct arena *arena, bool is_ours, struct history_entry *entry)
 {
-	return (struct reading){
-	    .arena = arena, .entry = entry, .is_ours = is_ours};
+	return (struct reading){.arena = arena,
+	    .entry = entry,
+	    .is_ours = is_ours,
+	    .next = history_keys};
 }
 
 static bool
@@ -60,38 +62,38 @@ is_of(struct text line, struct text name)
 	       memcmp(line.ptr, name.ptr, name.len) == 0;
 }
 
-/* Entries come in the order of the table, so the next key is found at once.
- * HISTORY_KEYS: a line that we do not know. */
-static size_t
-find_key(struct text line, size_t next)
+static const struct history_key *const keys_end = history_keys + HISTORY_KEYS;
+
+/* Entries come in the order of the table, so the next key is found at once. */
+static const struct history_key *
+find_key(struct text line, const struct history_key *next)
 {
-	size_t key = next;
+	const struct history_key *key = next;
 
 	do {
-		if (is_of(line, history_keys[key].name))
+		if (is_of(line, key->name))
 			return key;
-		if (++key == HISTORY_KEYS)
-			key = 0;
+		if (++key == keys_end)
+			key = history_keys;
 	} while (key != next);
-	return HISTORY_KEYS;
+	return NULL;
 }
 
 /* NULL, or why not. A key that we do not know belongs to a later version. */
 static const char *
 read_line(struct reading *reading, struct text line)
 {
-	size_t at = find_key(line, reading->next);
-	const struct history_key *key = &history_keys[at];
+	const struct history_key *key = find_key(line, reading->next);
 
-	if (at == HISTORY_KEYS || (reading->is_ours && key->read == NULL))
+	if (key == NULL || (reading->is_ours && key->read == NULL))
 		return NULL;
 	if (!reading->is_ours && key->read_foreign == NULL)
 		return "ours, without its end line";
-	uint32_t bit = UINT32_C(1) << at;
+	uint32_t bit = UINT32_C(1) << (key - history_keys);
 	if ((reading->seen & bit) != 0 && !key->repeats)
 		return "a key that may stand once stands twice";
 	reading->seen |= bit;
-	reading->next = key->repeats ? at : (at + 1) % HISTORY_KEYS;
+	reading->next = key->repeats || key + 1 == keys_end ? key : key + 1;
 	size_t name = key->name.len + (line.len > key->name.len); /* and SP */
 	struct text value = {line.ptr + name, line.len - name};
 	if (!(reading->is_ours ? key->read : key->read_foreign)(
