@@ -1,5 +1,6 @@
 #include "suffix/suffix.h"
 
+#include "base/build.h"
 #include "dns/name.h"
 
 #include <libpsl.h>
@@ -64,8 +65,28 @@ is_list(const psl_ctx_t *psl, struct text bytes)
 	       has_line(bytes, TEXT("// ===END PRIVATE DOMAINS==="));
 }
 
+/* libpsl compares bytes, so that a rule in capitals would match nothing. A
+ * comment stays, since libpsl looks for its marks. */
+static struct text
+lower_rules(struct arena *arena, struct text bytes)
+{
+	struct build build;
+
+	if (text_starts(bytes, TEXT(".DAFSA")))
+		return bytes;
+	build_init_arena(&build, arena, bytes.len + 1);
+	while (bytes.len > 0) {
+		struct text line = text_split(&bytes, '\n');
+		build_text(&build, text_starts(line, TEXT("//"))
+				       ? line
+				       : arena_lower(arena, line));
+		build_byte(&build, '\n');
+	}
+	return build_failed(&build) ? TEXT("") : build_view(&build);
+}
+
 static psl_ctx_t *
-load(struct text bytes)
+load_bytes(struct text bytes)
 {
 	void *buffer;
 
@@ -76,10 +97,23 @@ load(struct text bytes)
 		return NULL;
 	psl_ctx_t *psl = psl_load_fp(file);
 	(void)fclose(file);
-	if (psl != NULL && !is_list(psl, bytes)) {
-		psl_free(psl);
+	return psl;
+}
+
+static psl_ctx_t *
+load(struct text bytes)
+{
+	struct arena *arena = arena_new(8 * bytes.len + ARENA_BYTES);
+
+	if (arena == NULL)
 		return NULL;
+	struct text rules = lower_rules(arena, bytes);
+	psl_ctx_t *psl = load_bytes(rules);
+	if (psl != NULL && !is_list(psl, rules)) {
+		psl_free(psl);
+		psl = NULL;
 	}
+	arena_free(arena);
 	return psl;
 }
 

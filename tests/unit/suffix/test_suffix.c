@@ -19,6 +19,7 @@ static const char list_text[] = "// ===BEGIN ICANN DOMAINS===\n"
 				"xn--55qx5d.cn\n"
 				"\xE5\x85\xAC\xE5\x8F\xB8.hk\n"
 				"cn\n"
+				"UPPER.example\n"
 				"// ===END ICANN DOMAINS===\n"
 				"// ===BEGIN PRIVATE DOMAINS===\n"
 				"github.io\n"
@@ -45,7 +46,8 @@ static const struct {
     {{"a.example.unlisted", 18}, "example.unlisted"},
     {{"unlisted", 8}, "unlisted"},
     {{"a.b.xn--55qx5d.cn", 17}, "b.xn--55qx5d.cn"},
-    /* a rule in UTF-8 (U-labels) */
+    /* a rule in capitals, and one in UTF-8 (U-labels) */
+    {{"a.b.upper.example", 17}, "b.upper.example"},
     {{"a.b.xn--55qx5d.hk", 17}, "b.xn--55qx5d.hk"},
     /* a name that only ends as a suffix does */
     {{"a.notco.uk", 10}, "notco.uk"},
