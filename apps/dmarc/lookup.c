@@ -329,12 +329,13 @@ look_up_in(const struct tool *tool, const struct config *config,
 {
 	struct lookup lookup = {.warnings = {.count = 0}};
 	struct tool_dns dns;
+	struct asking here = *asking;
 
-	asking->lookup = &lookup;
-	asking->dns = &dns;
+	here.lookup = &lookup;
+	here.dns = &dns;
 	if (!tool_open_dns(tool, config, NULL, &dns, problem))
 		return EX_OK;
-	if (look_up(asking, domain, problem)) {
+	if (look_up(&here, domain, problem)) {
 		if (asking->json)
 			(void)json_print(lookup_json(&lookup), problem);
 		else

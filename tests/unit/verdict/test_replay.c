@@ -355,10 +355,11 @@ judge_replay(struct arena *arena, struct text name, enum order order)
 	judge.seed = (unsigned)name.len;
 	const struct verdict *verdict =
 	    judge_message(&judge, read_part(arena, name, ".eml"));
+	struct text described =
+	    verdict == NULL ? TEXT("no verdict\n") : describe(arena, verdict);
 	if (verdict == NULL)
-		fail_msg(TEXT_FMT ": no verdict", TEXT_ARG(name));
-	struct text described = describe(arena, verdict);
-	if (order == ORDER_CLOSED_EARLY)
+		print_error(TEXT_FMT ": no verdict\n", TEXT_ARG(name));
+	else if (order == ORDER_CLOSED_EARLY)
 		described = verdict->dmarc.result == DMARC_PASS ? TEXT("pass")
 								: TEXT("");
 	else if (order == ORDER_AT_ONCE) /* as it was saved, hints and all */
