@@ -81,17 +81,29 @@ decode_quoted_printable(struct build *build, struct text body)
 	return true;
 }
 
-/* How a byte is written at AT: as itself, or escaped. */
+static bool
+is_line_end(struct text text, size_t at)
+{
+	return at == text.len ||
+	       text_starts(text_slice(text, at, text.len), TEXT("\r\n"));
+}
+
+/* Is the byte AT written as itself? */
 static bool
 is_plain(struct text text, size_t at)
 {
-	bool ends_line =
-	    at + 1 == text.len ||
-	    text_starts(text_slice(text, at + 1, text.len), TEXT("\r\n"));
-
 	if (is_wsp(text.ptr[at]))
-		return !ends_line;
+		return !is_line_end(text, at + 1);
 	return is_printable((unsigned char)text.ptr[at]) && text.ptr[at] != '=';
+}
+
+static void
+build_escape(struct build *build, unsigned byte)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char escape[] = {'=', digits[byte >> 4], digits[byte & 15]};
+
+	build_text(build, (struct text){escape, sizeof escape});
 }
 
 static void
@@ -100,8 +112,7 @@ encode_quoted_printable(struct build *build, struct text text)
 	size_t column = 0;
 
 	for (size_t at = 0; at < text.len; at++) {
-		struct text rest = text_slice(text, at, text.len);
-		if (text_starts(rest, TEXT("\r\n"))) {
+		if (is_line_end(text, at)) {
 			build_text(build, TEXT("\r\n"));
 			column = 0;
 			at++;
@@ -109,20 +120,17 @@ encode_quoted_printable(struct build *build, struct text text)
 		}
 		bool plain = is_plain(text, at);
 		size_t width = plain ? 1 : 3;
-		size_t end = at + 1;
-		bool is_last =
-		    end == text.len ||
-		    text_starts(text_slice(text, end, text.len), TEXT("\r\n"));
 		/* Room for the "=" of a soft break, but at the line's end. */
-		if (column + width > LINE_MAX - (is_last ? 0U : 1U)) {
+		size_t room =
+		    is_line_end(text, at + 1) ? LINE_MAX : LINE_MAX - 1;
+		if (column + width > room) {
 			build_text(build, TEXT("=\r\n"));
 			column = 0;
 		}
 		if (plain)
 			build_byte(build, text.ptr[at]);
 		else
-			build_format(
-			    build, "=%02X", (unsigned)(unsigned char)*rest.ptr);
+			build_escape(build, (unsigned char)text.ptr[at]);
 		column += width;
 	}
 }
