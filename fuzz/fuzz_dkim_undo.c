@@ -126,10 +126,31 @@ visible(struct arena *arena, struct text body)
 }
 
 static void
+collect(void *context, struct text piece)
+{
+	build_text(context, piece);
+}
+
+/* Of the body as signed no more is known than its form. */
+static struct text
+canonical(struct arena *arena, const struct message *message)
+{
+	struct dkim_canonical_body body;
+	struct build build;
+
+	build_init_arena(&build, arena, 1 << 20);
+	dkim_canonical_body_init(
+	    &body, message->signature.body, collect, &build);
+	dkim_canonical_body_feed(&body, message->body);
+	dkim_canonical_body_finish(&body);
+	return build_view(&build);
+}
+
+static void
 check_changes(struct arena *arena, const struct message *sent,
     const struct message *received, unsigned changes)
 {
-	struct text a = sent->body;
+	struct text a = canonical(arena, sent);
 	struct text b = received->body;
 
 	if ((changes & DKIM_CHANGE_ENCODING) != 0) {
