@@ -20,8 +20,10 @@
 #include <unistd.h>
 
 enum {
-	BATCH_ENTRIES = 10000,
-	WINDOW = 4 * 1024 * 1024,
+	/* Large, since alike entries of a batch become one row. */
+	BATCH_ENTRIES = 50000,
+	BATCH_MEMORY = 96 * 1024 * 1024, /* entries can be made that need it */
+	WINDOW = 16 * 1024 * 1024,
 	ARENA_MAX = 256 * 1024 * 1024,
 };
 
@@ -92,7 +94,8 @@ read_entries(struct batch *batch, struct text bytes, bool last)
 {
 	const char *why;
 
-	while (batch->entries.count < BATCH_ENTRIES) {
+	while (batch->entries.count < BATCH_ENTRIES &&
+	       arena_used(batch->arena) < BATCH_MEMORY) {
 		struct history_entry entry;
 		size_t used;
 		enum history_status status = history_read(batch->arena,

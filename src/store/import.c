@@ -1,5 +1,6 @@
 /* Import: the entries of a batch become rows, alike ones become one row with a
  * count, and all of it is appended in one transaction. */
+#include "store/alike.h"
 #include "store/internal.h"
 #include "store/row.h"
 
@@ -52,19 +53,23 @@ count_in(struct row *group, const struct row *row)
 static bool
 make_rows(struct import *import, const struct history_entry *entries)
 {
-	struct row *rows =
-	    arena_array(import->arena, import->entries, sizeof *rows);
-	import->rows =
-	    arena_array(import->arena, import->entries, sizeof(void *));
+	struct alike *alike;
+	size_t groups;
 	size_t count = 0;
 
+	if (!alike_find(
+		import->arena, entries, import->entries, &alike, &groups))
+		return false;
+	struct row *rows = arena_array(import->arena, groups, sizeof *rows);
+	import->rows = arena_array(import->arena, groups, sizeof(void *));
 	if (rows == NULL || import->rows == NULL)
 		return false;
-	for (size_t i = 0; i < import->entries; i++) {
-		if (row_of_entry(import->arena, &entries[i], &rows[count])) {
-			import->rows[count] = &rows[count];
-			count++;
-		}
+	for (size_t i = 0; i < groups; i++) {
+		struct row *row = &rows[count];
+		if (!row_of_entry(import->arena, alike[i].last, row))
+			continue;
+		row->messages = alike[i].count;
+		import->rows[count++] = row;
 	}
 	if (count > 0)
 		qsort(import->rows, count, sizeof(void *), compare_pointers);

@@ -520,13 +520,13 @@ test_progress(void **state)
 	struct clerk_imported done = {0};
 	struct problem problem = {0};
 
-	write_entries(place->file, 1, 0, 25000);
+	write_entries(place->file, 1, 0, 60000);
 	assert_true(
 	    clerk_import(&job, place->store, place->file, &done, &problem));
-	assert_int_equal(done.entries, 25000);
-	assert_true(progress.calls >= 3);
+	assert_int_equal(done.entries, 60000);
+	assert_true(progress.calls >= 2);
 	assert_int_equal(progress.bytes, progress.of_bytes);
-	assert_counted(place, 25000);
+	assert_counted(place, 60000);
 }
 
 struct stopping {
@@ -554,12 +554,12 @@ test_stop(void **state)
 	} rows[] = {
 	    {1, 0, 0, 1},     /* before the claim */
 	    {2, 0, 0, 1},     /* before its first batch */
-	    {3, 10000, 0, 1}, /* before its second */
-	    {0, 15000, 1, 0},
+	    {3, 50000, 0, 1}, /* before its second */
+	    {0, 10000, 1, 0},
 	};
 	struct place *place = *state;
 
-	write_entries(place->file, 1, 0, 25000);
+	write_entries(place->file, 1, 0, 60000);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct stopping stopping = {.answer_at = rows[i].answer_at};
 		const struct clerk_import job = {.config = &place->config,
@@ -578,7 +578,7 @@ test_stop(void **state)
 		assert_int_equal(
 		    count_files(place, "history.claim-*", NULL), rows[i].files);
 	}
-	assert_counted(place, 25000);
+	assert_counted(place, 60000);
 }
 
 /* --- killed --- */
