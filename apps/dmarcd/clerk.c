@@ -30,6 +30,7 @@ struct clerk {
 	/* The options as C strings, in the configuration's arena. */
 	const char *database, *history_file, *nameservers;
 	bool is_due[JOBS];
+	bool has_warned; /* that anybody may write to the history */
 	bool is_stopping;
 };
 
@@ -69,6 +70,17 @@ should_stop(void *context)
 }
 
 static void
+warn(struct clerk *clerk)
+{
+	if (!clerk->has_warned)
+		log_say("warning: anybody may write to %s, and so forge what "
+			"is reported; if its writers own it or are in its "
+			"group: chmod o-w %s",
+		    clerk->history_file, clerk->history_file);
+	clerk->has_warned = true;
+}
+
+static void
 import(struct clerk *clerk)
 {
 	struct clerk_import job = {
@@ -86,6 +98,8 @@ import(struct clerk *clerk)
 		give_up(clerk, "import", &problem);
 		return;
 	}
+	if (done.is_open_to_all)
+		warn(clerk);
 	if (done.entries > 0 || done.rejected > 0)
 		log_say("imported %llu entries, set aside %llu%s%s",
 		    (unsigned long long)done.entries,

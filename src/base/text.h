@@ -38,7 +38,9 @@ int hex_value(int byte);     /* 0-15, or -1 */
 static inline char
 to_lower(char byte)
 {
-	return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+	if (byte >= 'A' && byte <= 'Z')
+		byte = (char)(byte - 'A' + 'a');
+	return byte;
 }
 
 /* Writes 2 * LEN lower-case digits, and no NUL. */

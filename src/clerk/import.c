@@ -287,11 +287,13 @@ set_rejects_aside(
 		return problem_no_memory(ret_problem);
 	const char *path = arena_cstr(rejects.arena,
 	    arena_format(rejects.arena, "%s.rejected", claim->path));
-	bool good = store_for_each_batch(claim->importing->store, claim->id,
-	    take_rejects, &rejects, ret_problem);
-	if (good && (path == NULL || arena_failed(rejects.arena)))
-		good = problem_no_memory(ret_problem);
-	good = good && write_rejected(claim, path, news, &rejects, ret_problem);
+	bool good = path != NULL && !arena_failed(rejects.arena);
+	if (!good)
+		(void)problem_no_memory(ret_problem);
+	good = good &&
+	       store_for_each_batch(claim->importing->store, claim->id,
+		   take_rejects, &rejects, ret_problem) &&
+	       write_rejected(claim, path, news, &rejects, ret_problem);
 	arena_free(rejects.arena);
 	return good;
 }

@@ -207,7 +207,7 @@ def full_disk(top):
 
 @case("dmarcd imports by itself")
 def by_itself(top):
-    path, _ = place(top, "itself", exim("a.test", NOW))
+    path, _ = place(top, "itself", exim("a.test", NOW), 0o666)
     with parts.dmarcd(path / "d", HistoryFile=path / "history",
                       Database=f"sqlite:{path}/db", ImportInterval="1s",
                       ZoneFile="/dev/null"):
@@ -221,6 +221,8 @@ def by_itself(top):
         start = time.monotonic()
         parts.wait_for("the next", lambda: count({"a.test": 1, "b.test": 1}))
         print(f"# after {time.monotonic() - start:.1f} s")
+    log = (path / "d/log").read_text()
+    equal(log.count(f"chmod o-w {path}/history"), 1, "warnings")
 
 
 run_cases(parts.folder("history"))
