@@ -336,7 +336,10 @@ read_at_once(struct arena *arena, struct text bytes,
 			*ret_bytes = found.behind;
 			return true;
 		}
-		if (read_line(&reading, line) != NULL)
+		/* Where find_end may end sooner, to read on would make the time
+		 * for a file grow with its square. */
+		if (*line.ptr == '\0' || found.behind > HISTORY_ENTRY_MAX ||
+		    read_line(&reading, line) != NULL)
 			return false;
 		found.where = found.behind;
 	}

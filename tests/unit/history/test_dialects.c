@@ -512,6 +512,38 @@ test_files(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* Bytes that make the least of each look at them take linear time all the
+ * same; otherwise this does not end within the test's time. */
+static void
+test_time(void **state)
+{
+	static const struct text parts[] = {{"\0job \n", 6}, {"job \n", 5},
+	    {"end \n", 5}, {"x\n", 2}, {"\0", 1}};
+
+	enum { BYTES = 1000 * 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		struct arena *arena = arena_new(ARENA);
+		struct build file;
+		build_init(&file, SIZE_MAX);
+		while (file.len < BYTES)
+			build_text(&file, parts[i]);
+		struct text rest = build_view(&file);
+		while (rest.len > 0) {
+			struct history_entry entry;
+			const char *why;
+			size_t used = 0;
+			assert_int_equal(history_read(arena, rest, true, &entry,
+					     &used, &why),
+			    HISTORY_BAD);
+			rest = text_slice(rest, used, rest.len);
+		}
+		build_free(&file);
+		arena_free(arena);
+	}
+}
+
 int
 main(void)
 {
@@ -522,6 +554,7 @@ main(void)
 	    cmocka_unit_test(test_samples),
 	    cmocka_unit_test(test_cut_anywhere),
 	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests_name(
