@@ -390,18 +390,14 @@ struct attempt {
 	const struct dkim_broken *broken;
 	const struct way *way; /* NULL: the body needs none, or was cut */
 	unsigned body_changes;
-	unsigned tries; /* left */
 };
 
 static bool
-header_verifies(struct dkim_undo *undo, struct attempt *attempt)
+header_verifies(struct dkim_undo *undo, const struct attempt *attempt)
 {
 	struct dkim_signature signature = *attempt->broken->signature;
 	struct sha256 digest;
 
-	if (attempt->tries == 0)
-		return false;
-	attempt->tries--;
 	signature.field =
 	    &undo->edited.fields.at[signature.field - undo->header->fields.at];
 	return dkim_signed_hash(
@@ -412,7 +408,7 @@ header_verifies(struct dkim_undo *undo, struct attempt *attempt)
 
 /* The changes with which the signature verifies, 0 if none does. */
 static unsigned
-try_headers(struct dkim_undo *undo, struct attempt *attempt)
+try_headers(struct dkim_undo *undo, const struct attempt *attempt)
 {
 	bool recodes = attempt->way != NULL &&
 		       attempt->way->change == DKIM_CHANGE_ENCODING &&
@@ -490,7 +486,7 @@ find_way(struct dkim_undo *undo, struct attempt *attempt)
 unsigned
 dkim_undo_find(struct dkim_undo *undo, const struct dkim_broken *broken)
 {
-	struct attempt attempt = {.broken = broken, .tries = DKIM_UNDO_TRIES};
+	struct attempt attempt = {.broken = broken};
 
 	/* With l= anything may stand behind what is signed. */
 	if (broken->signature->has_length)

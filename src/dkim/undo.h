@@ -4,7 +4,7 @@
  * Two parts: a form of the body whose hash is bh=, and a header that b= signs,
  * either as received or with something undone. All work is bounded: bodies of
  * at most DKIM_UNDO_BODY bytes and headers of DKIM_UNDO_HEADER, each form
- * hashed once a message, and DKIM_UNDO_TRIES verifications a signature. */
+ * hashed once a message, and two verifications for each body that matches. */
 #ifndef DKIM_UNDO_H
 #define DKIM_UNDO_H
 
@@ -18,7 +18,6 @@ enum {
 	DKIM_UNDO_BODY = 64 * 1024,
 	DKIM_UNDO_HEADER = 64 * 1024,
 	DKIM_UNDO_FIELDS = 500,
-	DKIM_UNDO_TRIES = 8,
 	/* Of a Subject tag, the brackets not counted. */
 	DKIM_UNDO_TAG = 24,
 };

@@ -408,6 +408,10 @@ test_limits(void **state)
 	    {"a longer one", SIMPLE, FROM,
 		repeated("123456\r\n", LINES - 1, "123456\r\n"), NULL,
 		repeated("123456\r\n", LINES - 1, "123456 \r\n"), 0},
+	    /* What was kept of it would match. */
+	    {"text behind the longest body", SIMPLE, FROM,
+		repeated("123456\r\n", LINES - 1, "12345\r\n"), NULL,
+		repeated("123456\r\n", LINES - 1, "12345 \r\nattack\r\n"), 0},
 	    {"fields", RELAXED, FROM SUBJECT, "a\r\n",
 		repeated("X: y\r\n", DKIM_UNDO_FIELDS - 3, tagged), NULL, S},
 	    {"more fields", RELAXED, FROM SUBJECT, "a\r\n",
