@@ -426,7 +426,8 @@ test_limits(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
 		struct run run = {.arena = arena_new(ARENA_MAX),
-		    .options = {NOW, TEXT("example.com")}};
+		    .options = {NOW, TEXT("example.com")},
+		    .piece = DKIM_UNDO_BODY};
 		const struct dkim_verdict *verdict =
 		    verify(&run, &limits[i], "s");
 		assert_non_null(verdict);
