@@ -156,6 +156,10 @@ import_batch(struct claim *claim, struct problem *ret_problem)
 	batch.arena = arena_new(ARENA_MAX);
 	if (batch.arena == NULL)
 		return problem_no_memory(ret_problem);
+	/* Room for all: growing would copy them again and again. */
+	batch.entries.at =
+	    arena_array(batch.arena, BATCH_ENTRIES, sizeof *batch.entries.at);
+	batch.entries.room = batch.entries.at == NULL ? 0 : BATCH_ENTRIES;
 	bool last = claim->is_rested && claim->at + bytes.len == claim->size;
 	bool good =
 	    read_entries(&batch, bytes, last) || problem_no_memory(ret_problem);

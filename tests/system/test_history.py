@@ -205,6 +205,33 @@ def full_disk(top):
     equal(len(counts), 3000)
 
 
+@case("a disk that cannot be written to: said, nothing lost")
+def read_only(top):
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise Skip("needs root and unshare, to mount a small disk")
+    path, conf = place(top, "readonly", exim("a.test", NOW))
+    disk = path / "disk"
+    disk.mkdir()
+    parts.write_config(conf, Database=f"sqlite:{path}/db",
+                       HistoryFile=disk / "history")
+    script = f"""
+        mount -t tmpfs -o size=1m none {disk} || exit 99
+        cp -p {path}/history {disk}/history
+        mount -o remount,ro {disk}
+        {parts.DMARC} import -c {conf}; echo status $?
+        mount -o remount,rw {disk}
+        {parts.DMARC} import -c {conf}; echo status $?"""
+    told = subprocess.run(["unshare", "-m", "sh", "-c", script],
+                          capture_output=True, text=True)
+    if told.returncode == 99:
+        raise Skip("cannot mount a tmpfs here")
+    equal(told.stdout.splitlines(),
+          ["0 entries imported, 0 set aside", "status 75",
+           "1 entries imported, 0 set aside", "status 0"], told.stderr)
+    contains(told.stderr, f"{disk}/history")
+    contains(told.stderr, "Read-only file system")
+
+
 @case("dmarcd imports by itself")
 def by_itself(top):
     path, _ = place(top, "itself", exim("a.test", NOW), 0o666)
