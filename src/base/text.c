@@ -47,7 +47,9 @@ is_printable(int byte)
 char
 to_harmless(char byte)
 {
-	return is_printable(byte) || byte == ' ' ? byte : '?';
+	if (!is_printable(byte) && byte != ' ')
+		byte = '?';
+	return byte;
 }
 
 int

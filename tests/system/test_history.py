@@ -41,6 +41,20 @@ def rest(file):
     os.utime(file, (NOW, NOW))
 
 
+def on_small_disk(disk, size, script):
+    """What SCRIPT prints, with a disk of SIZE at DISK that only it sees."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise Skip("needs root and unshare, to mount a small disk")
+    disk.mkdir()
+    told = subprocess.run(
+        ["unshare", "-m", "sh", "-c",
+         f"mount -t tmpfs -o size={size} none {disk} || exit 99\n{script}"],
+        capture_output=True, text=True)
+    if told.returncode == 99:
+        raise Skip("cannot mount a tmpfs here")
+    return told
+
+
 @case("all dialects in one file, in any order")
 def mixed(top):
     text = (ours("a.test", NOW) + opendmarc("b.test", NOW) +
@@ -175,27 +189,19 @@ def permission(top):
 
 @case("a full disk: status 75, said, nothing lost, nothing twice")
 def full_disk(top):
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        raise Skip("needs root and unshare, to mount a small disk")
     path, conf = place(top, "full", "")
     disk = path / "disk"
-    disk.mkdir()
     copy = path / "history"
     write(copy, "".join(exim(f"d{i}.test", NOW + i)
                         for i in range(3000)))
     parts.write_config(conf, Database=f"sqlite:{disk}/db",
                        HistoryFile=disk / "history")
-    script = f"""
-        mount -t tmpfs -o size=1600k none {disk} || exit 99
+    told = on_small_disk(disk, "1600k", f"""
         cp -p {copy} {disk}/history
         {parts.DMARC} import -c {conf}; echo status $?
         mount -o remount,size=20m {disk}
         {parts.DMARC} import -c {conf}; echo status $?
-        cp {disk}/db* {path}"""
-    told = subprocess.run(["unshare", "-m", "sh", "-c", script],
-                          capture_output=True, text=True)
-    if told.returncode == 99:
-        raise Skip("cannot mount a tmpfs here")
+        cp {disk}/db* {path}""")
     equal(told.stdout.splitlines(),
           ["0 entries imported, 0 set aside", "status 75",
            "3000 entries imported, 0 set aside", "status 0"], told.stderr)
@@ -207,24 +213,16 @@ def full_disk(top):
 
 @case("a disk that cannot be written to: said, nothing lost")
 def read_only(top):
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        raise Skip("needs root and unshare, to mount a small disk")
     path, conf = place(top, "readonly", exim("a.test", NOW))
     disk = path / "disk"
-    disk.mkdir()
     parts.write_config(conf, Database=f"sqlite:{path}/db",
                        HistoryFile=disk / "history")
-    script = f"""
-        mount -t tmpfs -o size=1m none {disk} || exit 99
+    told = on_small_disk(disk, "1m", f"""
         cp -p {path}/history {disk}/history
         mount -o remount,ro {disk}
         {parts.DMARC} import -c {conf}; echo status $?
         mount -o remount,rw {disk}
-        {parts.DMARC} import -c {conf}; echo status $?"""
-    told = subprocess.run(["unshare", "-m", "sh", "-c", script],
-                          capture_output=True, text=True)
-    if told.returncode == 99:
-        raise Skip("cannot mount a tmpfs here")
+        {parts.DMARC} import -c {conf}; echo status $?""")
     equal(told.stdout.splitlines(),
           ["0 entries imported, 0 set aside", "status 75",
            "1 entries imported, 0 set aside", "status 0"], told.stderr)
