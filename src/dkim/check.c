@@ -170,15 +170,13 @@ nearness(struct text author, struct text name)
 	return labels + (a == 0 && n == 0);
 }
 
-/* A job for CANDIDATE, or "limit". False: no memory. */
+/* A job for CANDIDATE. False: no memory. */
 static bool
 add_job(struct dkim *dkim, const struct candidate *candidate)
 {
 	const struct dkim_signature *signature = &candidate->signature;
 	struct dkim_form **form = &dkim->form[signature->body];
 
-	if (dkim->jobs == DKIM_SIGNATURES_MAX)
-		return true; /* the verdict says so already */
 	if (*form == NULL)
 		*form = dkim_form_new(dkim->arena, signature->body);
 	if (*form == NULL || !dkim_form_want(*form, dkim->arena, signature))
@@ -196,30 +194,36 @@ add_job(struct dkim *dkim, const struct candidate *candidate)
 	return !arena_failed(dkim->arena);
 }
 
-/* The nearest first; those equally near in field order. */
-static void
-insert_candidate(struct candidate *candidates, size_t count,
-    const struct candidate *candidate)
-{
-	size_t at = count;
+struct candidates {
+	size_t count;
+	struct candidate at[DKIM_SIGNATURES_MAX];
+};
 
-	while (at > 0 && candidates[at - 1].nearness < candidate->nearness) {
-		candidates[at] = candidates[at - 1];
+/* The nearest first, those equally near in field order, and no more than are
+ * verified: the verdict of the others says "limit" already. */
+static void
+insert_candidate(
+    struct candidates *candidates, const struct candidate *candidate)
+{
+	size_t at = candidates->count;
+
+	while (at > 0 && candidates->at[at - 1].nearness < candidate->nearness)
 		at--;
-	}
-	candidates[at] = *candidate;
+	if (at == DKIM_SIGNATURES_MAX)
+		return;
+	if (candidates->count < DKIM_SIGNATURES_MAX)
+		candidates->count++;
+	for (size_t i = candidates->count - 1; i > at; i--)
+		candidates->at[i] = candidates->at[i - 1];
+	candidates->at[at] = *candidate;
 }
 
 static bool
 add_jobs(struct dkim *dkim)
 {
-	struct candidate *candidates =
-	    arena_array(dkim->arena, dkim->count, sizeof *candidates);
+	struct candidates candidates = {.count = 0};
 	const struct mail_field *field = NULL;
-	size_t count = 0;
 
-	if (candidates == NULL)
-		return false;
 	for (size_t i = 0; i < dkim->count; i++) {
 		struct candidate candidate = {.verdict = &dkim->verdicts[i]};
 		field = next_signature(dkim->header, field);
@@ -227,10 +231,10 @@ add_jobs(struct dkim *dkim)
 			continue;
 		candidate.nearness =
 		    nearness(dkim->options.author, candidate.signature.domain);
-		insert_candidate(candidates, count++, &candidate);
+		insert_candidate(&candidates, &candidate);
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (!add_job(dkim, &candidates[i]))
+	for (size_t i = 0; i < candidates.count; i++) {
+		if (!add_job(dkim, &candidates.at[i]))
 			return false;
 	}
 	return true;

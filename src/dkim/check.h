@@ -59,7 +59,7 @@ enum {
 	DKIM_SIGNATURES_MAX = 10, /* further ones are neutral, "limit" */
 	/* Fields that are read, and looked through for those of the author.
 	 * More are a flood and have no result. */
-	DKIM_RESULTS_MAX = 100,
+	DKIM_RESULTS_MAX = 1000,
 };
 
 struct dkim;

@@ -98,6 +98,31 @@ test_order_of_names(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* The author's own behind all the junk that is read, in an arena as a message
+ * has it, is found; one field later it is not looked for any more. */
+static void
+test_behind_junk(void **state)
+{
+	(void)state;
+	for (int junk = DKIM_RESULTS_MAX - 1; junk <= DKIM_RESULTS_MAX;
+	     junk++) {
+		struct run run = {.arena = arena_new(4 * 1024 * 1024),
+		    .options = {NOW, TEXT("example.com")}};
+		struct build build;
+		build_init_arena(&build, signer.arena, 2 << 20);
+		add_signatures(&build, "list.example", junk);
+		add_signatures(&build, "example.com", 1);
+		assert_true(run_message(
+		    &run, compose(build_view(&build), HEADER, BODY), zone));
+		assert_int_equal(run.results.count, DKIM_RESULTS_MAX);
+		const struct dkim_verdict *last =
+		    &run.results.at[DKIM_RESULTS_MAX - 1];
+		assert_int_equal(last->result,
+		    junk < DKIM_RESULTS_MAX ? DKIM_PASS : DKIM_NEUTRAL);
+		arena_free(run.arena);
+	}
+}
+
 /* A flood of fields costs no memory to speak of, and passes nothing. */
 static void
 test_flood(void **state)
@@ -181,6 +206,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_authors_come_first),
 	    cmocka_unit_test(test_order_of_names),
+	    cmocka_unit_test(test_behind_junk),
 	    cmocka_unit_test(test_flood),
 	    cmocka_unit_test(test_signed_signature),
 	    cmocka_unit_test(test_queries),

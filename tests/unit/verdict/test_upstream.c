@@ -327,7 +327,7 @@ words(struct arena *arena, const struct verdict *verdict)
 
 	if (verdict == NULL)
 		return TEXT("no verdict");
-	build_init_arena(&build, arena, 65536);
+	build_init_arena(&build, arena, 262144);
 	build_format(&build, "%s ",
 	    names_word(&spf_result_names, (int)verdict->spf.result));
 	for (size_t i = 0; i < verdict->dkim.count; i++)
@@ -496,7 +496,7 @@ test_many_signatures(void **state)
 	struct judge judge;
 
 	(void)state;
-	build_init_arena(&fields, arena, 65536);
+	build_init_arena(&fields, arena, 262144);
 	build_cstr(&fields, DKIM(MX));
 	for (size_t i = 0; i < DKIM_RESULTS_MAX + 1; i++)
 		build_cstr(&fields, SIGNED);
