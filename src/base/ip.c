@@ -95,6 +95,29 @@ ip_equal(const struct ip *a, const struct ip *b)
 }
 
 bool
+ip_read_net(struct text text, struct ip *ret_net, unsigned *ret_prefix)
+{
+	size_t slash = text_find(text, '/');
+	struct ip ip;
+
+	if (!ip_read(text_slice(text, 0, slash), &ip))
+		return false;
+	struct ip net = ip_unmapped(ip);
+	uint64_t bits = ip.version == 4 ? 32 : 128;
+	uint64_t prefix = bits;
+	if (slash < text.len &&
+	    !text_to_number(
+		text_slice(text, slash + 1, text.len), bits, &prefix))
+		return false;
+	uint64_t mapped = net.version == ip.version ? 0 : 96;
+	if (prefix < mapped)
+		return false;
+	*ret_net = net;
+	*ret_prefix = (unsigned)(prefix - mapped);
+	return true;
+}
+
+bool
 ip_in_net(const struct ip *ip, const struct ip *net, unsigned prefix)
 {
 	unsigned whole = prefix / 8;

@@ -22,6 +22,11 @@ const char *ip_cstr(const struct ip *ip, char text[IP_TEXT_MAX]);
 struct ip ip_unmapped(struct ip ip);
 
 bool ip_equal(const struct ip *a, const struct ip *b);
+/* "192.0.2.0/24", or an address, which is all its bits. Clients are looked at as
+ * IPv4 where they are (ip_unmapped), so networks are, too; false for one that
+ * has mapped addresses and others besides. */
+bool ip_read_net(
+    struct text text, struct ip *ret_net, unsigned *ret_prefix) MUST_USE;
 /* Do the first PREFIX bits agree? Never across versions. */
 bool ip_in_net(const struct ip *ip, const struct ip *net, unsigned prefix);
 

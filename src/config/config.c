@@ -110,46 +110,19 @@ config_note_file(const struct config *config, const char *path)
 	return true;
 }
 
-/* Clients are looked at as IPv4 where they are, so networks must be, too. */
-static bool
-unmap_host(struct config_host *host)
-{
-	struct ip ip = ip_unmapped(host->ip);
-
-	if (ip.version == host->ip.version)
-		return true;
-	if (host->prefix < 96)
-		return false;
-	host->ip = ip;
-	host->prefix -= 96;
-	return true;
-}
-
 /* "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "mx.example.org", ".net" */
 static bool
 read_host(struct text word, struct config_host *ret_host)
 {
 	struct config_host host = {.negated = false};
-	uint64_t prefix;
 
 	if (word.len > 0 && word.ptr[0] == '!') {
 		host.negated = true;
 		word = text_trim(text_slice(word, 1, word.len));
 	}
-	size_t slash = text_find(word, '/');
-	if (ip_read(text_slice(word, 0, slash), &host.ip)) {
-		uint64_t bits = host.ip.version == 4 ? 32 : 128;
-		prefix = bits;
-		if (slash < word.len &&
-		    !text_to_number(
-			text_slice(word, slash + 1, word.len), bits, &prefix))
-			return false;
-		host.prefix = (unsigned)prefix;
-		if (!unmap_host(&host))
-			return false;
-	} else {
+	if (!ip_read_net(word, &host.ip, &host.prefix)) {
 		host.name = word;
-		if (word.len == 0 || slash < word.len)
+		if (word.len == 0 || text_has(word, '/'))
 			return false;
 	}
 	*ret_host = host;

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -179,12 +180,56 @@ test_unmapped(void **state)
 	}
 }
 
+static void
+test_read_net(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *net; /* "": no network */
+		unsigned prefix;
+	} cases[] = {
+	    {"192.0.2.0/24", "192.0.2.0", 24},
+	    {"192.0.2.1", "192.0.2.1", 32},
+	    {"192.0.2.1/0", "192.0.2.1", 0},
+	    {"192.0.2.1/32", "192.0.2.1", 32},
+	    {"192.0.2.1/33", "", 0},
+	    {"192.0.2.1/", "", 0},
+	    {"192.0.2.1/ 8", "", 0},
+	    {"192.0.2.1/8/8", "", 0},
+	    {"192.0.2/24", "", 0},
+	    {"/24", "", 0},
+	    {"", "", 0},
+	    {"2001:db8::/32", "2001:db8::", 32},
+	    {"2001:db8::1", "2001:db8::1", 128},
+	    {"2001:db8::/129", "", 0},
+	    {"::ffff:192.0.2.0/120", "192.0.2.0", 24},
+	    {"::ffff:192.0.2.1", "192.0.2.1", 32},
+	    {"::ffff:0.0.0.0/96", "0.0.0.0", 0},
+	    {"::ffff:0.0.0.0/95", "", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ip net = {.version = 0};
+		unsigned prefix = 0;
+		struct text text = exact(text_from_cstr(cases[i].text));
+		bool is_read = ip_read_net(text, &net, &prefix);
+		char address[IP_TEXT_MAX];
+		exact_free(text);
+		if (is_read != (cases[i].net[0] != '\0') ||
+		    strcmp(ip_cstr(&net, address), cases[i].net) != 0 ||
+		    prefix != cases[i].prefix)
+			fail_msg("%s: %s/%u", cases[i].text, address, prefix);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_nets),
+	    cmocka_unit_test(test_read_net),
 	    cmocka_unit_test(test_unmapped),
 	};
 
