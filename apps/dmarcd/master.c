@@ -262,15 +262,19 @@ begin_reload(struct master *master, bool rereads)
 	settings_clear(&master->next);
 }
 
-/* Whoever turns this on must know what it leans on. */
+/* Whoever turns this on must know what it leans on, or what it turns off. */
 static void
-say_source(const struct config *config)
+say_choices(const struct config *config)
 {
 	if (config->authentication_source == AUTHENTICATION_HEADERS)
 		log_say("AuthenticationSource headers: SPF and DKIM are not "
 			"checked here; verdicts are only as safe as the "
 			"filter in front, which must remove forged "
 			"Authentication-Results");
+	if (config_enforce(config) == ENFORCE_STRICT &&
+	    config->trusted_senders.len + config->local_policy.len > 0)
+		log_say("Enforce strict: TrustedSenders and LocalPolicy do not "
+			"count; considered is the mode with them");
 }
 
 static void
@@ -288,7 +292,7 @@ end_reload(struct master *master, struct child *next)
 	}
 	log_say("configuration reloaded from %s",
 	    master->config_path == NULL ? "defaults" : master->config_path);
-	say_source(master->current.config);
+	say_choices(master->current.config);
 }
 
 /* One reload at a time, and none before the first filter's word. */
@@ -318,7 +322,7 @@ note_ready(struct master *master, struct child *child)
 	if (!master->is_up) {
 		log_say("started; listening on " TEXT_FMT,
 		    TEXT_ARG(master->current.config->socket));
-		say_source(master->current.config);
+		say_choices(master->current.config);
 	}
 	master->is_up = true;
 	if (child->place == NEXT)

@@ -51,6 +51,9 @@ struct config {
 	bool hold_quarantined_messages;
 	int on_temperror;
 	int claimed_indirect;
+	int trusted_indirect;
+	struct text trusted_senders; /* file */
+	struct text local_policy;    /* file */
 	struct text reject_string;
 	int discovery_method;
 	struct text public_suffix_list;

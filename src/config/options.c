@@ -67,6 +67,9 @@ const struct option config_options[] = {
      "a line, ! before it for an exception. Not set: loopback."},
     {"ImportInterval", OPTION_SECONDS, AT(import_interval), "5m", 1, 86400,
      NULL, "How often dmarcd imports the history."},
+    {"LocalPolicy", OPTION_TEXT, AT(local_policy), NULL, 0, 0, NULL,
+     "File of rules for messages that fail: an author's domain or .domain and "
+     "none, quarantine or reject a line."},
     {"MessageTimeout", OPTION_SECONDS, AT(message_timeout), "20", 1, 240,
      NULL, "The most time the checks of one message may wait for DNS."},
     {"Nameservers", OPTION_TEXT, AT(nameservers), NULL, 0, 0, NULL,
@@ -105,6 +108,13 @@ const struct option config_options[] = {
     {"TrustedAuthservIDs", OPTION_TEXT, AT(trusted_authserv_ids), NULL, 0, 0,
      NULL, "Further names of ours: fields bearing them are removed too, or "
      "believed (AuthenticationSource)."},
+    {"TrustedIndirect", OPTION_WORD, AT(trusted_indirect), "quarantine", 0, 0,
+     &trusted_indirect_names,
+     "What a failing message gets at worst that comes from one of "
+     "TrustedSenders: quarantine or accept."},
+    {"TrustedSenders", OPTION_TEXT, AT(trusted_senders), NULL, 0, 0, NULL,
+     "File of lists and forwarders whose mail is not rejected: ip NETWORK, "
+     "dkim DOMAIN, spf DOMAIN or list-id ID a line."},
     {"UMask", OPTION_NUMBER, AT(umask), "0007", 0, MODE_MAX, NULL,
      "File mode creation mask, for the unix socket above all."},
     {"UserID", OPTION_TEXT, AT(user_id), NULL, 0, 0, NULL,

@@ -1,6 +1,7 @@
 #include "config/setup.h"
 
 #include "config/file.h"
+#include "verdict/rule.h"
 
 #include <unistd.h>
 
@@ -76,15 +77,79 @@ load_suffixes(const struct config *config, struct problem *problem)
 	return list;
 }
 
-static struct dns_zone *
-load_zone(const struct config *config, struct problem *problem)
+static bool
+load_zone(struct setup *setup, struct problem *problem)
 {
-	const char *path = arena_cstr(config->arena, config->zone_file);
+	const struct config *config = setup->config;
 
-	if (config_note_file(config, path))
-		return setup_read_zone(path, problem);
-	(void)problem_no_memory(problem);
-	return NULL;
+	if (config->zone_file.len == 0)
+		return true;
+	const char *path = arena_cstr(config->arena, config->zone_file);
+	if (!config_note_file(config, path))
+		return problem_no_memory(problem);
+	setup->zone = setup_read_zone(path, problem);
+	return setup->zone != NULL;
+}
+
+/* --- lists --- */
+
+/* One of the operator's files, into ARENA; no option names it: "". */
+static bool
+read_noted(const struct config *config, struct text path, struct arena *arena,
+    struct text *ret_bytes, struct problem *problem)
+{
+	const char *name = arena_cstr(config->arena, path);
+
+	if (!config_note_file(config, name))
+		return problem_no_memory(problem);
+	return file_read(arena, name, ROSTER_BYTES_MAX, ret_bytes, problem);
+}
+
+static bool
+load_trusted(
+    struct setup *setup, struct arena *scratch, struct problem *problem)
+{
+	struct text path = setup->config->trusted_senders;
+	struct disposition_options *options = &setup->checks.disposition;
+	struct text bytes;
+
+	if (path.len == 0)
+		return true;
+	if (!read_noted(setup->config, path, scratch, &bytes, problem))
+		return false;
+	options->trusted_senders =
+	    trust_read(setup->lists, bytes, arena_cstr(scratch, path), problem);
+	return options->trusted_senders != NULL;
+}
+
+static bool
+load_rules(struct setup *setup, struct arena *scratch, struct problem *problem)
+{
+	struct text path = setup->config->local_policy;
+	struct disposition_options *options = &setup->checks.disposition;
+	struct text bytes;
+
+	if (path.len == 0)
+		return true;
+	if (!read_noted(setup->config, path, scratch, &bytes, problem))
+		return false;
+	options->local_policy =
+	    rule_read(setup->lists, bytes, arena_cstr(scratch, path), problem);
+	return options->local_policy != NULL;
+}
+
+static bool
+load_lists(struct setup *setup, struct problem *problem)
+{
+	struct arena *scratch = arena_new((size_t)ROSTER_BYTES_MAX * 4);
+
+	setup->lists = arena_new(ROSTER_ARENA_MAX);
+	bool is_loaded = (scratch != NULL && setup->lists != NULL) ||
+			 problem_no_memory(problem);
+	is_loaded = is_loaded && load_trusted(setup, scratch, problem) &&
+		    load_rules(setup, scratch, problem);
+	arena_free(scratch);
+	return is_loaded;
 }
 
 static void
@@ -103,6 +168,8 @@ set_checks(struct setup *setup)
 		    .on_temperror = (enum on_temperror)config->on_temperror,
 		    .claimed_indirect =
 			(enum claimed_indirect)config->claimed_indirect,
+		    .trusted_indirect =
+			(enum trusted_indirect)config->trusted_indirect,
 		    .hold_quarantined = config->hold_quarantined_messages,
 		    .reject_string = config->reject_string,
 		},
@@ -126,18 +193,15 @@ setup_make(const struct config *config, struct setup *ret_setup,
 	struct setup setup = {.config = config};
 
 	set_checks(&setup);
-	if (!setup_set_method(&setup,
-		(enum dmarc_method)config->discovery_method, ret_problem))
-		return false;
-	if (config->zone_file.len > 0) {
-		setup.zone = load_zone(config, ret_problem);
-		if (setup.zone == NULL) {
-			setup_clear(&setup);
-			return false;
-		}
+	if (load_lists(&setup, ret_problem) &&
+	    setup_set_method(&setup,
+		(enum dmarc_method)config->discovery_method, ret_problem) &&
+	    load_zone(&setup, ret_problem)) {
+		*ret_setup = setup;
+		return true;
 	}
-	*ret_setup = setup;
-	return true;
+	setup_clear(&setup);
+	return false;
 }
 
 void
@@ -147,6 +211,8 @@ setup_clear(struct setup *setup)
 		suffix_list_free(setup->suffixes);
 	if (setup->zone != NULL)
 		dns_zone_free(setup->zone);
+	arena_free(setup->lists);
+	setup->lists = NULL;
 	setup->suffixes = NULL;
 	setup->zone = NULL;
 }

@@ -295,8 +295,11 @@ run_disposition(struct checks *checks, struct trace *trace)
 
 	if (!checks->is_decided[STEP_DMARC] || !checks->is_decided[STEP_HELO])
 		return false;
+	bool is_spf_pass = verdict->spf.result == SPF_PASS;
 	struct disposition_input input = {
 	    .author = &verdict->author,
+	    .client = checks->envelope.client,
+	    .spf_domain = is_spf_pass ? verdict->mail_from_domain : TEXT(""),
 	    .header = &checks->header,
 	    .dkim = &verdict->dkim,
 	    .discovery = &verdict->discovery,

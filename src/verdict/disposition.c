@@ -1,10 +1,12 @@
-/* A failing message begins with what the owner asked for and goes through
- * `chain`; each link may change the action, and the last change is the reason
- * that is reported (RFC 9990 3.1.6). A message whose author cannot be known
- * and one that DNS kept from being judged have one rule each. */
+/* Of a failing message something is asked: by its owner, or by the operator's
+ * rule for this author. `overrides` says who goes before that, in their order;
+ * the last change is the reason that is reported (RFC 9990 3.1.6). A message
+ * whose author cannot be known and one that DNS kept from being judged have one
+ * rule each. */
 #include "verdict/disposition.h"
 
 #include "dns/name.h"
+#include "verdict/rule.h"
 
 static const char *const enforce_words[] = {
     [ENFORCE_MONITOR] = "monitor",
@@ -25,6 +27,12 @@ static const char *const claimed_indirect_words[] = {
     [CLAIMED_REJECT] = "reject",
 };
 const struct names claimed_indirect_names = NAMES(claimed_indirect_words);
+
+static const char *const trusted_indirect_words[] = {
+    [TRUSTED_QUARANTINE] = "quarantine",
+    [TRUSTED_ACCEPT] = "accept",
+};
+const struct names trusted_indirect_names = NAMES(trusted_indirect_words);
 
 static const char *const action_words[] = {
     [DISPOSITION_NONE] = "none",
@@ -79,7 +87,7 @@ action_of(enum dmarc_policy policy)
 	return DISPOSITION_NONE;
 }
 
-/* --- the chain, for a message that failed --- */
+/* --- what is asked for, when a message failed --- */
 
 /* t=y or pct=0 (RFC 9989 4.7 t, A.6): one level lower. */
 static void
@@ -92,6 +100,47 @@ apply_test_mode(struct deciding *deciding)
 		change(deciding, lower, OVERRIDE_POLICY_TEST_MODE,
 		    TEXT("the owner is testing: one level lower"));
 }
+
+/* A line that decides: where it stands is for the operator, and what it says
+ * also goes to the author's domain, with the report. */
+static void
+say_line(struct deciding *deciding, const char *option,
+    const struct roster *roster, const struct roster_entry *line)
+{
+	trace_say(deciding->trace, "%s: line %u of " TEXT_FMT, option,
+	    line->line, TEXT_ARG(roster->name));
+}
+
+static struct text
+comment_on(struct deciding *deciding, const char *what,
+    const struct roster_entry *line)
+{
+	return arena_format(deciding->arena, "%s: " TEXT_FMT "%s" TEXT_FMT,
+	    what, TEXT_ARG(line->key), line->value.len > 0 ? " " : "",
+	    TEXT_ARG(line->value));
+}
+
+/* LocalPolicy: the operator's word instead of the owner's, softer or stricter.
+ * Under monitor nothing is done, and under strict what was published. */
+static void
+apply_rule(struct deciding *deciding)
+{
+	const struct roster *rules = deciding->options->local_policy;
+	enum enforce enforce = deciding->options->enforce;
+	const struct roster_entry *rule =
+	    rules == NULL ? NULL
+			  : rule_find(rules, deciding->input->author->domain);
+
+	if (rule == NULL ||
+	    (enforce != ENFORCE_QUARANTINE && enforce != ENFORCE_CONSIDERED))
+		return;
+	say_line(deciding, "LocalPolicy", rules, rule);
+	if (rule_action(rule) != deciding->disposition.action)
+		change(deciding, rule_action(rule), OVERRIDE_LOCAL_POLICY,
+		    comment_on(deciding, "rule here", rule));
+}
+
+/* --- evidence --- */
 
 /* RFC 2919, RFC 2369. List-Unsubscribe marks any bulk mail, so it is no sign
  * of a list that passes on what others wrote. */
@@ -201,44 +250,97 @@ find_claim(struct deciding *deciding, struct evidence *ret_evidence)
 	return true;
 }
 
+/* --- who goes before what is asked, the strongest first --- */
+
+/* TrustedSenders: an operator's word for who passes on other people's mail. */
+static bool
+weigh_trust(struct deciding *deciding)
+{
+	const struct disposition_options *options = deciding->options;
+	const struct trust *trust = options->trusted_senders;
+	const struct disposition_input *input = deciding->input;
+	struct trust_sender sender = {
+	    input->client, input->spf_domain, input->dkim, input->header};
+	const struct roster_entry *line =
+	    trust == NULL ? NULL : trust_find(trust, &sender);
+
+	enum disposition_action action =
+	    options->trusted_indirect == TRUSTED_ACCEPT
+		? DISPOSITION_NONE
+		: DISPOSITION_QUARANTINE;
+
+	if (line == NULL || deciding->disposition.action <= action)
+		return false;
+	say_line(deciding, "TrustedSenders", &trust->roster, line);
+	change(deciding, action,
+	    trust_is_list(line) ? OVERRIDE_MAILING_LIST
+				: OVERRIDE_TRUSTED_FORWARDER,
+	    comment_on(deciding, "trusted here", line));
+	return true;
+}
+
 /* Only the author can have written what is there, as it would be read. */
-static void
+static bool
 weigh_proof(struct deciding *deciding)
 {
 	struct evidence proof;
 
-	if (deciding->options->enforce == ENFORCE_CONSIDERED &&
-	    deciding->disposition.action == DISPOSITION_REJECT &&
-	    find_undone(deciding, false, &proof))
-		change(deciding, DISPOSITION_QUARANTINE, proof.reason,
-		    proof.comment);
+	if (deciding->disposition.action != DISPOSITION_REJECT ||
+	    !find_undone(deciding, false, &proof))
+		return false;
+	change(deciding, DISPOSITION_QUARANTINE, proof.reason, proof.comment);
+	return true;
 }
 
 /* RFC 9989 7.4 asks not to reject for p=reject alone. A claim of having come
  * by a detour softens it only where quarantine really holds the message: it
  * would otherwise be a way around the policy that is open to everybody. */
-static void
+static bool
 weigh_claims(struct deciding *deciding)
 {
 	const struct disposition_options *options = deciding->options;
 	struct evidence claim;
 
-	if (options->enforce != ENFORCE_CONSIDERED ||
-	    deciding->disposition.action != DISPOSITION_REJECT ||
+	if (deciding->disposition.action != DISPOSITION_REJECT ||
 	    !find_claim(deciding, &claim))
-		return;
+		return false;
 	if (options->hold_quarantined &&
-	    options->claimed_indirect == CLAIMED_QUARANTINE)
+	    options->claimed_indirect == CLAIMED_QUARANTINE) {
 		change(deciding, DISPOSITION_QUARANTINE, claim.reason,
 		    claim.comment);
-	else
-		trace_say(deciding->trace,
-		    "RFC 9989 7.4: it may have come by a detour (" TEXT_FMT
-		    "), but the policy stands: %s",
-		    TEXT_ARG(claim.comment),
-		    options->hold_quarantined
-			? "ClaimedIndirect is reject"
-			: "quarantine would not hold the message");
+		return true;
+	}
+	trace_say(deciding->trace,
+	    "RFC 9989 7.4: it may have come by a detour (" TEXT_FMT
+	    "), but the policy stands: %s",
+	    TEXT_ARG(claim.comment),
+	    options->hold_quarantined
+		? "ClaimedIndirect is reject"
+		: "quarantine would not hold the message");
+	return false;
+}
+
+/* Each goes before what stands below it, and all of them before what is asked.
+ * The place of a trusted sealer's ARC chain is above the first. */
+static const struct {
+	bool (*weigh)(struct deciding *deciding); /* true: it has decided */
+	enum enforce since;                       /* and stricter, but strict */
+} overrides[] = {
+    {weigh_trust, ENFORCE_QUARANTINE},
+    {weigh_proof, ENFORCE_CONSIDERED},
+    {weigh_claims, ENFORCE_CONSIDERED},
+};
+
+static void
+override(struct deciding *deciding)
+{
+	enum enforce enforce = deciding->options->enforce;
+
+	for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++)
+		if (enforce != ENFORCE_STRICT &&
+		    enforce >= overrides[i].since &&
+		    overrides[i].weigh(deciding))
+			return;
 }
 
 static void
@@ -256,15 +358,6 @@ apply_enforce(struct deciding *deciding)
 		    TEXT("Enforce quarantine"));
 }
 
-/* What weighs more stands first. What the operator trusts (sealers, then
- * allow-lists) has its place between the owner's own wish and the proof. */
-static void (*const chain[])(struct deciding *deciding) = {
-    apply_test_mode,
-    weigh_proof,
-    weigh_claims,
-    apply_enforce,
-};
-
 static void
 decide_fail(struct deciding *deciding)
 {
@@ -274,8 +367,10 @@ decide_fail(struct deciding *deciding)
 	trace_say(deciding->trace, "RFC 9989 5.4: " TEXT_FMT " asks for %s",
 	    TEXT_ARG(discovery->policy_domain),
 	    names_word(&dmarc_policy_names, (int)discovery->requested));
-	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++)
-		chain[i](deciding);
+	apply_test_mode(deciding);
+	apply_rule(deciding);
+	override(deciding);
+	apply_enforce(deciding);
 }
 
 /* --- the other cases --- */

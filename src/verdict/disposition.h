@@ -7,6 +7,7 @@
 #include "dkim/check.h"
 #include "dmarc/check.h"
 #include "mail/address.h"
+#include "verdict/trust.h"
 
 /* How far the published policy is carried out. */
 enum enforce {
@@ -23,6 +24,9 @@ extern const struct names on_temperror_names;
 
 enum claimed_indirect { CLAIMED_QUARANTINE, CLAIMED_REJECT };
 extern const struct names claimed_indirect_names;
+
+enum trusted_indirect { TRUSTED_QUARANTINE, TRUSTED_ACCEPT };
+extern const struct names trusted_indirect_names;
 
 enum disposition_action {
 	DISPOSITION_NONE,
@@ -58,12 +62,17 @@ struct disposition_options {
 	enum enforce enforce;
 	enum on_temperror on_temperror;
 	enum claimed_indirect claimed_indirect;
-	bool hold_quarantined;     /* HoldQuarantinedMessages */
+	enum trusted_indirect trusted_indirect;
+	const struct trust *trusted_senders; /* TrustedSenders; or NULL */
+	const struct roster *local_policy;   /* LocalPolicy (rule.h); or NULL */
+	bool hold_quarantined;               /* HoldQuarantinedMessages */
 	struct text reject_string; /* RejectString, with at most one %s */
 };
 
 struct disposition_input {
 	const struct author *author;
+	struct ip client;
+	struct text spf_domain; /* of MAIL FROM, with SPF pass; else "" */
 	const struct mail_header *header; /* List-Id and its kin */
 	const struct dkim_results *dkim;
 	const struct dmarc_discovery *discovery;

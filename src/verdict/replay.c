@@ -38,6 +38,8 @@ static const struct field {
 	&on_temperror_names},
     {"claimed-indirect", KIND_WORD, AT(options.disposition.claimed_indirect),
 	&claimed_indirect_names},
+    {"trusted-indirect", KIND_WORD, AT(options.disposition.trusted_indirect),
+	&trusted_indirect_names},
     {"hold-quarantined", KIND_BOOL, AT(options.disposition.hold_quarantined),
 	NULL},
     {"reject-string", KIND_TEXT, AT(options.disposition.reject_string), NULL},

@@ -270,6 +270,7 @@ test_together(void **state)
 	    {"ReportInterval 90m\n", "divide a day"},
 	    {"RejectString %s and %s\n", "RejectString may have %s"},
 	    {"RejectString %s%s\n", "RejectString may have %s"},
+	    {"RejectString %s %n %% %s\n", "RejectString may have %s"},
 	};
 
 	(void)state;
@@ -313,6 +314,13 @@ test_setup_errors(void **state)
 	    {"DiscoveryMethod psl\nPublicSuffixList /nonexistent\n",
 		"/nonexistent: No such file"},
 	    {"ZoneFile /nonexistent\n", "/nonexistent: No such file"},
+	    {"TrustedSenders /nonexistent\n", "/nonexistent: No such file"},
+	    {"TrustedSenders apps/demo/messages/zone\n",
+		"apps/demo/messages/zone:2: \"bank.example MX 10 "},
+	    {"TrustedSenders /dev/zero\n", "/dev/zero: File too large"},
+	    {"LocalPolicy /nonexistent\n", "/nonexistent: No such file"},
+	    {"TrustedSenders /dev/null\nLocalPolicy apps/demo/messages/zone\n",
+		"apps/demo/messages/zone:2: \"bank.example MX 10 "},
 	};
 
 	(void)state;
@@ -390,6 +398,8 @@ test_files(void **state)
 	    {"PublicSuffixList /dev/null\n", 0, 0}, /* treewalk */
 	    {"DiscoveryMethod psl\n", 1, 3},
 	    {"ZoneFile apps/demo/messages/zone\n", 1, 1},
+	    {"TrustedSenders /dev/null\n", 1, 1},
+	    {"TrustedSenders /dev/null\nLocalPolicy /dev/null\n", 2, 2},
 	};
 
 	(void)state;

@@ -63,6 +63,7 @@ odd_replay(void)
 		.disposition = {.enforce = ENFORCE_STRICT,
 		    .on_temperror = ON_TEMPERROR_ACCEPT,
 		    .claimed_indirect = CLAIMED_REJECT,
+		    .trusted_indirect = TRUSTED_ACCEPT,
 		    .hold_quarantined = true,
 		    .reject_string = TEXT("no %s\r\n\r\nx A 192.0.2.1")}},
 	};
@@ -169,6 +170,7 @@ check_same(const struct replay *read, const struct replay *written)
 	assert_int_equal(c->enforce, d->enforce);
 	assert_int_equal(c->on_temperror, d->on_temperror);
 	assert_int_equal(c->claimed_indirect, d->claimed_indirect);
+	assert_int_equal(c->trusted_indirect, d->trusted_indirect);
 	assert_int_equal(c->hold_quarantined, d->hold_quarantined);
 	assert_true(text_equal(c->reject_string, d->reject_string));
 }
