@@ -1,8 +1,15 @@
 #include "store/db.h"
 
+#include <stdio.h>
 #include <time.h>
 
-enum { TRIES = 9, FIRST_PAUSE_MS = 25, SECOND_MS = 1000, MS_NS = 1000000 };
+enum {
+	STATEMENT_MAX = 512,
+	TRIES = 9,
+	FIRST_PAUSE_MS = 25,
+	SECOND_MS = 1000,
+	MS_NS = 1000000
+};
 
 static const struct db_driver *const drivers[] = {
     &db_sqlite,
@@ -129,6 +136,28 @@ db_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
 			    ret_problem, problem.kind, "%s", problem.text);
 		pause_before(try);
 	}
+}
+
+static bool
+pass(void *context, const struct db_row *row)
+{
+	(void)context;
+	(void)row;
+	return true;
+}
+
+bool
+db_lock(struct db *db, const struct db_sql *sql, struct problem *ret_problem)
+{
+	char text[STATEMENT_MAX];
+
+	if (db->driver->for_update[0] == '\0')
+		return true;
+	(void)snprintf(
+	    text, sizeof text, "%s%s", sql->text, db->driver->for_update);
+	return db_query(db,
+	    &(const struct db_sql){text, sql->count, sql->values}, pass, NULL,
+	    ret_problem);
 }
 
 bool

@@ -128,6 +128,9 @@ bool db_query(struct db *db, const struct db_sql *sql, db_row_fn *each,
 bool db_append(struct db *db, const char *table,
     const struct db_column *columns, size_t column_count, size_t row_count,
     struct problem *ret_problem) MUST_USE;
+/* A SELECT: nobody else changes its rows before the transaction ends. */
+bool db_lock(struct db *db, const struct db_sql *sql,
+    struct problem *ret_problem) MUST_USE;
 int64_t db_row_number(const struct db_row *row, int column);
 struct text db_row_text(const struct db_row *row, int column);
 

@@ -68,7 +68,11 @@ add(struct db *db, void *context, struct problem *ret_problem)
 	int64_t is_new = 0;
 
 	/* Nor of a report that expires or is gone (store/expire.c). */
-	if (!db_query_number(db,
+	if (!db_lock(db,
+		DB_SQL("SELECT id FROM dmarc_report WHERE id = ?",
+		    db_text(task->report)),
+		ret_problem) ||
+	    !db_query_number(db,
 		DB_SQL("SELECT COUNT(*) FROM dmarc_report r WHERE r.id = ?"
 		       " AND NOT EXISTS (SELECT 1 FROM dmarc_delivery d"
 		       " WHERE d.report = r.id AND (d.destination = ? OR"

@@ -77,21 +77,43 @@ take_part(void *context, const struct db_row *row)
 
 /* A report that is final: it was sent, or why not was noted, and nothing of it
  * waits. Or one that is so old that this does not matter any more. */
+#define FINAL                                                                  \
+ " FROM dmarc_report WHERE period_end < ? AND (period_end < ? OR (EXISTS"      \
+ " (SELECT 1 FROM dmarc_delivery d WHERE d.report = dmarc_report.id)"          \
+ " AND NOT EXISTS (SELECT 1 FROM dmarc_delivery d"                             \
+ " WHERE d.report = dmarc_report.id AND d.state = 'waiting')))"
+
 static bool
 find_report(struct db *db, struct step *step, struct problem *ret_problem)
 {
 	step->is_found = false;
 	return db_query(db,
-	    DB_SQL("SELECT id, policy, policy_domain FROM dmarc_report"
-		   " WHERE period_end < ? AND (period_end < ? OR (EXISTS"
-		   " (SELECT 1 FROM dmarc_delivery d"
-		   " WHERE d.report = dmarc_report.id) AND NOT EXISTS"
-		   " (SELECT 1 FROM dmarc_delivery d"
-		   " WHERE d.report = dmarc_report.id"
-		   " AND d.state = 'waiting')))"
+	    DB_SQL("SELECT id, policy, policy_domain" FINAL
 		   " ORDER BY period_end LIMIT 1",
 		db_number(step->before), db_number(step->unsent_before)),
 	    take_report, step, ret_problem);
+}
+
+/* From now on no delivery is added; one may have been since it was found. */
+static bool
+lock_report(struct db *db, const struct step *step, bool *ret_is_final,
+    struct problem *ret_problem)
+{
+	struct text report = {step->report, sizeof step->report};
+	int64_t final = 0;
+
+	if (!db_lock(db,
+		DB_SQL("SELECT id FROM dmarc_report WHERE id = ?",
+		    db_text(report)),
+		ret_problem) ||
+	    !db_query_number(db,
+		DB_SQL("SELECT COUNT(*)" FINAL " AND id = ?",
+		    db_number(step->before), db_number(step->unsent_before),
+		    db_text(report)),
+		&final, ret_problem))
+		return false;
+	*ret_is_final = final > 0;
+	return true;
 }
 
 static bool
@@ -190,9 +212,15 @@ withdraw_report(struct db *db, struct step *step, struct problem *ret_problem)
 static bool
 expire_some(struct db *db, struct step *step, struct problem *ret_problem)
 {
+	bool is_final = false;
+
 	if (!find_report(db, step, ret_problem))
 		return false;
 	if (!step->is_found)
+		return true;
+	if (!lock_report(db, step, &is_final, ret_problem))
+		return false;
+	if (!is_final)
 		return true;
 	if (!find_parts(db, step, ret_problem))
 		return false;

@@ -85,7 +85,12 @@ seal_period(struct db *db, const struct period *period, uint64_t *made,
 	if (!random_id(hex, ret_problem))
 		return false;
 	struct text id = {hex, sizeof hex};
-	if (!db_exec(db,
+	/* What is being sealed does not expire. */
+	if (!db_lock(db,
+		DB_SQL("SELECT batch FROM dmarc_unsealed" PERIOD_WHERE,
+		    PERIOD_VALUES(period)),
+		ret_problem) ||
+	    !db_exec(db,
 		DB_SQL("INSERT INTO dmarc_report_batch (policy_domain, policy,"
 		       " hour, batch, report) SELECT policy_domain, policy,"
 		       " hour, batch, ? FROM dmarc_unsealed" PERIOD_WHERE,

@@ -2,7 +2,9 @@
 our own, on a socket of our own, as nobody when we are root.
 
 As a program, `mariadb.py COMMAND…` runs COMMAND with a server beside it and
-STORE_SERVER saying where it is; without the package it says so (status 77)."""
+STORE_SERVER saying where it is, with {} for a database's name; a word
+DATABASE of COMMAND becomes one there; without the package it says so (status
+77)."""
 import contextlib
 import ctypes
 import os
@@ -151,7 +153,9 @@ def main(command):
         with server(pathlib.Path(folder) / "m") as started:
             environment = {**os.environ,
                            "STORE_SERVER": started.location("{}")}
-            status = subprocess.run(command, env=environment).returncode
+            words = [started.location("test") if word == "DATABASE" else word
+                     for word in command]
+            status = subprocess.run(words, env=environment).returncode
     sys.exit(status)
 
 

@@ -245,6 +245,47 @@ def long_values(it):
     equal(figures(folder)["messages"], 300, "messages")
 
 
+def make_certificate(folder, name):
+    """One of its own authority, for NAME as an address or a host."""
+    kind = "IP" if name[0].isdigit() else "DNS"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}",
+         "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (folder / f"{name}.key").chmod(0o644)  # for nobody
+
+
+@case("TLS: only a server that the certificates given vouch for, by its name")
+def tls(it):
+    folder = it.path / "tls"
+    folder.mkdir()
+    for name in ("localhost", "127.0.0.1"):
+        make_certificate(folder, name)
+    port = parts.free_port()
+    rows = [("localhost", "127.0.0.1", 0, "tls=no"),
+            ("127.0.0.1", "127.0.0.1", 0, "tls=verify&ca={}/127.0.0.1.pem"),
+            ("127.0.0.1", "127.0.0.1", 69, "tls=verify&ca={}/localhost.pem"),
+            ("127.0.0.1", "127.0.0.1", 69, "tls=verify"),
+            ("localhost", "127.0.0.1", 69, "tls=verify&ca={}/localhost.pem")]
+    for served in ("localhost", "127.0.0.1"):
+        with mariadb.server(
+                it.path / f"tls-{served}", "--skip-networking=0",
+                "--bind-address=127.0.0.1", f"--port={port}",
+                f"--ssl-cert={folder}/{served}.pem",
+                f"--ssl-key={folder}/{served}.key") as server:
+            server.sql("CREATE DATABASE t; CREATE USER u@'127.0.0.1';"
+                       "GRANT ALL ON t.* TO u@'127.0.0.1'")
+            for name, host, status, options in rows:
+                if name != served:
+                    continue
+                options = options.format(folder)
+                run = dmarc(it.config(f"mysql://u@{host}:{port}/t?{options}"),
+                            "database", "status")
+                equal(run.returncode, status,
+                      f"{served} {options}: {run.stderr}")
+
+
 @contextlib.contextmanager
 def stage():
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"

@@ -50,8 +50,10 @@ static void
 write_server(char *database, size_t size, const char *name)
 {
 	const char *server = getenv("STORE_SERVER");
-	const char *hole = strstr(server, "{}");
+	const char *hole = server == NULL ? NULL : strstr(server, "{}");
 
+	if (hole == NULL)
+		fail_msg("STORE_SERVER has no {}");
 	(void)snprintf(database, size, "%.*s%s%s", (int)(hole - server), server,
 	    name, hole + 2);
 }
@@ -1445,6 +1447,45 @@ test_expire_waiting(void **state)
 	assert_deliveries(store, delivery.report, "");
 }
 
+/* Nothing is added to a report that somebody else is deleting right now. */
+static void
+test_add_to_vanishing(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 300 * 1000 * 1000};
+	struct place *place = *state;
+	struct store_delivery delivery = {
+	    .destination = TEXT("a@example.com"), .words = TEXT("")};
+	struct db *db;
+	int go[2];
+	char byte = 0;
+
+	delivery.report = make_report(place);
+	assert_int_equal(pipe(go), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct problem refused = {0};
+		bool good =
+		    read(go[0], &byte, 1) == 1 &&
+		    store_add_delivery(must_open(place), &delivery, &refused);
+		_exit(!good);
+	}
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db->driver->begin(db, &problem));
+	db->in_transaction = true;
+	MUST(db_exec(db,
+	    DB_SQL("DELETE FROM dmarc_report WHERE id = ?",
+		db_text(delivery.report)),
+	    NULL, &problem));
+	assert_int_equal(write(go[1], &byte, 1), 1);
+	(void)nanosleep(&pause, NULL);
+	MUST(db->driver->commit(db, &problem));
+	join_all(&child, 1);
+	(void)close(go[0]);
+	(void)close(go[1]);
+	db_close(db);
+	assert_deliveries(place->store, delivery.report, "");
+}
+
 /* Stopped amid a report that waits: nobody sends what is left of it. */
 static void
 check_half_expired(struct place *place, bool has_delivery)
@@ -1600,6 +1641,7 @@ main(void)
 	    SCENARIO(test_expire_unsent),
 	    SCENARIO(test_expire_unsealed),
 	    SCENARIO(test_expire_waiting),
+	    SCENARIO(test_add_to_vanishing),
 	    SCENARIO(test_half_expired),
 	    SCENARIO(test_half_expired_undelivered),
 	    SCENARIO(test_kill),
