@@ -47,7 +47,7 @@ struct crypto_key;
  * trailing bytes, modulus over 4096 bits, exponent over 64 bits. */
 enum crypto_result crypto_key_read_rsa(
     struct arena *arena, struct text der, struct crypto_key **ret_key) MUST_USE;
-/* Raw 32 bytes (RFC 8463 3). */
+/* Raw 32 bytes (RFC 8463 3). Broken: another length, a point of small order. */
 enum crypto_result crypto_key_read_ed25519(
     struct arena *arena, struct text raw, struct crypto_key **ret_key) MUST_USE;
 unsigned crypto_key_bits(const struct crypto_key *key); /* of the modulus */

@@ -399,6 +399,24 @@ test_ed25519_length(void **state)
 	arena_free(arena);
 }
 
+/* The neutral point and a point of order 8, with either sign of x. */
+static void
+test_ed25519_small_order(void **state)
+{
+	static const char *const points[] = {
+	    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA=",
+	    "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=",
+	    "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/IU=",
+	};
+	struct arena *arena = arena_new(ARENA_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+		assert_null(read_ed25519(arena, decoded(arena, points[i])));
+	arena_free(arena);
+}
+
 /* Wherever memory ends, there is no key and nothing leaks. */
 static void
 test_no_memory(void **state)
@@ -526,6 +544,7 @@ main(void)
 	    cmocka_unit_test(test_verify_rejects),
 	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_ed25519_length),
+	    cmocka_unit_test(test_ed25519_small_order),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_library_fails_for_key),
 	    cmocka_unit_test(test_library_fails_to_verify),
