@@ -210,7 +210,9 @@ skip_local(struct reader *reader)
 	       refuse(reader, TEXT("address in a local part"));
 }
 
-/* addr-spec = [CFWS] local-part [CFWS] "@" [CFWS] domain [CFWS] */
+/* addr-spec = [CFWS] local-part [CFWS] "@" [CFWS] domain [CFWS]
+ *
+ * Without a comment before the domain: for some it begins there. */
 static bool
 read_addr_spec(struct reader *reader, struct text *ret_domain)
 {
@@ -218,8 +220,8 @@ read_addr_spec(struct reader *reader, struct text *ret_domain)
 		return false;
 	if (!scan_byte(&reader->scan, '@'))
 		return refuse(reader, TEXT("not an address"));
-	return skip_cfws(reader) && read_domain(reader, ret_domain) &&
-	       skip_cfws(reader);
+	scan_while(&reader->scan, is_space);
+	return read_domain(reader, ret_domain) && skip_cfws(reader);
 }
 
 /* obs-route = "@" domain *("," [CFWS] ["@" domain]) ":" */

@@ -131,6 +131,7 @@ static const struct from_row from_rows[] = {
     {"comment without begin", T("a@example.com b)"), MALFORMED, ""},
     {"escaped end of a comment", T("a@example.com (b\\)"), MALFORMED, ""},
     {"comment in a domain", T("a@example.com(x).y.org"), MALFORMED, ""},
+    {"comment before a domain", T("a@(y.org)example.com"), MALFORMED, ""},
     {"space in a domain", T("a@example.com .y.org"), MALFORMED, ""},
     {"space around @", T("a @ example.com"), OK, "example.com"},
     {"space in a local part", T("a .b@example.com"), MALFORMED, ""},
