@@ -15,7 +15,8 @@ write_clean(FILE *out, struct text text)
 
 	build_init(&line, text.len * 4 + 1);
 	build_clean(&line, text);
-	(void)fwrite(line.ptr, 1, line.len, out);
+	if (line.len > 0)
+		(void)fwrite(line.ptr, 1, line.len, out);
 	build_free(&line);
 }
 
