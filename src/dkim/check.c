@@ -283,7 +283,7 @@ dkim_end_of_body(struct dkim *dkim)
 
 /* The header verified; so did the body if BODY_MATCHES. */
 static void
-judge_body(const struct job *job, bool body_matches)
+judge_body(const struct dkim *dkim, const struct job *job, bool body_matches)
 {
 	const struct dkim_signature *signature = &job->signature;
 	struct dkim_verdict *verdict = job->verdict;
@@ -300,6 +300,9 @@ judge_body(const struct job *job, bool body_matches)
 		/* 8.2: anything can stand in what is not signed. */
 		decide(verdict, DKIM_POLICY,
 		    "l= leaves a part of the body unsigned");
+	} else if (dkim_signed_is_covered(dkim->header, signature)) {
+		decide(verdict, DKIM_POLICY,
+		    "a field that may stand once stands above the signed one");
 	} else {
 		decide(verdict, DKIM_PASS, "");
 	}
@@ -340,7 +343,7 @@ judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
 	switch (crypto_verify(key->key, &job->digest, signature->signature)) {
 	case CRYPTO_GOOD:
 		job->first_key = key->key;
-		judge_body(job, body_matches);
+		judge_body(dkim, job, body_matches);
 		return true;
 	case CRYPTO_UNABLE:
 		decide(verdict, DKIM_TEMPERROR, "no memory");

@@ -79,6 +79,24 @@ find_name(const struct wanted_names *names, struct text name)
 	return names->count;
 }
 
+/* Gives FIELD its place in h=. False: h= has the name, but not so often. */
+static bool
+take_place(struct wanted_names *names, const struct mail_field *field,
+    const struct mail_field *ret_fields[])
+{
+	size_t first = find_name(names, field->name);
+
+	if (first == names->count)
+		return true;
+	size_t next = first + names->taken[first];
+	if (next == names->count ||
+	    compare_names(names->at[next].name, field->name) != 0)
+		return false;
+	ret_fields[names->at[next].place] = field;
+	names->taken[first]++;
+	return true;
+}
+
 size_t
 dkim_signed_fields(const struct mail_header *header,
     const struct dkim_signature *signature,
@@ -91,17 +109,42 @@ dkim_signed_fields(const struct mail_header *header,
 		ret_fields[i] = NULL;
 	for (size_t i = header->fields.count; i > 0; i--) {
 		const struct mail_field *field = &header->fields.at[i - 1];
-		size_t first = find_name(&names, field->name);
-		if (first == names.count || field == signature->field)
-			continue;
-		size_t next = first + names.taken[first];
-		if (next < names.count &&
-		    compare_names(names.at[next].name, field->name) == 0) {
-			ret_fields[names.at[next].place] = field;
-			names.taken[first]++;
-		}
+		if (field != signature->field)
+			(void)take_place(&names, field, ret_fields);
 	}
 	return names.count;
+}
+
+/* Of RFC 5322 3.6 and RFC 2045 those that readers show, or show others by. */
+static bool
+stands_once(struct text name)
+{
+	static const char *const once[] = {"From", "Sender", "Reply-To", "To",
+	    "Cc", "Subject", "Date", "Content-Type",
+	    "Content-Transfer-Encoding"};
+
+	for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+		if (text_equal_nocase(name, text_from_cstr(once[i])))
+			return true;
+	}
+	return false;
+}
+
+bool
+dkim_signed_is_covered(
+    const struct mail_header *header, const struct dkim_signature *signature)
+{
+	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	struct wanted_names names;
+
+	read_names(signature->signed_names, &names);
+	for (size_t i = header->fields.count; i > 0; i--) {
+		const struct mail_field *field = &header->fields.at[i - 1];
+		if (!take_place(&names, field, fields) &&
+		    stands_once(field->name))
+			return true;
+	}
+	return false;
 }
 
 /* 3.7: the value of b= and the white space around it count as nothing, and

@@ -12,6 +12,11 @@ size_t dkim_signed_fields(const struct mail_header *header,
     const struct dkim_signature *signature,
     const struct mail_field *ret_fields[DKIM_SIGNED_NAMES_MAX]);
 
+/* Does a field that may stand only once stand above the signed one of its name?
+ * It is shown, and nobody signed it (8.15). */
+bool dkim_signed_is_covered(
+    const struct mail_header *header, const struct dkim_signature *signature);
+
 /* What b= signs: those fields, then the signature's own with b= emptied. False:
  * no memory, or the library failed. */
 bool dkim_signed_hash(struct arena *arena, const struct mail_header *header,
