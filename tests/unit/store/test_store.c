@@ -1469,7 +1469,8 @@ test_add_to_vanishing(void **state)
 		    store_add_delivery(must_open(place), &delivery, &refused);
 		_exit(!good);
 	}
-	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	db = db_open(place->database, false, &problem);
+	assert_non_null(db);
 	MUST(db->driver->begin(db, &problem));
 	db->in_transaction = true;
 	MUST(db_exec(db,
