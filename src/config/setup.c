@@ -93,49 +93,40 @@ load_zone(struct setup *setup, struct problem *problem)
 
 /* --- lists --- */
 
-/* One of the operator's files, into ARENA; no option names it: "". */
+/* One of the operator's files, into ARENA; "" when no option names it. */
 static bool
-read_noted(const struct config *config, struct text path, struct arena *arena,
+read_list(const struct config *config, struct text path, struct arena *arena,
     struct text *ret_bytes, struct problem *problem)
 {
 	const char *name = arena_cstr(config->arena, path);
 
+	*ret_bytes = TEXT("");
+	if (path.len == 0)
+		return true;
 	if (!config_note_file(config, name))
 		return problem_no_memory(problem);
 	return file_read(arena, name, ROSTER_BYTES_MAX, ret_bytes, problem);
 }
 
+/* What was read lives in SETUP, the files' bytes only in SCRATCH. */
 static bool
-load_trusted(
-    struct setup *setup, struct arena *scratch, struct problem *problem)
+read_lists(struct setup *setup, struct arena *scratch, struct problem *problem)
 {
-	struct text path = setup->config->trusted_senders;
+	const struct config *config = setup->config;
 	struct disposition_options *options = &setup->checks.disposition;
-	struct text bytes;
+	struct text senders;
+	struct text rules;
 
-	if (path.len == 0)
-		return true;
-	if (!read_noted(setup->config, path, scratch, &bytes, problem))
+	if (!read_list(
+		config, config->trusted_senders, scratch, &senders, problem) ||
+	    !read_list(config, config->local_policy, scratch, &rules, problem))
 		return false;
-	options->trusted_senders =
-	    trust_read(setup->lists, bytes, arena_cstr(scratch, path), problem);
-	return options->trusted_senders != NULL;
-}
-
-static bool
-load_rules(struct setup *setup, struct arena *scratch, struct problem *problem)
-{
-	struct text path = setup->config->local_policy;
-	struct disposition_options *options = &setup->checks.disposition;
-	struct text bytes;
-
-	if (path.len == 0)
-		return true;
-	if (!read_noted(setup->config, path, scratch, &bytes, problem))
-		return false;
-	options->local_policy =
-	    rule_read(setup->lists, bytes, arena_cstr(scratch, path), problem);
-	return options->local_policy != NULL;
+	options->trusted_senders = trust_read(setup->lists, senders,
+	    arena_cstr(scratch, config->trusted_senders), problem);
+	options->local_policy = rule_read(setup->lists, rules,
+	    arena_cstr(scratch, config->local_policy), problem);
+	return options->trusted_senders != NULL &&
+	       options->local_policy != NULL;
 }
 
 static bool
@@ -144,10 +135,9 @@ load_lists(struct setup *setup, struct problem *problem)
 	struct arena *scratch = arena_new((size_t)ROSTER_BYTES_MAX * 4);
 
 	setup->lists = arena_new(ROSTER_ARENA_MAX);
-	bool is_loaded = (scratch != NULL && setup->lists != NULL) ||
-			 problem_no_memory(problem);
-	is_loaded = is_loaded && load_trusted(setup, scratch, problem) &&
-		    load_rules(setup, scratch, problem);
+	bool is_loaded = scratch != NULL && setup->lists != NULL
+			     ? read_lists(setup, scratch, problem)
+			     : problem_no_memory(problem);
 	arena_free(scratch);
 	return is_loaded;
 }

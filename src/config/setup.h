@@ -13,7 +13,7 @@ struct setup {
 	struct checks_options checks;
 	struct suffix_list *suffixes; /* NULL with treewalk */
 	struct dns_zone *zone;        /* NULL: DNS is asked */
-	struct arena *lists;          /* of the checks; NULL: there are none */
+	struct arena *lists;          /* what the checks look up */
 };
 
 /* CONFIG, which notes the files, must outlive it. False: *ret_problem, and

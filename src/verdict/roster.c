@@ -169,16 +169,16 @@ roster_pattern_matches(struct text pattern, struct text domain)
 }
 
 static const struct roster_entry *
-find_joined(const struct roster *roster, struct text kind, const char *dot,
+find_joined(const struct roster *roster, struct text kind, struct text dot,
     struct text domain)
 {
 	char key[ROSTER_KEY_MAX];
-	size_t len = kind.len + strlen(dot) + domain.len;
+	size_t len = kind.len + dot.len + domain.len;
 
 	if (len > sizeof key)
 		return NULL;
 	memcpy(key, kind.ptr, kind.len);
-	memcpy(key + kind.len, dot, strlen(dot));
+	memcpy(key + kind.len, dot.ptr, dot.len);
 	for (size_t i = 0; i < domain.len; i++)
 		key[len - domain.len + i] = to_lower(domain.ptr[i]);
 	return roster_find(roster, (struct text){key, len});
@@ -192,8 +192,8 @@ roster_find_domain(
 
 	if (!dns_name_is_valid(domain)) /* ".a" is no name but a pattern */
 		return NULL;
-	entry = find_joined(roster, kind, "", domain);
+	entry = find_joined(roster, kind, TEXT(""), domain);
 	while (entry == NULL && (domain = dns_name_parent(domain)).len > 0)
-		entry = find_joined(roster, kind, ".", domain);
+		entry = find_joined(roster, kind, TEXT("."), domain);
 	return entry;
 }

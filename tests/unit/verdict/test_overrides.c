@@ -126,6 +126,10 @@ static const struct row {
 	{"-f", "-f", "-f", "-f", "-f"}},
     {F, C, TRUSTED_IP, "quarantine", ANY, ANY, NO, ANY,
 	{"Ql", "Q", "Ql", "Ql", "Qt"}},
+    {F, C, TRUSTED_IP, "quarantine", ANY, ANY, YES, ANY,
+	{"-f", "-f", "-f", "-f", "-f"}},
+    {F, Q, TRUSTED_IP, "reject", ANY, ANY, NO, ANY,
+	{"Qf", "Qf", "Qf", "Qf", "Qf"}},
     {F, C, TRUSTED_LIST, "none", ANY, ANY, ANY, ANY,
 	{"-", "-l", "-l", "-t", "-l"}},
 

@@ -371,10 +371,11 @@ static void
 test_long_line(void **state)
 {
 	static char line[ROSTER_LINE_MAX + 1];
+	struct text start = TEXT("ip ::1");
 
 	(void)state;
 	memset(line, ' ', sizeof line);
-	memcpy(line, "ip ::1", 6);
+	memcpy(line, start.ptr, start.len);
 	for (size_t len = ROSTER_LINE_MAX; len <= sizeof line; len++) {
 		struct problem problem = {PROBLEM_NONE, ""};
 		struct arena *arena = arena_new(1 << 20);
