@@ -189,8 +189,8 @@ run_spf_of(struct checks *checks, const struct spf_input *input,
 	if (!believes_upstream(checks))
 		return spf_check(
 		    input, checks->facts, checks->arena, trace, ret_outcome);
-	*ret_outcome = upstream_spf(
-	    checks->arena, &checks->upstream, identity, input->domain, trace);
+	*ret_outcome =
+	    upstream_spf(&checks->upstream, identity, input->domain, trace);
 	return true;
 }
 

@@ -65,6 +65,45 @@ upstream_read(struct arena *arena, const struct upstream_trust *trust,
 	return bearer;
 }
 
+/* --- names --- */
+
+/* VALUE with U-labels (RFC 8601 5) as A-labels, where a name is all of it or
+ * stands behind the last "@". */
+static struct text
+with_a_labels(struct arena *arena, struct text value)
+{
+	size_t at = text_find_last(value, '@');
+	size_t from = at == value.len ? 0 : at + 1;
+	struct text name = text_slice(value, from, value.len);
+
+	if (text_is_ascii(name) || !dns_name_read(arena, name, &name))
+		return value;
+	return arena_join(arena, text_slice(value, 0, from), name);
+}
+
+/* Now, since each name is compared with that of every signature. */
+static void
+read_names(struct arena *arena, const struct authres_field *field)
+{
+	for (size_t i = 0; i < field->results.count; i++) {
+		const struct authres_result *result = &field->results.at[i];
+		for (size_t k = 0; k < result->properties.count; k++) {
+			struct authres_property *one =
+			    &result->properties.at[k];
+			one->value = with_a_labels(arena, one->value);
+		}
+	}
+}
+
+/* VALUE may have a dot at its end; NAME has not. */
+static bool
+is_same_name(struct text value, struct text name)
+{
+	if (value.len > 0 && value.ptr[value.len - 1] == '.')
+		value.len--;
+	return dns_name_equal(value, name);
+}
+
 /* --- which fields --- */
 
 static bool
@@ -121,6 +160,7 @@ find_in(struct arena *arena, struct text value,
 	    vec_push(arena, &finding->by[bearer].fields);
 	if (place == NULL)
 		return false;
+	read_names(arena, &field);
 	*place = field;
 	trace_say(trace, "RFC 8601 5: the field of " TEXT_FMT " is trusted%s",
 	    TEXT_ARG(field.id),
@@ -143,9 +183,11 @@ upstream_find(struct arena *arena, const struct mail_header *header,
 		}
 		if (is_named(field, TEXT("Authentication-Results")) &&
 		    !find_in(arena, field->value, trust, trace, &finding)) {
-			trace_say(trace, "limit: further trusted fields are "
-					 "not read");
-			break;
+			trace_say(trace,
+			    "limit: of more than %d trusted fields none is "
+			    "believed",
+			    UPSTREAM_FIELDS_MAX);
+			return (struct upstream){0};
 		}
 	}
 	if (finding.by[UPSTREAM_JOB].fields.count == 0)
@@ -159,7 +201,6 @@ upstream_find(struct arena *arena, const struct mail_header *header,
 
 /* What is asked about: an identity, or a signature. */
 struct subject {
-	struct arena *arena;
 	enum upstream_identity identity;
 	struct text domain;
 	const struct dkim_signature *signature;
@@ -239,17 +280,6 @@ reason_of(const struct method *method, const struct opinion *opinion)
 				       : TEXT("told by the filter in front");
 }
 
-/* VALUE may have U-labels (RFC 8601 5) or a dot at its end; NAME has not. */
-static bool
-is_same_name(struct arena *arena, struct text value, struct text name)
-{
-	struct text read;
-
-	return dns_name_equal(value, name) ||
-	       (dns_name_read(arena, value, &read) &&
-		   dns_name_equal(read, name));
-}
-
 /* --- SPF --- */
 
 /* [[local-part] "@"] domain-name. The null sender has one local part only. */
@@ -260,10 +290,10 @@ is_at_domain(const struct subject *subject, struct text value)
 	struct text local = text_slice(value, 0, at);
 
 	if (at == value.len)
-		return is_same_name(subject->arena, value, subject->domain);
+		return is_same_name(value, subject->domain);
 	return (subject->identity == UPSTREAM_MAIL_FROM || local.len == 0 ||
 		   text_equal_nocase(local, TEXT("postmaster"))) &&
-	       is_same_name(subject->arena,
+	       is_same_name(
 		   text_slice(value, at + 1, value.len), subject->domain);
 }
 
@@ -303,13 +333,12 @@ is_about_identity(
 }
 
 struct spf_outcome
-upstream_spf(struct arena *arena, const struct upstream *upstream,
-    enum upstream_identity identity, struct text domain, struct trace *trace)
+upstream_spf(const struct upstream *upstream, enum upstream_identity identity,
+    struct text domain, struct trace *trace)
 {
 	static const struct method method = {"spf", &spf_result_names, SPF_PASS,
 	    SPF_TEMPERROR, is_about_identity};
-	struct subject subject = {
-	    .arena = arena, .identity = identity, .domain = domain};
+	struct subject subject = {.identity = identity, .domain = domain};
 	struct opinion opinion = {.is_given = false};
 
 	if (domain.len > 0)
@@ -339,14 +368,13 @@ upstream_spf(struct arena *arena, const struct upstream *upstream,
 static bool
 is_its_domain(const struct subject *subject, struct text value)
 {
-	return is_same_name(subject->arena, value, subject->signature->domain);
+	return is_same_name(value, subject->signature->domain);
 }
 
 static bool
 is_its_selector(const struct subject *subject, struct text value)
 {
-	return is_same_name(
-	    subject->arena, value, subject->signature->selector);
+	return is_same_name(value, subject->signature->selector);
 }
 
 /* The domain is enough: a local part can be written in many ways. */
@@ -355,8 +383,7 @@ is_its_identity(const struct subject *subject, struct text value)
 {
 	size_t at = text_find_last(value, '@');
 
-	return is_same_name(subject->arena,
-	    text_slice(value, at + 1, value.len),
+	return is_same_name(text_slice(value, at + 1, value.len),
 	    subject->signature->identity_domain);
 }
 
@@ -432,7 +459,7 @@ judge_signature(struct arena *arena, const struct upstream *upstream,
 	    .b = signature.b,
 	    .reason = text_from_cstr(problem),
 	};
-	struct subject subject = {.arena = arena, .signature = &signature};
+	struct subject subject = {.signature = &signature};
 	struct opinion opinion = {.is_given = false};
 
 	if (is_read)

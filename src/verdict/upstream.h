@@ -34,7 +34,8 @@ struct upstream_trust {
 };
 
 enum {
-	/* The topmost fields with a trusted id; ours are the topmost. */
+	/* With more fields with a trusted id none is believed: the honest one
+	 * might be the next. */
 	UPSTREAM_FIELDS_MAX = 16,
 };
 
@@ -68,9 +69,8 @@ enum upstream_identity {
 };
 
 /* Result none without a believed one, and for the domain "". */
-struct spf_outcome upstream_spf(struct arena *arena,
-    const struct upstream *upstream, enum upstream_identity identity,
-    struct text domain, struct trace *trace);
+struct spf_outcome upstream_spf(const struct upstream *upstream,
+    enum upstream_identity identity, struct text domain, struct trace *trace);
 
 /* A verdict for each of the first DKIM_RESULTS_MAX signatures of HEADER, in
  * their order. A result names a signature by header.d and whatever it gives of

@@ -458,32 +458,78 @@ test_no_job(void **state)
 	arena_free(arena);
 }
 
-/* The topmost fields count, and those of strangers take no place. */
+/* COUNT times BEFORE, then LAST: what it makes of them. */
+static struct text
+words_of_many(
+    struct arena *arena, const char *before, size_t count, const char *last)
+{
+	struct build fields;
+	struct judge judge;
+
+	build_init_arena(&fields, arena, (size_t)1 << 20);
+	for (size_t i = 0; i < count; i++)
+		build_cstr(&fields, before);
+	build_cstr(&fields, last);
+	init(&judge, FROM);
+	struct text got = words(
+	    arena, judge_message(&judge,
+		       message(arena, arena_cstr(arena, build_view(&fields)))));
+	judge_close(&judge);
+	return got;
+}
+
+/* Strangers take no place. With more of ours than are read nobody is believed:
+ * the one that says how it is may be the next. */
 static void
 test_limit(void **state)
 {
-	struct arena *arena = arena_new((size_t)1 << 22);
+	static const struct {
+		const char *before, *last;
+	} floods[] = {
+	    {AR "evil.example; none\r\n" US "none\r\n", PASS(MX)},
+	    {PASS(MX), US "none\r\n"},
+	};
+	struct arena *arena = arena_new((size_t)1 << 23);
 
 	(void)state;
-	for (size_t before = UPSTREAM_FIELDS_MAX - 1;
-	     before <= UPSTREAM_FIELDS_MAX; before++) {
-		struct build fields;
-		struct judge judge;
-		build_init_arena(&fields, arena, 65536);
-		for (size_t i = 0; i < before; i++)
-			build_cstr(
-			    &fields, AR "evil.example; none\r\n" US "none\r\n");
-		build_cstr(&fields, PASS(MX));
-		init(&judge, FROM);
-		struct text got = words(
-		    arena, judge_message(&judge,
-			       message(arena,
-				   arena_cstr(arena, build_view(&fields)))));
-		assert_true(text_equal(got, before < UPSTREAM_FIELDS_MAX
-						? TEXT("pass - pass")
-						: TEXT("none - fail")));
-		judge_close(&judge);
+	for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
+		struct text most = words_of_many(arena, floods[i].before,
+		    UPSTREAM_FIELDS_MAX - 1, floods[i].last);
+		struct text more = words_of_many(arena, floods[i].before,
+		    UPSTREAM_FIELDS_MAX, floods[i].last);
+		assert_true(text_equal(most, TEXT("pass - pass")));
+		assert_true(text_equal(more, TEXT("none - fail")));
 	}
+	/* A flood cannot keep the field with the queue id out. */
+	assert_true(text_equal(words_of_many(arena, PASS(MX),
+				   UPSTREAM_FIELDS_MAX, FAIL(MX "/4XYZ")),
+	    TEXT("none - fail")));
+	arena_free(arena);
+}
+
+/* Each name is read once, however many signatures it is compared with. */
+static void
+test_many_names(void **state)
+{
+	struct arena *arena = arena_new((size_t)1 << 24);
+	struct build fields;
+
+	(void)state;
+	build_init_arena(&fields, arena, (size_t)1 << 20);
+	for (size_t i = 0; i < 15; i++) {
+		build_cstr(&fields, AR MX);
+		for (size_t k = 0; k < AUTHRES_RESULTS_MAX; k++)
+			build_cstr(&fields, ";dkim=pass header.d=b\xC3\xBC"
+					    "cher.b\xC3\xBC"
+					    "cher.b\xC3\xBC"
+					    "cher.example");
+		build_cstr(&fields, "\r\n");
+	}
+	build_cstr(&fields, PASS(MX));
+	struct text got = words_of_many(
+	    arena, SIGNED, 500, arena_cstr(arena, build_view(&fields)));
+	assert_true(text_starts(got, TEXT("pass neutral,neutral,")));
+	assert_true(text_ends_nocase(got, TEXT("neutral pass")));
 	arena_free(arena);
 }
 
@@ -601,6 +647,7 @@ main(void)
 	    cmocka_unit_test(test_self),
 	    cmocka_unit_test(test_no_job),
 	    cmocka_unit_test(test_limit),
+	    cmocka_unit_test(test_many_names),
 	    cmocka_unit_test(test_many_signatures),
 	    cmocka_unit_test(test_stories),
 	    cmocka_unit_test(test_passed_on),
