@@ -163,8 +163,7 @@ bool
 roster_pattern_matches(struct text pattern, struct text domain)
 {
 	if (text_starts(pattern, TEXT(".")))
-		return text_ends_nocase(domain, pattern) &&
-		       domain.len > pattern.len;
+		return text_ends_nocase(domain, pattern);
 	return dns_name_equal(pattern, domain);
 }
 

@@ -224,8 +224,7 @@ is_vouched(const struct roster_entry *line, struct text id,
 		if (dkim->at[i].result == DKIM_PASS &&
 		    vouches(line, id, TEXT("dkim "), dkim->at[i].domain))
 			return true;
-	return sender->spf_domain.len > 0 &&
-	       vouches(line, id, TEXT("spf "), sender->spf_domain);
+	return vouches(line, id, TEXT("spf "), sender->spf_domain);
 }
 
 static const struct roster_entry *

@@ -34,7 +34,8 @@ static const char senders[] = "# those who pass on mail\r\n"
 			      "list-id group.example dkim groups.test\n"
 			      "list-id group.example dkim .more.test\n"
 			      "list-id group.example spf bounce.test\n"
-			      "list-id talk.a!b.example dkim odd.test";
+			      "list-id talk.a!b.example dkim odd.test\n"
+			      "list-id talk.lists.example.org";
 
 #define NO_CLIENT ""
 #define OTHER     "203.0.113.66"
@@ -111,6 +112,8 @@ static const struct row {
     {"its own is not asked then", OTHER, "group.example", "",
 	" <group.example>", 0},
     {"odd but an id", OTHER, "odd.test", "", " <talk.a!b.example>", 19},
+    {"its signature fails", OTHER, "x.example", "", " <talk.lists.example.org>",
+	0},
     {"no brackets", OTHER, "lists.example", "", " talk.lists.example", 0},
     {"words behind it", OTHER, "lists.example", "", " <talk.lists.example> (x)",
 	0},
