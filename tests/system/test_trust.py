@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
 """TrustedSenders and LocalPolicy: what dmarcd and dmarc verify make of them."""
+import re
+import time
+
 import parts
 from milter import Milter, inserted, removed
 from parts import dmarc_says as run
@@ -110,6 +113,31 @@ def forged(top):
             answer = judge(top, b"x@attacker.example", copies)
             equal(len(removed(answer[2], FIELD.encode())), len(copies),
                   "without a policy")
+
+
+@case("the report has the reason and the line, not where the file is")
+def report(top):
+    (top / "trusted").write_text("ip 203.0.113.64/28\n")
+    (top / "rules").write_text(".shop.example reject\n")
+    with daemon(top, TrustedSenders=top / "trusted", TrustedIndirect="accept",
+                LocalPolicy=top / "rules", HistoryFile=top / "history",
+                Database=f"sqlite:{top}/db", ImportInterval="1h",
+                ReportEmail="reports@mx.test", ReportTransport="smtp://[::1]:1"
+                ):
+        equal(judge(top)[0], "a", "accepted")
+        equal(judge(top, b"x@billing.shop.example")[0], "a", "accepted too")
+    (top / "trusted").write_text("")
+    day = time.strftime("%F", time.gmtime(parts.received(top / "history")[0]))
+    conf = top / "d/dmarcd.conf"
+    run("import", "-c", conf)
+    run("report", "-c", conf, "--dry-run", "--date", day, "--output", top,
+        "--domain", "bank.example")
+    (file,) = top.glob("*bank.example*.xml")
+    xml = re.sub(r">\s+<", "><", file.read_text())
+    contains(xml, "<disposition>none</disposition>")
+    contains(xml, "<reason><type>trusted_forwarder</type><comment>"
+             "trusted here: ip 203.0.113.64/28</comment></reason>")
+    assert str(top) not in xml, "a path of ours"
 
 
 def config(top, **options):
