@@ -98,9 +98,10 @@ check_path(struct arena *arena, struct text path)
 
 	if (!envelope_read(arena, path, &local, &domain))
 		return;
-	assert((local.len == 0) == (domain.len == 0));
-	if (domain.len == 0)
+	if (domain.len == 0) {
+		assert(local.len == 0);
 		return;
+	}
 	check_domain(arena, domain);
 	/* Written again, it is read again. */
 	struct text start = arena_join(arena, local, TEXT("@"));

@@ -488,7 +488,7 @@ is_local(int byte)
 {
 	static const struct text others = {"@<>\"\\()", 7};
 
-	return byte >= 0x80 ||
+	return byte >= 0x80 || byte == ' ' ||
 	       (is_printable(byte) && !text_has(others, (char)byte));
 }
 
@@ -503,20 +503,23 @@ is_without_controls(struct text text)
 	return true;
 }
 
-/* [A-d-l ":"] local-part "@" domain */
+/* [A-d-l ":"] local-part "@" domain, or "@" domain: postmaster's (RFC 7208
+ * 4.3). */
 static bool
 read_path(struct arena *arena, struct text path, struct text *ret_local,
     struct text *ret_domain)
 {
-	if (text_starts(path, TEXT("@")))
+	bool has_route =
+	    text_starts(path, TEXT("@")) && text_find(path, ':') < path.len;
+	if (has_route)
 		(void)text_split(&path, ':');
 	struct scan scan = scan_text(path);
 	if (!token_take_quoted(&scan))
 		(void)scan_while(&scan, is_local);
 	struct text local = scan_since(&scan, 0);
 	struct text domain;
-	if (local.len == 0 || !is_without_controls(local) ||
-	    !scan_byte(&scan, '@') ||
+	if ((local.len == 0 && has_route) || text_starts(local, TEXT(" ")) ||
+	    !is_without_controls(local) || !scan_byte(&scan, '@') ||
 	    !read_name(arena, scan_rest(&scan), &domain))
 		return false;
 	*ret_local = local;

@@ -35,7 +35,10 @@ def spf_json(top):
             ("192.0.2.2", "x@down.test", ("temperror", "down.test", None)),
             ("192.0.2.2", "x@two.test", ("permerror", "two.test", None)),
             ("192.0.2.2", "x@no.test", ("none", "no.test", None)),
-            ("192.0.2.2", "nonsense", ("none", None, None))):
+            ("192.0.2.2", "nonsense", ("none", None, None)),
+            ("192.0.2.2", "@a.test",
+             ("fail", "a.test", "192.0.2.2 may not send for a.test")),
+            ("192.0.2.1", "not quoted@a.test", ("pass", "a.test", None))):
         equal(spf(top, "--ip", ip, "--mail-from", sender), wanted, sender)
 
 

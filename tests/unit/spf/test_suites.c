@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "spf/check.h"
+#include "spf/identity.h"
 
 #include "order.h"
 #include "vectors.h"
@@ -200,9 +200,8 @@ check(void *context)
 	    &run->input, run->facts, run->arena, NULL, &run->outcome);
 }
 
-/* The identity: MAIL FROM, or postmaster@HELO for a null sender (2.4). */
 static struct spf_input
-read_input(const json_t *test)
+read_input(struct arena *arena, const json_t *test)
 {
 	struct text sender = json_text(json_object_get(test, "mailfrom"));
 	struct spf_input input = {
@@ -213,15 +212,7 @@ read_input(const json_t *test)
 
 	assert_true(
 	    ip_read(json_text(json_object_get(test, "host")), &input.client));
-	input.domain = input.helo;
-	if (sender.len > 0) {
-		size_t at = text_find_last(sender, '@');
-		input.local =
-		    at < sender.len ? text_slice(sender, 0, at) : TEXT("");
-		input.domain = at < sender.len
-				   ? text_slice(sender, at + 1, sender.len)
-				   : sender;
-	}
+	(void)spf_identify_mail_from(arena, sender, &input);
 	return input;
 }
 
@@ -231,7 +222,7 @@ begin(struct run *run, const json_t *test)
 	run->arena = arena_new(4 * 1024 * 1024);
 	assert_non_null(run->arena);
 	run->facts = dns_facts_new(run->arena);
-	run->input = read_input(test);
+	run->input = read_input(run->arena, test);
 }
 
 static void
