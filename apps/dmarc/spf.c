@@ -8,12 +8,12 @@
 #include <sysexits.h>
 
 static const char usage[] =
-    "Usage: dmarc spf --ip ADDRESS [OPTION...]\n"
+    "Usage: dmarc spf [OPTION...]\n"
     "\n"
     "Checks SPF alone: may this client use this sender? The status is 0\n"
     "whatever the result.\n"
     "\n"
-    "  --ip ADDRESS            the client\n"
+    "  --ip ADDRESS            the client; without: no SPF\n"
     "  --helo NAME             what it said at HELO\n"
     "  --mail-from ADDRESS     envelope sender; without or \"\": the null\n"
     "                          sender, which is postmaster@HELO\n"
@@ -129,8 +129,6 @@ run(struct tool *tool, int argc, char **argv)
 	}
 	if (optind != argc)
 		return tool_usage(tool, "not an option", argv[optind]);
-	if (session.input.client.version == 0)
-		return tool_usage(tool, "give the client by --ip", NULL);
 	if (!tool_has_one_source(tool))
 		return tool_usage(tool, TOOL_SEVERAL_SOURCES, NULL);
 	struct config *config = config_load(tool->config_path, &problem);

@@ -557,7 +557,7 @@ run(struct pass *pass)
 
 	if (pass->values.client.version == 0)
 		return conclude(pass, TEXT("no check"), SPF_NONE,
-		    "the client has no IP address", "4.1");
+		    "the client's IP address is not known", "4.1");
 	if (domain.len == 0)
 		return conclude(pass, TEXT("no check"), SPF_NONE,
 		    "no usable domain", "4.3");

@@ -54,6 +54,13 @@ def null_sender(top):
               "--mail-from", "x@a.test")[:2], ("fail", "a.test"))
 
 
+@case("without a client there is no SPF")
+def no_client(top):
+    equal(spf(top, "--mail-from", "x@a.test"), ("none", "a.test", None))
+    out, _ = run("spf", "--zone", top / "zone", "--mail-from", "x@a.test")
+    contains(out, "no check: the client's IP address is not known")
+
+
 @case("for people: the result, the reason, the story")
 def spf_text(top):
     (top / "zone").write_text(ZONE)
@@ -72,7 +79,6 @@ def usage(top):
     (top / "zone").write_text(ZONE)
     zone = ("--zone", top / "zone")
     for words, wanted in (
-            ((), "give the client by --ip"),
             (("--ip", "192.0.2"), "not an address: 192.0.2"),
             (("--ip", ""), "not an address"),
             (("--ip", "192.0.2.1", "x"), "not an option: x"),

@@ -361,7 +361,7 @@ STORIES = {
         ("SPF other.test (pass): not aligned with bank.test",)),
     "no client": (
         "bank.test", (),
-        ("no check: the client has no IP address (RFC 7208 4.1)",)),
+        ("no check: the client's IP address is not known (RFC 7208 4.1)",)),
     "no sender": (
         "bank.test", ("--ip", "192.0.2.1"),
         ("no check: no usable domain (RFC 7208 4.3)",)),

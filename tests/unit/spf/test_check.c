@@ -305,7 +305,7 @@ static const struct row rows[] = {
 	".example",
 	"none", NULL, NULL},
     {"no address", "", "a@ten.example", "none",
-	"no check: the client has no IP address", NULL},
+	"no check: the client's IP address is not known", NULL},
     {"U-labels", "192.0.2.1",
 	"a@B\xC3\xBC"
 	"cher.example",
