@@ -3,6 +3,8 @@
  * held back, is that of its bytes. The first byte says how to cut. */
 #include "dkim/undo.h"
 
+#include "base/build.h"
+
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -82,14 +84,16 @@ check_field(struct arena *arena, struct text raw)
 	if (!mail_header_add_raw(&header, arena, raw) ||
 	    header.fields.count == 0)
 		return;
-	dkim_canonical_field(&relaxed, &header.fields.at[0], DKIM_RELAXED);
+	dkim_canonical_field(
+	    &header.fields.at[0], DKIM_RELAXED, collect, &relaxed);
 	assert(build_view(&relaxed).len <= raw.len + 2);
 	struct text form =
 	    text_slice(build_view(&relaxed), 0, build_view(&relaxed).len - 2);
 	/* An empty line inside folds nothing, until the line after it did. */
 	if (text_has(form, '\n') || !mail_header_add_raw(&header, arena, form))
 		return;
-	dkim_canonical_field(&again, &header.fields.at[1], DKIM_RELAXED);
+	dkim_canonical_field(
+	    &header.fields.at[1], DKIM_RELAXED, collect, &again);
 	assert(text_equal(build_view(&relaxed), build_view(&again)));
 }
 

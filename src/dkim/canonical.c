@@ -2,17 +2,63 @@
 
 /* --- header fields --- */
 
+/* A field on its way to the sink. Its form is written here a part at a time:
+ * a header may be too large to have it twice. */
+struct writer {
+	void (*sink)(void *context, struct text piece);
+	void *context;
+	enum dkim_canonicalization how;
+	size_t len;
+	bool has_wsp; /* relaxed: white space held back */
+	bool begun;   /* and the value's begin is written */
+	char bytes[512];
+};
+
+/* BYTES need no beginning. */
+static void
+begin(struct writer *writer, enum dkim_canonicalization how,
+    void (*sink)(void *context, struct text piece), void *context)
+{
+	writer->sink = sink;
+	writer->context = context;
+	writer->how = how;
+	writer->len = 0;
+	writer->has_wsp = false;
+	writer->begun = false;
+}
+
+static void
+flush(struct writer *writer)
+{
+	writer->sink(
+	    writer->context, (struct text){writer->bytes, writer->len});
+	writer->len = 0;
+}
+
+static void
+write_byte(struct writer *writer, char byte)
+{
+	if (writer->len == sizeof writer->bytes)
+		flush(writer);
+	writer->bytes[writer->len++] = byte;
+}
+
+/* 3.4.1: as it is. */
+static void
+write_simple(struct writer *writer, struct text text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		write_byte(writer, text.ptr[i]);
+}
+
 /* 3.4.2: unfold, then each run of white space becomes one SP, and what stands
  * at the end is dropped. A CR LF that folds nothing stays. */
 static void
-build_relaxed_value(struct build *build, struct text value)
+write_relaxed(struct writer *writer, struct text value)
 {
-	bool has_wsp = false;
-	bool begun = false;
-
 	for (size_t i = 0; i < value.len; i++) {
 		if (is_wsp(value.ptr[i])) {
-			has_wsp = true;
+			writer->has_wsp = true;
 			continue;
 		}
 		if (i + 2 < value.len && value.ptr[i] == '\r' &&
@@ -20,27 +66,65 @@ build_relaxed_value(struct build *build, struct text value)
 			i++;
 			continue;
 		}
-		if (has_wsp && begun)
-			build_byte(build, ' ');
-		build_byte(build, value.ptr[i]);
-		has_wsp = false;
-		begun = true;
+		if (writer->has_wsp && writer->begun)
+			write_byte(writer, ' ');
+		write_byte(writer, value.ptr[i]);
+		writer->has_wsp = false;
+		writer->begun = true;
 	}
 }
 
-void
-dkim_canonical_field(struct build *build, const struct mail_field *field,
-    enum dkim_canonicalization how)
+static void
+write_value(struct writer *writer, struct text value)
 {
-	if (how == DKIM_SIMPLE) {
-		build_text(build, field->raw);
-	} else {
-		for (size_t i = 0; i < field->name.len; i++)
-			build_byte(build, to_lower(field->name.ptr[i]));
-		build_byte(build, ':');
-		build_relaxed_value(build, field->value);
+	if (writer->how == DKIM_SIMPLE)
+		write_simple(writer, value);
+	else
+		write_relaxed(writer, value);
+}
+
+/* Up to the colon. */
+static void
+write_name(struct writer *writer, const struct mail_field *field)
+{
+	if (writer->how == DKIM_SIMPLE) {
+		write_simple(writer, text_slice(field->raw, 0,
+					 field->raw.len - field->value.len));
+		return;
 	}
-	build_text(build, TEXT("\r\n"));
+	for (size_t i = 0; i < field->name.len; i++)
+		write_byte(writer, to_lower(field->name.ptr[i]));
+	write_byte(writer, ':');
+}
+
+void
+dkim_canonical_field(const struct mail_field *field,
+    enum dkim_canonicalization how,
+    void (*sink)(void *context, struct text piece), void *context)
+{
+	struct writer writer;
+
+	begin(&writer, how, sink, context);
+	write_name(&writer, field);
+	write_value(&writer, field->value);
+	write_simple(&writer, TEXT("\r\n"));
+	flush(&writer);
+}
+
+/* A CR LF that folds never stands at the cut: "=" or ";" does. */
+void
+dkim_canonical_own_field(const struct dkim_signature *signature,
+    void (*sink)(void *context, struct text piece), void *context)
+{
+	struct text value = signature->field->value;
+	struct writer writer;
+
+	begin(&writer, signature->header, sink, context);
+	write_name(&writer, signature->field);
+	write_value(&writer, text_slice(value, 0, signature->b_at));
+	write_value(&writer,
+	    text_slice(value, signature->b_at + signature->b_len, value.len));
+	flush(&writer);
 }
 
 /* --- body --- */

@@ -5,11 +5,14 @@
 
 #include "dkim/signature.h"
 
-#include "base/build.h"
-
 /* A field's canonical form, CR LF at its end included. */
-void dkim_canonical_field(struct build *build, const struct mail_field *field,
-    enum dkim_canonicalization how);
+void dkim_canonical_field(const struct mail_field *field,
+    enum dkim_canonicalization how,
+    void (*sink)(void *context, struct text piece), void *context);
+/* The signature's own field: the value of b= and the white space around it
+ * count as nothing, and there is no CR LF at the end (3.7). */
+void dkim_canonical_own_field(const struct dkim_signature *signature,
+    void (*sink)(void *context, struct text piece), void *context);
 
 /* Body: white space and line ends are counted and held back until something
  * follows, so that the end of the body needs no memory. */

@@ -5,9 +5,6 @@
 
 #include "dkim/canonical.h"
 
-/* A field in canonical form is not longer than it was, plus its CR LF. */
-enum { FIELD_MAX = MAIL_HEADER_MAX + 2 };
-
 struct wanted {
 	struct text name;
 	size_t place; /* in h= */
@@ -147,67 +144,27 @@ dkim_signed_is_covered(
 	return false;
 }
 
-/* 3.7: the value of b= and the white space around it count as nothing, and
- * there is no CR LF at the end. BYTES holds the field without them. */
 static void
-build_own_field(struct build *bytes, struct build *canonical,
-    const struct dkim_signature *signature)
+feed_hash(void *context, struct text piece)
 {
-	const struct mail_field *field = signature->field;
-	struct text value = field->value;
-	size_t value_at = field->raw.len - value.len;
-
-	build_text(bytes, text_slice(field->raw, 0, value_at));
-	build_text(bytes, text_slice(value, 0, signature->b_at));
-	build_text(bytes,
-	    text_slice(value, signature->b_at + signature->b_len, value.len));
-	struct text raw = build_view(bytes);
-	struct mail_field emptied = {
-	    .raw = raw,
-	    .name = field->name,
-	    .value = text_slice(raw, value_at, raw.len),
-	};
-	build_cut(canonical, 0);
-	dkim_canonical_field(canonical, &emptied, signature->header);
-	build_cut(canonical, build_view(canonical).len - 2);
-}
-
-static void
-feed_fields(struct crypto_hash *hash, struct build *canonical,
-    const struct mail_header *header, const struct dkim_signature *signature)
-{
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
-	size_t count = dkim_signed_fields(header, signature, fields);
-
-	for (size_t i = 0; i < count; i++) {
-		if (fields[i] == NULL)
-			continue;
-		build_cut(canonical, 0);
-		dkim_canonical_field(canonical, fields[i], signature->header);
-		crypto_hash_feed(hash, build_view(canonical));
-	}
+	crypto_hash_feed(context, piece);
 }
 
 bool
 dkim_signed_hash(struct arena *arena, const struct mail_header *header,
     const struct dkim_signature *signature, struct sha256 *ret_digest)
 {
+	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	size_t count = dkim_signed_fields(header, signature, fields);
 	struct crypto_hash *hash = crypto_hash_new(arena);
-	struct build bytes;
-	struct build canonical;
 
 	if (hash == NULL)
 		return false;
-	/* On the heap: many signatures of a large header would fill the
-	 * message's arena. */
-	build_init(&bytes, FIELD_MAX);
-	build_init(&canonical, FIELD_MAX);
-	feed_fields(hash, &canonical, header, signature);
-	build_own_field(&bytes, &canonical, signature);
-	crypto_hash_feed(hash, build_view(&canonical));
-	bool done = !build_failed(&bytes) && !build_failed(&canonical) &&
-		    crypto_hash_finish(hash, ret_digest);
-	build_free(&bytes);
-	build_free(&canonical);
-	return done;
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i] != NULL)
+			dkim_canonical_field(
+			    fields[i], signature->header, feed_hash, hash);
+	}
+	dkim_canonical_own_field(signature, feed_hash, hash);
+	return crypto_hash_finish(hash, ret_digest);
 }

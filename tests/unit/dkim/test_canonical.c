@@ -9,6 +9,7 @@
 #include "vectors.h"
 
 #include "base/base64.h"
+#include "base/build.h"
 #include "dkim/canonical.h"
 
 #include <string.h>
@@ -158,7 +159,7 @@ field_is(struct arena *arena, struct text raw, enum dkim_canonicalization how,
 
 	build_init_arena(&build, arena, 1 << 20);
 	assert_true(mail_header_add_raw(&header, arena, raw));
-	dkim_canonical_field(&build, &header.fields.at[0], how);
+	dkim_canonical_field(&header.fields.at[0], how, collect, &build);
 	return text_equal(build_view(&build), expected);
 }
 
@@ -181,6 +182,34 @@ test_fields(void **state)
 		arena_free(arena);
 	}
 	assert_int_equal(bad, 0);
+}
+
+/* However long: the form is written in parts. */
+static void
+test_long_fields(void **state)
+{
+	struct arena *arena = arena_new(1 << 24);
+	struct text start = TEXT("S: a  ");
+	struct build raw;
+	struct build relaxed;
+
+	(void)state;
+	build_init_arena(&raw, arena, 1 << 16);
+	build_init_arena(&relaxed, arena, 1 << 16);
+	build_text(&raw, start);
+	for (size_t len = 1; len < 1200; len++) {
+		build_byte(&raw, (char)('a' + len % 26));
+		build_cut(&relaxed, 0);
+		build_text(&relaxed, TEXT("s:a "));
+		build_text(&relaxed,
+		    text_slice(build_view(&raw), start.len, start.len + len));
+		build_text(&relaxed, TEXT("\r\n"));
+		assert_true(field_is(arena, build_view(&raw), DKIM_RELAXED,
+		    build_view(&relaxed)));
+		assert_true(field_is(arena, build_view(&raw), DKIM_SIMPLE,
+		    arena_join(arena, build_view(&raw), TEXT("\r\n"))));
+	}
+	arena_free(arena);
 }
 
 /* --- mailauth's recorded calls --- */
@@ -309,7 +338,8 @@ check_header_call(
 		struct text raw = with_crlf(
 		    arena, read_base64(arena, json_object_get(item, "line")));
 		if (mail_header_add_raw(&header, arena, raw))
-			dkim_canonical_field(&build, &header.fields.at[0], how);
+			dkim_canonical_field(
+			    &header.fields.at[0], how, collect, &build);
 	}
 	return text_starts(expected, build_view(&build));
 }
@@ -362,6 +392,7 @@ main(void)
 	    cmocka_unit_test(test_body_in_all_splits),
 	    cmocka_unit_test(test_many_empty_lines),
 	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_long_fields),
 	    cmocka_unit_test(test_mailauth_simple),
 	    cmocka_unit_test(test_mailauth_relaxed),
 	    cmocka_unit_test(test_mailauth_headers),

@@ -95,7 +95,8 @@ canonical_header(struct arena *arena, const struct mail_header *header,
 
 	build_init_arena(&build, arena, 65536);
 	for (size_t i = 0; i < header->fields.count; i++)
-		dkim_canonical_field(&build, &header->fields.at[i], how);
+		dkim_canonical_field(
+		    &header->fields.at[i], how, collect, &build);
 	return build_view(&build);
 }
 
