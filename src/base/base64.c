@@ -24,16 +24,13 @@ read_letters(
 
 	for (size_t i = 0; i < text.len; i++) {
 		char byte = text.ptr[i];
-		if (is_space(byte))
-			continue;
-		if (byte == '=') {
-			padding++;
-			continue;
-		}
 		int value = letter_value((unsigned char)byte);
-		if (value < 0 || padding > 0)
+		if (value >= 0 && padding == 0)
+			letters[count++] = (char)value;
+		else if (byte == '=')
+			padding++;
+		else if (!is_space(byte))
 			return false;
-		letters[count++] = (char)value;
 	}
 	*ret_count = count;
 	*ret_padding = padding;

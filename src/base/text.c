@@ -3,45 +3,9 @@
 #include <string.h>
 
 bool
-is_alpha(int byte)
-{
-	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-}
-
-bool
-is_digit(int byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
-bool
-is_alnum(int byte)
-{
-	return is_alpha(byte) || is_digit(byte);
-}
-
-bool
 is_hex(int byte)
 {
 	return hex_value(byte) >= 0;
-}
-
-bool
-is_wsp(int byte)
-{
-	return byte == ' ' || byte == '\t';
-}
-
-bool
-is_space(int byte)
-{
-	return is_wsp(byte) || byte == '\r' || byte == '\n';
-}
-
-bool
-is_printable(int byte)
-{
-	return byte >= 0x21 && byte <= 0x7E;
 }
 
 char

@@ -24,16 +24,50 @@ struct text {
 #define TEXT_FMT       "%.*s"
 #define TEXT_ARG(text) (int)(text).len, (text).ptr
 
-/* One byte's kind. They take any int, so that -1 (no byte) is of no kind. */
-bool is_alpha(int byte);
-bool is_digit(int byte);
-bool is_alnum(int byte);
+/* One byte's kind. They take any int, so that -1 (no byte) is of no kind. Most
+ * are asked of every byte there is, so they are here to be inlined. */
+static inline bool
+is_alpha(int byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+static inline bool
+is_digit(int byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static inline bool
+is_alnum(int byte)
+{
+	return is_alpha(byte) || is_digit(byte);
+}
+
+/* SP or TAB, and nothing else (RFC 5234). */
+static inline bool
+is_wsp(int byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* SP, TAB, CR or LF. */
+static inline bool
+is_space(int byte)
+{
+	return is_wsp(byte) || byte == '\r' || byte == '\n';
+}
+
+/* 0x21-0x7E */
+static inline bool
+is_printable(int byte)
+{
+	return byte >= 0x21 && byte <= 0x7E;
+}
+
 bool is_hex(int byte);
-bool is_wsp(int byte);       /* SP or TAB, and nothing else (RFC 5234) */
-bool is_space(int byte);     /* SP, TAB, CR or LF */
-bool is_printable(int byte); /* 0x21-0x7E */
-char to_harmless(char byte); /* '?' for what is not 0x20-0x7E */
 int hex_value(int byte);     /* 0-15, or -1 */
+char to_harmless(char byte); /* '?' for what is not 0x20-0x7E */
 
 static inline char
 to_lower(char byte)
