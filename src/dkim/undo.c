@@ -56,6 +56,7 @@ struct dkim_undo {
 	struct hashes hashes[FORMS];
 	/* A copy to be changed, and put back. */
 	struct mail_header edited;
+	bool has_read; /* the header, for what follows */
 	/* Where they stand; NULL: not there, or not once. */
 	const struct mail_field *subject;
 	const struct mail_field *type_field;
@@ -97,6 +98,16 @@ dkim_undo_new(struct arena *arena, const struct mail_header *header)
 	undo->arena = arena;
 	undo->header = header;
 	build_init_arena(&undo->body, arena, DKIM_UNDO_BODY);
+	return undo;
+}
+
+/* Only once something is broken: most messages pass. */
+static void
+read_header(struct dkim_undo *undo)
+{
+	const struct mail_header *header = undo->header;
+
+	undo->has_read = true;
 	undo->subject = find_only(header, TEXT("Subject"));
 	undo->type_field = find_only(header, TEXT("Content-Type"));
 	undo->encoding_field =
@@ -106,7 +117,6 @@ dkim_undo_new(struct arena *arena, const struct mail_header *header)
 	    dkim_encoding_read(undo->encoding_field->value, &undo->encoding);
 	undo->can_edit = header->fields.count <= DKIM_UNDO_FIELDS &&
 			 header->bytes <= DKIM_UNDO_HEADER;
-	return undo;
 }
 
 void
@@ -491,6 +501,8 @@ dkim_undo_find(struct dkim_undo *undo, const struct dkim_broken *broken)
 	/* With l= anything may stand behind what is signed. */
 	if (broken->signature->has_length)
 		return 0;
+	if (!undo->has_read)
+		read_header(undo);
 	unsigned changes =
 	    broken->body_matches ? try_headers(undo, &attempt) : 0;
 	if (changes == 0)
