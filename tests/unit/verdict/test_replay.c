@@ -15,6 +15,7 @@
 
 #include "exact.h"
 #include "judge.h"
+#include "mail/authres.h"
 #include "vectors.h"
 #include "verdict/replay.h"
 
@@ -317,6 +318,38 @@ read_part(struct arena *arena, struct text name, const char *end)
 	return vectors_read(arena, arena_cstr(arena, path));
 }
 
+static size_t
+count_method(const struct authres_field *field, struct text method)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < field->results.count; i++)
+		count += text_equal(field->results.at[i].method, method);
+	return count;
+}
+
+/* Our field is whole, and nothing in it is what a stranger wrote. */
+static void
+check_results(
+    struct arena *arena, struct text name, const struct verdict *verdict)
+{
+	struct authres_field field;
+	size_t signatures = verdict->dkim.count;
+
+	if (!authres_read(arena, verdict->authentication_results, &field))
+		fail_msg(TEXT_FMT ": not to be read", TEXT_ARG(name));
+	size_t spf = count_method(&field, TEXT("spf"));
+	size_t dkim = count_method(&field, TEXT("dkim"));
+	bool is_good = text_equal(field.id, TEXT("mx.example.org")) &&
+		       (spf == 1 || spf == 2) &&
+		       dkim == (signatures == 0 ? 1 : signatures) &&
+		       count_method(&field, TEXT("dmarc")) == 1 &&
+		       field.results.count == spf + dkim + 1;
+	if (!is_good)
+		fail_msg(TEXT_FMT ": " TEXT_FMT, TEXT_ARG(name),
+		    TEXT_ARG(verdict->authentication_results));
+}
+
 /* Every question must have been answered from the file. */
 static void
 check_complete(struct text name, const struct dns_facts *facts,
@@ -357,6 +390,8 @@ judge_replay(struct arena *arena, struct text name, enum order order)
 	judge.seed = (unsigned)name.len;
 	const struct verdict *verdict =
 	    judge_message(&judge, read_part(arena, name, ".eml"));
+	if (verdict != NULL)
+		check_results(arena, name, verdict);
 	struct text described =
 	    verdict == NULL ? TEXT("no verdict\n") : describe(arena, verdict);
 	if (verdict == NULL)
