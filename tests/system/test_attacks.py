@@ -171,4 +171,18 @@ def tagged(top):
               list(range(forged, 0, -1)), name)
 
 
+@case("a line end within a field's value")
+def line_ends(top):
+    with daemon(top, "strict"):
+        for end in (b"\n", b"\r", b"\r\n", b"\n\n", b"\n.\n"):
+            with Milter(top / "d/milter.sock") as mta:
+                mta.begin()
+                mta.mail()
+                mta.field(b"From", b"x@attacker.example" + end +
+                          b"From: news@bank.example")
+                mta.end()
+                letter, words, _ = mta.verdict()
+                equal((letter, words[:9]), ("y", b"550 5.7.1"), end)
+
+
 run_cases(parts.folder("attacks"))
