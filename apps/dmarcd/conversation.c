@@ -5,13 +5,10 @@
  * MTA get its answer. */
 #include "conversation.h"
 
+#include "forged.h"
 #include "log.h"
 
 #include "history/codec.h"
-#include "mail/authres.h"
-#include "milter/session.h"
-#include "verdict/checks.h"
-#include "verdict/upstream.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -21,21 +18,6 @@ enum {
 	PROGRESS_EVERY = 10 * SECOND,
 	HELO_ARENA_MAX = 4096,
 };
-
-/* Fields of one name, counted as the MTA counts them, and the numbers of those
- * that only we may write. Counted as they come, so that none is missed when
- * the header is too long to be kept. */
-struct forged {
-	struct text name;
-	uint32_t seen;
-	VEC(uint32_t) numbers;
-};
-
-enum { FORGED_RESULTS, FORGED_DISPOSITION, FORGED_NAMES };
-
-#define RESULTS_FIELD     TEXT("Authentication-Results")
-#define RECEIVED_FIELD    TEXT("Received")
-#define DISPOSITION_FIELD TEXT("X-DMARC-Disposition")
 
 struct conversation {
 	struct worker *worker;
@@ -56,9 +38,8 @@ struct conversation {
 	/* The message. */
 	struct arena *arena; /* NULL: none under way */
 	struct text mail_from;
-	struct forged forged[FORGED_NAMES];
+	struct forged forged;
 	bool has_header;       /* its first field or its end was seen */
-	bool has_received;     /* a Received field was seen */
 	struct checks *checks; /* NULL: exempt, or no memory */
 	struct envelope envelope;
 	struct fetch *fetch;
@@ -108,7 +89,6 @@ end_message(struct conversation *c)
 	c->checks = NULL;
 	c->envelope = (struct envelope){.now = 0}; /* its texts are gone */
 	c->has_header = false;
-	c->has_received = false;
 	c->is_exempt = false;
 }
 
@@ -165,9 +145,6 @@ begin_message(struct conversation *c, struct text mail_from)
 	if (c->arena == NULL)
 		return;
 	c->mail_from = arena_copy(c->arena, mail_from);
-	c->forged[FORGED_RESULTS] = (struct forged){.name = RESULTS_FIELD};
-	c->forged[FORGED_DISPOSITION] =
-	    (struct forged){.name = DISPOSITION_FIELD};
 }
 
 /* The queue id is known only now: Postfix gives none at MAIL. */
@@ -193,80 +170,9 @@ begin_header(struct conversation *c)
 	    .receiver = setup->config->host_name,
 	    .now = (int64_t)time(NULL),
 	};
+	forged_begin(&c->forged, c->arena, &setup->checks, c->envelope.job);
 	if (!c->is_exempt)
 		c->checks = checks_new(c->arena, &setup->checks, &c->envelope);
-}
-
-/* --- forged fields --- */
-
-/* A field that the verdict is drawn from, when it bears a name other than that
- * under which we write. */
-static bool
-is_believed(struct conversation *c, struct text value)
-{
-	const struct checks_options *options = &its_setup(c)->checks;
-	const struct upstream_trust trust = {
-	    .authserv_id = options->authserv_id,
-	    .trusted_ids = options->trusted_authserv_ids,
-	    .job = c->envelope.job,
-	};
-	struct authres_field field;
-
-	return options->source == AUTHENTICATION_HEADERS && !c->has_received &&
-	       upstream_read(c->arena, &trust, value, &field) !=
-		   UPSTREAM_STRANGER;
-}
-
-static bool
-claims_our_results(struct conversation *c, struct text value)
-{
-	const struct config *config = its_setup(c)->config;
-	struct text more = config->trusted_authserv_ids;
-
-	if (authres_claims(c->arena, value, config->authserv_id))
-		return true;
-	while (more.len > 0) {
-		struct text id = text_trim(text_split(&more, ','));
-		if (id.len > 0 && authres_claims(c->arena, value, id))
-			return !is_believed(c, value);
-	}
-	return false;
-}
-
-/* Anybody's results may stay if they do not claim to be ours; the disposition
- * is ours alone. */
-static void
-note_forged(struct conversation *c, struct text name, struct text value)
-{
-	for (size_t i = 0; i < FORGED_NAMES; i++) {
-		struct forged *forged = &c->forged[i];
-		if (!text_equal_nocase(text_trim(name), forged->name))
-			continue;
-		forged->seen++;
-		if (i == FORGED_RESULTS && !claims_our_results(c, value))
-			continue;
-		uint32_t *number = vec_push(c->arena, &forged->numbers);
-		if (number != NULL)
-			*number = forged->seen;
-	}
-}
-
-/* From the highest number down, since the MTA counts anew after each. False:
- * some cannot be removed, so the message must not pass. */
-static bool
-remove_forged(struct conversation *c)
-{
-	bool may = milter_session_may(c->session, MILTER_ACTION_CHANGE_HEADERS);
-
-	for (size_t i = 0; i < FORGED_NAMES; i++) {
-		const struct forged *forged = &c->forged[i];
-		if (forged->numbers.count > 0 && !may)
-			return false;
-		for (size_t k = forged->numbers.count; k > 0; k--)
-			milter_delete_field(c->session, forged->name,
-			    forged->numbers.at[k - 1]);
-	}
-	return !arena_failed(c->arena); /* then numbers may be missing */
 }
 
 /* --- the verdict, carried out --- */
@@ -302,7 +208,7 @@ let_through(struct conversation *c, const struct verdict *verdict)
 	bool is_held = disposition->hold &&
 		       milter_session_may(c->session, MILTER_ACTION_QUARANTINE);
 
-	if (!remove_forged(c)) {
+	if (!forged_remove(&c->forged, c->session)) {
 		defer(c, "forged header fields cannot be removed");
 		return HISTORY_TEMPFAIL;
 	}
@@ -416,7 +322,7 @@ decide(struct conversation *c)
 static void
 exempt(struct conversation *c)
 {
-	if (!c->is_ignored && !remove_forged(c))
+	if (!c->is_ignored && !forged_remove(&c->forged, c->session))
 		defer(c, "forged header fields cannot be removed");
 	else
 		(void)milter_accept(c->session);
@@ -523,9 +429,7 @@ add_field(struct conversation *c, const struct milter_event *event)
 	begin_header(c);
 	if (c->arena == NULL)
 		return;
-	note_forged(c, event->name, event->text);
-	c->has_received |=
-	    text_equal_nocase(text_trim(event->name), RECEIVED_FIELD);
+	forged_note(&c->forged, event->name, event->text);
 	if (c->checks != NULL)
 		checks_field(c->checks, event->name, event->text,
 		    milter_session_leading_space(c->session));

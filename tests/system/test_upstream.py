@@ -116,7 +116,15 @@ def queue_id(top):
         for fields, job, gone, result in (
                 ([(RESULTS, with_job)], b"4JOB", [], "pass"),
                 ([(RESULTS, with_job)], b"4ANY", [1], "fail"),
-                ([(RESULTS, plain), (RESULTS, failed)], b"4JOB", [], "fail"),
+                ([(RESULTS, plain), (RESULTS, failed)], b"4JOB", [1], "fail"),
+                ([(RESULTS, failed), (RESULTS, plain)], b"4JOB", [2], "fail"),
+                ([(RESULTS, plain), RECEIVED, (RESULTS, failed)], b"4JOB",
+                 [2], "pass"),
+                ([(RESULTS, failed.replace(b"filter", b"mx")),
+                  (RESULTS, plain)], b"4JOB", [2, 1], "fail"),
+                ([(RESULTS, plain)] * 16, b"4JOB", [], "pass"),
+                ([(RESULTS, plain)] * 17, b"4JOB", list(range(17, 0, -1)),
+                 "fail"),
                 ([(RESULTS, plain), (RESULTS, failed)], b"4ANY", [2], "pass"),
         ):
             _, _, removed_fields, field = send(top, *fields, job=job)
