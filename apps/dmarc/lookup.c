@@ -7,6 +7,7 @@
 #include "mail/taglist.h"
 
 #include <getopt.h>
+#include <string.h>
 #include <sysexits.h>
 
 static const char usage[] =
@@ -252,8 +253,9 @@ static struct lookup_address
 ask_destination(struct asking *asking, struct text uri)
 {
 	struct lookup_address address = {
-	    uri, destination_read(asking->arena, uri)};
+	    .uri = uri, .destination = destination_read(asking->arena, uri)};
 
+	address.asked = address.destination.address;
 	if (address.destination.status == DESTINATION_OK)
 		target_ask_consent(&address.destination,
 		    asking->lookup->discovery.policy_domain, asking->dmarc,
@@ -297,6 +299,28 @@ exit_status(const struct dmarc_discovery *discovery)
 }
 
 static bool
+read_domain(struct arena *arena, const char *word, struct text *ret_domain,
+    struct problem *problem)
+{
+	struct text text = text_from_cstr(word);
+	const char *domain = strrchr(word, '@');
+	struct ip ip;
+
+	if (domain != NULL)
+		return problem_set(problem, PROBLEM_USAGE,
+		    "%s: an address, not a domain: try dmarc lookup %s", word,
+		    domain + 1);
+	if (ip_read(text, &ip))
+		return problem_set(problem, PROBLEM_USAGE,
+		    "%s: an IP address, not a domain name", word);
+	if (!dns_name_read_typed(arena, text, ret_domain) ||
+	    !dns_name_is_ldh(*ret_domain))
+		return problem_set(problem, PROBLEM_USAGE,
+		    "%s: not a domain name, like example.com", word);
+	return true;
+}
+
+static bool
 look_up(struct asking *asking, const char *domain, struct problem *problem)
 {
 	struct lookup *lookup = asking->lookup;
@@ -304,11 +328,8 @@ look_up(struct asking *asking, const char *domain, struct problem *problem)
 	asking->facts = dns_facts_new(asking->arena);
 	if (asking->facts == NULL)
 		return problem_no_memory(problem);
-	if (!dns_name_read(
-		asking->arena, text_from_cstr(domain), &lookup->domain) ||
-	    !dns_name_is_ldh(lookup->domain))
-		return problem_set(
-		    problem, PROBLEM_USAGE, "%s: not a domain name", domain);
+	if (!read_domain(asking->arena, domain, &lookup->domain, problem))
+		return false;
 	tool_begin(asking->dns);
 	while (!dmarc_discover(lookup->domain, asking->dmarc, asking->facts,
 	    asking->arena, NULL, &lookup->discovery))

@@ -25,6 +25,7 @@ enum { LOOKUP_TAGS = 8 };
 
 struct lookup_address {
 	struct text uri;
+	struct text asked; /* the URI's address, before its host had a say */
 	struct destination destination;
 };
 

@@ -82,12 +82,21 @@ addresses_json(const struct lookup_address *addresses, size_t count)
 	return list;
 }
 
-static json_t *
-policy_json(enum dmarc_policy policy)
+/* A record that was seen may not be the one that counts when DNS failed. */
+static bool
+has_policy(const struct dmarc_discovery *found)
 {
-	if (policy == DMARC_POLICY_ABSENT)
+	return found->status != DMARC_DISCOVERY_TEMPERROR &&
+	       dmarc_discovery_policy(found) != DMARC_POLICY_ABSENT;
+}
+
+static json_t *
+policy_json(const struct dmarc_discovery *found)
+{
+	if (!has_policy(found))
 		return json_null();
-	return json_from_word(&dmarc_policy_names, (int)policy);
+	return json_from_word(
+	    &dmarc_policy_names, (int)dmarc_discovery_policy(found));
 }
 
 static json_t *
@@ -109,9 +118,8 @@ lookup_json(const struct lookup *lookup)
 	    "domain", json_from_text(lookup->domain), "discovery_method",
 	    json_from_word(&dmarc_method_names, (int)found->method), "status",
 	    json_from_word(&status_names, (int)found->status), "queries",
-	    queries_json(lookup), "policy",
-	    policy_json(dmarc_discovery_policy(found)), "policy_tag",
-	    has_record ? found->requested_by : NULL, "testing",
+	    queries_json(lookup), "policy", policy_json(found), "policy_tag",
+	    has_policy(found) ? found->requested_by : NULL, "testing",
 	    dmarc_discovery_is_test(found), "policy_domain",
 	    json_from_text(found->policy_domain), "organizational_domain",
 	    organizational_json(found), "record",

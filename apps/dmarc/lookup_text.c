@@ -52,6 +52,25 @@ print_query(const struct lookup_query *query)
 	}
 }
 
+/* What is asked for after t=y, as in the JSON. */
+static void
+print_request(const struct dmarc_discovery *found)
+{
+	enum dmarc_policy policy = dmarc_discovery_policy(found);
+	const char *word = names_word(&dmarc_policy_names, (int)policy);
+
+	(void)printf("%-22s ", "Policy for this domain");
+	if (found->status == DMARC_DISCOVERY_TEMPERROR)
+		(void)printf("not known: DNS failed\n");
+	else if (policy == DMARC_POLICY_ABSENT)
+		(void)printf("none that could be used\n");
+	else if (dmarc_discovery_is_test(found))
+		(void)printf("%s (by %s and t=y: one level lower)\n", word,
+		    found->requested_by);
+	else
+		(void)printf("%s (by %s)\n", word, found->requested_by);
+}
+
 static void
 print_policy(const struct lookup *lookup)
 {
@@ -62,12 +81,7 @@ print_policy(const struct lookup *lookup)
 	if (found->record != NULL) {
 		print_row("Policy Domain", found->policy_domain,
 		    found->is_psd_policy ? " (a public suffix, psd=y)" : "");
-		(void)printf("%-22s %s (by %s)%s\n", "Policy for this domain",
-		    names_word(&dmarc_policy_names, (int)found->requested),
-		    found->requested_by,
-		    dmarc_discovery_is_test(found)
-			? "; the owner tests: one level lower"
-			: "");
+		print_request(found);
 	}
 	print_row("Organizational Domain", found->organizational_domain,
 	    found->organizational_failed ? " or one below it: DNS failed" : "");
@@ -100,6 +114,10 @@ print_addresses(const char *title, const struct lookup_address *addresses,
 		if (to->reason.len > 0) {
 			(void)printf(": ");
 			print_clean(to->reason);
+		}
+		if (!text_equal(to->address, addresses[i].asked)) {
+			(void)printf(": its host wants them at ");
+			print_clean(to->address);
 		}
 		(void)printf("\n");
 	}

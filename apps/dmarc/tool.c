@@ -61,6 +61,11 @@ open_network(const struct tool *tool, const struct config *config,
 	    .cache_bytes = CACHE_BYTES,
 	};
 
+	struct problem wrong = {PROBLEM_NONE, ""};
+
+	if (options.servers != NULL && !resolver_check(options.servers, &wrong))
+		return problem_set(
+		    problem, PROBLEM_USAGE, "--resolver: %s", wrong.text);
 	if (options.servers == NULL && config->nameservers.len > 0)
 		options.servers =
 		    arena_cstr(config->arena, config->nameservers);

@@ -45,7 +45,8 @@ dns_name_is_ldh(struct text name)
  * sees are dropped and full-width ones become ASCII, and not all programs do
  * the same. Without the STD3 rules, which would refuse _dmarc and _domainkey. */
 static bool
-read_unicode(struct arena *arena, struct text text, struct text *ret_ascii)
+read_unicode(
+    struct arena *arena, struct text text, int flags, struct text *ret_ascii)
 {
 	uint8_t utf8[UNICODE_MAX + 1];
 	uint8_t *ascii = NULL;
@@ -55,22 +56,22 @@ read_unicode(struct arena *arena, struct text text, struct text *ret_ascii)
 	for (size_t i = 0; i < text.len; i++)
 		utf8[i] = (uint8_t)to_lower(text.ptr[i]);
 	utf8[text.len] = '\0';
-	if (idn2_lookup_u8(utf8, &ascii, IDN2_NO_TR46) != IDN2_OK)
+	if (idn2_lookup_u8(utf8, &ascii, flags) != IDN2_OK)
 		return false;
 	*ret_ascii = arena_lower(arena, text_from_cstr((const char *)ascii));
 	idn2_free(ascii);
 	return text_is_ascii(*ret_ascii) && dns_name_is_valid(*ret_ascii);
 }
 
-bool
-dns_name_read(struct arena *arena, struct text text, struct text *ret_name)
+static bool
+read_as(struct arena *arena, struct text text, int flags, struct text *ret_name)
 {
 	struct text name = text;
 
 	if (name.len > 0 && name.ptr[name.len - 1] == '.')
 		name.len--;
 	if (!text_is_ascii(name)) {
-		if (!read_unicode(arena, name, &name))
+		if (!read_unicode(arena, name, flags, &name))
 			return false;
 		*ret_name = name;
 		return true;
@@ -82,6 +83,20 @@ dns_name_read(struct arena *arena, struct text text, struct text *ret_name)
 		return false; /* no memory */
 	*ret_name = name;
 	return true;
+}
+
+bool
+dns_name_read(struct arena *arena, struct text text, struct text *ret_name)
+{
+	return read_as(arena, text, IDN2_NO_TR46, ret_name);
+}
+
+bool
+dns_name_read_typed(
+    struct arena *arena, struct text text, struct text *ret_name)
+{
+	return read_as(
+	    arena, text, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL, ret_name);
 }
 
 size_t

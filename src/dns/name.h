@@ -27,6 +27,11 @@ bool dns_name_is_ldh(struct text name);
 bool dns_name_read(
     struct arena *arena, struct text text, struct text *ret_name) MUST_USE;
 
+/* The same of what a person types: U-labels are mapped first (Unicode TR46), so
+ * that BÜCHER.example is bücher.example. Not for what comes with mail. */
+bool dns_name_read_typed(
+    struct arena *arena, struct text text, struct text *ret_name) MUST_USE;
+
 size_t dns_name_labels(struct text name); /* "" has none */
 /* The name without its leftmost label; "" for a single label. */
 struct text dns_name_parent(struct text name);

@@ -107,7 +107,7 @@ write_servers(
 		if (!read_server(word, &ip, &port))
 			return problem_set(ret_problem, PROBLEM_CONFIG,
 			    "\"" TEXT_FMT "\" is not a name server: write an "
-			    "address, address:port or [address]:port",
+			    "address, address#port or [address]:port",
 			    TEXT_ARG(word));
 		if (build->len > 0)
 			build_byte(build, ',');

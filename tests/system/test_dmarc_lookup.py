@@ -215,9 +215,53 @@ def usage(top):
     _, err = run("lookup", "--zone", ZONE, "--resolver", "::1", "a.test",
                  status=64)
     contains(err, "give one of --zone")
-    for domain in ("", "a..b", "a b", "x" * 64):
+    _, err = run("lookup", "--resolver", "::1#x", "a.test", status=64)
+    contains(err, '--resolver: "::1#x" is not a name server')
+    for domain, wanted in (
+            ("", "not a domain name"), ("a..b", "not a domain name"),
+            ("a b", "not a domain name"), ("x" * 64, "not a domain name"),
+            ("https://a.test/", "not a domain name"),
+            ("192.0.2.1", "an IP address"), ("2001:db8::1", "an IP address"),
+            ("x@y@a.test", "an address, not a domain: try dmarc lookup "
+             "a.test")):
         _, err = run("lookup", "--zone", ZONE, domain, status=64)
-        contains(err, "not a domain name")
+        contains(err, wanted)
+
+
+@case("a name as a person types it")
+def typed(top):
+    zone = '_dmarc.xn--bcher-kva.test TXT "v=DMARC1; p=none"\n'
+    for name in ("bücher.test", "BÜCHER.test", "Bu\u0308cher.Test.",
+                 "ｂücher.test", "bücher\u3002test", "XN--BCHER-KVA.TEST"):
+        equal(found(top, zone, name)["domain"], "xn--bcher-kva.test", name)
+
+
+@case("where reports go when the host wants them elsewhere")
+def override(top):
+    (top / "zone").write_text(
+        '_dmarc.a.test TXT "v=DMARC1; p=none; rua=mailto:r@ok.example"\n'
+        "a.test._report._dmarc.ok.example TXT "
+        '"v=DMARC1; rua=mailto:new@ok.example"\n')
+    out, _ = run("lookup", "--zone", top / "zone", "a.test")
+    contains(out, "  mailto:r@ok.example  ok: its host wants them at "
+             "new@ok.example\n")
+
+
+@case("the policy for this domain: after t=y, and not known")
+def policy_words(top):
+    for zone, name, wanted, policy, tag, status in (
+            ('_dmarc.a.test TXT "v=DMARC1; p=reject; t=y"\n', "a.test",
+             "quarantine (by p and t=y: one level lower)", "quarantine", "p",
+             0),
+            ('_dmarc.a.test TXT "v=DMARC1; p=x; t=y"\n', "a.test",
+             "none that could be used", None, None, 1),
+            ('_dmarc.a.test TXT "v=DMARC1; p=reject; np=none"\n'
+             "b.a.test SERVFAIL A\n", "b.a.test", "not known: DNS failed",
+             None, None, 75)):
+        got = found(top, zone, name, status=status)
+        equal((got["policy"], got["policy_tag"]), (policy, tag))
+        out, _ = run("lookup", "--zone", top / "zone", name, status=status)
+        contains(out, f"Policy for this domain {wanted}\n")
 
 
 run_cases(parts.folder("lookup"))
