@@ -250,12 +250,13 @@ describe_tags(struct asking *asking)
 }
 
 static struct lookup_address
-ask_destination(struct asking *asking, struct text uri)
+ask_destination(struct asking *asking, struct text uri, bool is_ruf)
 {
 	struct lookup_address address = {
 	    .uri = uri, .destination = destination_read(asking->arena, uri)};
 
 	address.asked = address.destination.address;
+	address.destination.is_ruf = is_ruf;
 	if (address.destination.status == DESTINATION_OK)
 		target_ask_consent(&address.destination,
 		    asking->lookup->discovery.policy_domain, asking->dmarc,
@@ -273,13 +274,16 @@ ask_destinations(struct asking *asking)
 		struct lookup_address *to =
 		    vec_push(asking->arena, &lookup->rua);
 		if (to != NULL)
-			*to = ask_destination(asking, record->rua.at[i]);
+			*to = ask_destination(asking, record->rua.at[i], false);
 	}
+	if (record->ruf.count > 0 && record->psd == DMARC_PSD_YES)
+		warn(asking, TEXT("ruf: not used in a record with psd=y "
+				  "(RFC 9991 2)"));
 	for (size_t i = 0; i < record->ruf.count; i++) {
 		struct lookup_address *to =
 		    vec_push(asking->arena, &lookup->ruf);
 		if (to != NULL)
-			*to = ask_destination(asking, record->ruf.at[i]);
+			*to = ask_destination(asking, record->ruf.at[i], true);
 	}
 }
 

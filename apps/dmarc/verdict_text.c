@@ -49,6 +49,17 @@ print_dkim(const struct dkim_results *results)
 		(void)printf("%-12s none\n", "dkim");
 }
 
+static const char *
+policy_word(const struct verdict *verdict)
+{
+	if (verdict->dmarc.policy != DMARC_POLICY_ABSENT)
+		return names_word(
+		    &dmarc_policy_names, (int)verdict->dmarc.policy);
+	return verdict->dmarc.result == DMARC_TEMPERROR
+		   ? "not known"
+		   : "none that applies";
+}
+
 void
 verdict_print(const struct verdict *verdict)
 {
@@ -64,11 +75,8 @@ verdict_print(const struct verdict *verdict)
 	print_line("dmarc",
 	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
 	    verdict->dmarc.reason);
-	print_line("policy",
-	    verdict->dmarc.policy == DMARC_POLICY_ABSENT
-		? "not known"
-		: names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
-	    verdict->discovery.policy_domain);
+	print_line(
+	    "policy", policy_word(verdict), verdict->discovery.policy_domain);
 	print_line("disposition",
 	    names_word(&disposition_action_names, (int)disposition->action),
 	    disposition->comment);

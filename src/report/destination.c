@@ -237,9 +237,14 @@ collect_overrides(const struct verification *verification,
     const struct dmarc_record *record, struct destination *first_usable,
     size_t *others)
 {
-	for (size_t i = 0; i < record->rua.count && i < OVERRIDES_MAX; i++) {
+	bool is_ruf = verification->destination->is_ruf;
+	const struct text *uris = is_ruf ? record->ruf.at : record->rua.at;
+	size_t count = is_ruf ? record->ruf.count : record->rua.count;
+
+	for (size_t i = 0; i < count && i < OVERRIDES_MAX; i++) {
 		struct destination override =
-		    destination_read(verification->arena, record->rua.at[i]);
+		    destination_read(verification->arena, uris[i]);
+		override.is_ruf = is_ruf;
 		if (override.status != DESTINATION_OK)
 			++*others;
 		else if (!dns_name_equal(

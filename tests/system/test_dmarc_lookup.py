@@ -210,6 +210,17 @@ def destinations(top):
     contains(text, "Failure reports go to\n  mailto:f@b.a.test  ok\n")
 
 
+@case("failure reports: the host's ruf, and none for a public suffix")
+def failure(top):
+    got = found(top, '_dmarc.a.test TXT "v=DMARC1; p=none; psd=y; '
+                'ruf=mailto:r@ok.example"\n'
+                "a.test._report._dmarc.ok.example TXT \"v=DMARC1; "
+                'rua=mailto:a@ok.example; ruf=mailto:f@ok.example"\n',
+                "a.test")
+    equal(got["ruf"][0]["address"], "f@ok.example")
+    contains(got["warnings"][0], "ruf: not used in a record with psd=y")
+
+
 @case("usage")
 def usage(top):
     _, err = run("lookup", "--zone", ZONE, "--resolver", "::1", "a.test",

@@ -195,6 +195,9 @@ static const char zone_text[] =
     "\"v=DMARC1; rua=mailto:a%0Ab@bad.example.net\"\n"
     "blue.example.com._report._dmarc.http.example.net TXT "
     "\"v=DMARC1; rua=https://http.example.net/,mailto:a@http.example.net\"\n"
+    "blue.example.com._report._dmarc.two-tags.example.net TXT "
+    "\"v=DMARC1; rua=mailto:a@two-tags.example.net; "
+    "ruf=mailto:f@two-tags.example.net\"\n"
     "blue.example.com._report._dmarc.slow.example.net TIMEOUT TXT\n"
     "*._report._dmarc.wild.example TXT \"v=DMARC1\"\n";
 
@@ -204,53 +207,61 @@ static const struct {
 	const char *uri;
 	enum destination_status status;
 	const char *address;
+	bool is_ruf;
 } check_rows[] = {
     {"same domain", "blue.example.com", "mailto:a@blue.example.com",
-	DESTINATION_OK, "a@blue.example.com"},
+	DESTINATION_OK, "a@blue.example.com", false},
     {"same organization, below", "example.org", "mailto:a@reports.example.org",
-	DESTINATION_OK, "a@reports.example.org"},
+	DESTINATION_OK, "a@reports.example.org", false},
     {"same organization, above", "sub.example.org", "mailto:a@example.org",
-	DESTINATION_OK, "a@example.org"},
+	DESTINATION_OK, "a@example.org", false},
     {"consent", "blue.example.com", "mailto:a@yes.example.net", DESTINATION_OK,
-	"a@yes.example.net"},
+	"a@yes.example.net", false},
     {"consent with semicolon", "blue.example.com", "mailto:a@semi.example.net",
-	DESTINATION_OK, "a@semi.example.net"},
+	DESTINATION_OK, "a@semi.example.net", false},
     {"consent for another", "red.example.com", "mailto:a@yes.example.net",
-	DESTINATION_UNAUTHORIZED, "a@yes.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@yes.example.net", false},
     {"nothing there", "blue.example.com", "mailto:a@no.example.net",
-	DESTINATION_UNAUTHORIZED, "a@no.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@no.example.net", false},
     {"another record", "blue.example.com", "mailto:a@spf.example.net",
-	DESTINATION_UNAUTHORIZED, "a@spf.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@spf.example.net", false},
     {"v= not first", "blue.example.com", "mailto:a@late.example.net",
-	DESTINATION_UNAUTHORIZED, "a@late.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@late.example.net", false},
     {"several records", "blue.example.com", "mailto:a@two.example.net",
-	DESTINATION_OK, "a@two.example.net"},
+	DESTINATION_OK, "a@two.example.net", false},
     {"wildcard", "blue.example.com", "mailto:a@wild.example", DESTINATION_OK,
-	"a@wild.example"},
+	"a@wild.example", false},
     {"override", "blue.example.com", "mailto:a@over.example.net",
-	DESTINATION_OK, "new@over.example.net"},
+	DESTINATION_OK, "new@over.example.net", false},
     {"override in capitals", "blue.example.com", "mailto:a@case.example.net",
-	DESTINATION_OK, "new@case.example.net"},
+	DESTINATION_OK, "new@case.example.net", false},
     {"override elsewhere", "blue.example.com", "mailto:a@away.example.net",
-	DESTINATION_UNAUTHORIZED, "a@away.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@away.example.net", false},
     {"override below", "blue.example.com", "mailto:a@below.example.net",
-	DESTINATION_UNAUTHORIZED, "a@below.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@below.example.net", false},
     {"one of two overrides elsewhere", "blue.example.com",
 	"mailto:a@both.example.net", DESTINATION_UNAUTHORIZED,
-	"a@both.example.net"},
+	"a@both.example.net", false},
     {"one of two records elsewhere", "blue.example.com",
 	"mailto:a@also.example.net", DESTINATION_UNAUTHORIZED,
-	"a@also.example.net"},
+	"a@also.example.net", false},
     {"unusable override", "blue.example.com", "mailto:a@bad.example.net",
-	DESTINATION_UNAUTHORIZED, "a@bad.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@bad.example.net", false},
     {"one unusable override", "blue.example.com", "mailto:b@http.example.net",
-	DESTINATION_OK, "a@http.example.net"},
+	DESTINATION_OK, "a@http.example.net", false},
+    {"override by rua", "blue.example.com", "mailto:x@two-tags.example.net",
+	DESTINATION_OK, "a@two-tags.example.net", false},
+    {"override by ruf", "blue.example.com", "mailto:x@two-tags.example.net",
+	DESTINATION_OK, "f@two-tags.example.net", true},
+    {"rua is no override of ruf", "blue.example.com",
+	"mailto:x@over.example.net", DESTINATION_OK, "x@over.example.net",
+	true},
     {"time-out", "blue.example.com", "mailto:a@slow.example.net",
-	DESTINATION_TEMPERROR, "a@slow.example.net"},
+	DESTINATION_TEMPERROR, "a@slow.example.net", false},
     {"name too long", A63 "." A63 "." A63 "." A63, "mailto:a@yes.example.net",
-	DESTINATION_UNAUTHORIZED, "a@yes.example.net"},
+	DESTINATION_UNAUTHORIZED, "a@yes.example.net", false},
     {"not OK stays so", "blue.example.com", "https://yes.example.net/",
-	DESTINATION_UNSUPPORTED, ""},
+	DESTINATION_UNSUPPORTED, "", false},
 };
 
 static const struct dmarc_options treewalk = {.method = DMARC_TREEWALK};
@@ -291,6 +302,7 @@ drive(struct arena *arena, const struct dns_zone *zone, size_t row,
 	    .asked =
 		destination_read(arena, text_from_cstr(check_rows[row].uri))};
 
+	run.asked.is_ruf = check_rows[row].is_ruf;
 	trace_init(&run.trace, arena);
 	(void)order_drive(run.facts, zone, order, seed, run_check, &run);
 	return run.result;
