@@ -55,9 +55,8 @@ policy_word(const struct verdict *verdict)
 	if (verdict->dmarc.policy != DMARC_POLICY_ABSENT)
 		return names_word(
 		    &dmarc_policy_names, (int)verdict->dmarc.policy);
-	return verdict->dmarc.result == DMARC_TEMPERROR
-		   ? "not known"
-		   : "none that applies";
+	return verdict->dmarc.result == DMARC_TEMPERROR ? "not known"
+							: "none that applies";
 }
 
 void
