@@ -1,6 +1,7 @@
 /* dmarc: the tool. One word, one command. */
 #include "tool.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,14 +42,33 @@ find_command(const char *name)
 }
 
 static bool
-asks_help(int argc, char **argv)
+is_help(const char *word)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0)
-			return true;
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Half an answer is none. */
+static int
+finish(int status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	(void)fprintf(stderr, "dmarc: standard output: %s\n", strerror(errno));
+	return EX_IOERR;
+}
+
+static int
+run(const struct command *command, struct tool *tool, int argc, char **argv)
+{
+	/* Only there: further on it may be the value of an option, such as a
+	 * stranger's HELO. */
+	if (argc > 1 && is_help(argv[1])) {
+		(void)fputs(command->usage, stdout);
+		return EX_OK;
 	}
-	return false;
+	tool->command = command->name;
+	opterr = 0;
+	return command->run(tool, argc, argv);
 }
 
 int
@@ -68,11 +88,11 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		(void)printf("dmarc %s\n", DMARCD_VERSION);
-		return EX_OK;
+		return finish(EX_OK);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	if (is_help(argv[1])) {
 		print_usage(stdout);
-		return EX_OK;
+		return finish(EX_OK);
 	}
 	const struct command *command = find_command(argv[1]);
 	if (command == NULL) {
@@ -80,11 +100,5 @@ main(int argc, char **argv)
 		    "dmarc: %s: no such command; see dmarc --help\n", argv[1]);
 		return EX_USAGE;
 	}
-	if (asks_help(argc - 1, argv + 1)) {
-		(void)fputs(command->usage, stdout);
-		return EX_OK;
-	}
-	tool.command = command->name;
-	opterr = 0;
-	return command->run(&tool, argc - 1, argv + 1);
+	return finish(run(command, &tool, argc - 1, argv + 1));
 }

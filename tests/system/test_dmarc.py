@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The tool: what it prints, and its exit status."""
+import subprocess
+
 import parts
 from parts import dmarc_says as run
 from tap import case, contains, equal, run_cases
@@ -29,6 +31,27 @@ def unknown_option(top):
         for option in ("--nonsense", "-Z"):
             _, err = run(command, option, status=64)
             equal(err.split(" ", 2)[:2], ["dmarc", f"{command}:"], err)
+
+
+@case("--help as a value is a value")
+def help_value(top):
+    (top / "m").write_text("From: a@a.test\n\n")
+    (top / "zone").write_text("a.test EXISTS\n")
+    for word in ("--help", "-h"):
+        out, _ = run("verify", "--json", "--zone", top / "zone", "--helo",
+                     word, "--mail-from", word, top / "m")
+        contains(out, '{"from":')
+
+
+@case("an answer that cannot be written is an error")
+def full(top):
+    (top / "zone").write_text("a.test EXISTS\n")
+    with open("/dev/full", "w") as output:
+        got = subprocess.run(
+            [str(parts.DMARC), "lookup", "--zone", str(top / "zone"),
+             "a.test"], stdout=output, stderr=subprocess.PIPE)
+    equal(got.returncode, 74)
+    contains(got.stderr.decode(), "dmarc: standard output: ")
 
 
 @case("configuration errors say what to do")
