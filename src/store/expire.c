@@ -351,6 +351,50 @@ expire_unsealed(struct store *store, int64_t before, uint64_t *rows,
 	return good;
 }
 
+/* --- what nobody is told about --- */
+
+struct nobodys {
+	int64_t before;
+	uint64_t rows;
+};
+
+/* The oldest hour. */
+static bool
+delete_nobodys(struct db *db, void *context, struct problem *ret_problem)
+{
+	struct nobodys *nobodys = context;
+	int64_t hour = nobodys->before;
+
+	nobodys->rows = 0;
+	if (!db_query_number(db,
+		DB_SQL("SELECT hour FROM dmarc_row WHERE policy_domain = ''"
+		       " AND policy = '' AND hour < ? ORDER BY hour LIMIT 1",
+		    db_number(nobodys->before)),
+		&hour, ret_problem))
+		return false;
+	return hour == nobodys->before ||
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_row WHERE policy_domain = ''"
+			  " AND policy = '' AND hour = ?",
+		       db_number(hour)),
+		   &nobodys->rows, ret_problem);
+}
+
+static bool
+expire_nobodys(struct store *store, int64_t before, uint64_t *rows,
+    struct problem *ret_problem)
+{
+	struct nobodys nobodys = {.before = before};
+
+	do {
+		if (!db_transaction(
+			store->db, delete_nobodys, &nobodys, ret_problem))
+			return false;
+		*rows += nobodys.rows;
+	} while (nobodys.rows > 0);
+	return true;
+}
+
 /* --- the whole --- */
 
 bool
@@ -358,12 +402,14 @@ store_expire_before(struct store *store, int64_t before, int64_t unsent_before,
     uint64_t *ret_rows, struct problem *ret_problem)
 {
 	struct step step = {.before = before, .unsent_before = unsent_before};
+	int64_t day = before - before % DAY;
 	uint64_t rows = 0;
 
 	/* A day of which a part is in no report is expired as a whole, as the
 	 * reports are. */
 	if (!expire_reports(store, &step, &rows, ret_problem) ||
-	    !expire_unsealed(store, before - before % DAY, &rows, ret_problem))
+	    !expire_unsealed(store, day, &rows, ret_problem) ||
+	    !expire_nobodys(store, day, &rows, ret_problem))
 		return false;
 	if (!db_exec(store->db,
 		DB_SQL("DELETE FROM dmarc_batch WHERE added < ?",

@@ -21,6 +21,7 @@ struct import {
 	struct arena *arena;
 	/* Grouped, in order, each with the id of its policy. */
 	size_t count;
+	size_t nobodys; /* of them, the first ones: see row_of_nobody */
 	struct row **rows;
 	struct text *policy_ids;
 	VEC(struct policy) policies;
@@ -55,7 +56,6 @@ make_rows(struct import *import, const struct history_entry *entries)
 {
 	struct alike *alike;
 	size_t groups;
-	size_t count = 0;
 
 	if (!alike_find(
 		import->arena, entries, import->entries, &alike, &groups))
@@ -65,15 +65,14 @@ make_rows(struct import *import, const struct history_entry *entries)
 	if (rows == NULL || import->rows == NULL)
 		return false;
 	for (size_t i = 0; i < groups; i++) {
-		struct row *row = &rows[count];
-		if (!row_of_entry(import->arena, alike[i].last, row))
-			continue;
-		row->messages = alike[i].count;
-		import->rows[count++] = row;
+		if (!row_of_entry(import->arena, alike[i].last, &rows[i]))
+			row_of_nobody(alike[i].last, &rows[i]);
+		rows[i].messages = alike[i].count;
+		import->rows[i] = &rows[i];
 	}
-	if (count > 0)
-		qsort(import->rows, count, sizeof(void *), compare_pointers);
-	for (size_t i = 0; i < count; i++) {
+	if (groups > 0)
+		qsort(import->rows, groups, sizeof(void *), compare_pointers);
+	for (size_t i = 0; i < groups; i++) {
 		size_t last = import->count;
 		if (last > 0 &&
 		    row_compare(import->rows[last - 1], import->rows[i]) == 0)
@@ -81,6 +80,9 @@ make_rows(struct import *import, const struct history_entry *entries)
 		else
 			import->rows[import->count++] = import->rows[i];
 	}
+	while (import->nobodys < import->count &&
+	       row_at(import, import->nobodys)->policy_domain.len == 0)
+		import->nobodys++;
 	return !arena_failed(import->arena);
 }
 
@@ -112,7 +114,9 @@ find_policies(struct import *import)
 	    import->arena, import->count, sizeof *import->policy_ids);
 	if (import->policy_ids == NULL)
 		return false;
-	for (size_t i = 0; i < import->count; i++) {
+	for (size_t i = 0; i < import->nobodys; i++)
+		import->policy_ids[i] = TEXT("");
+	for (size_t i = import->nobodys; i < import->count; i++) {
 		if (!find_policy(import, row_at(import, i)->policy,
 			&import->policy_ids[i]))
 			return false;
@@ -284,7 +288,7 @@ append_unsealed(
 
 	if (arena_failed(arena))
 		return problem_no_memory(ret_problem);
-	for (size_t at = 0; at < import->count; count++) {
+	for (size_t at = import->nobodys; at < import->count; count++) {
 		domains[count] = row_at(import, at)->policy_domain;
 		policies[count] = import->policy_ids[at];
 		hours[count] = row_at(import, at)->hour;

@@ -326,6 +326,30 @@ row_of_entry(
 	return true;
 }
 
+void
+row_of_nobody(const struct history_entry *entry, struct row *ret_row)
+{
+	const struct text none = TEXT("");
+
+	*ret_row = (struct row){
+	    .policy_domain = none,
+	    .policy = none,
+	    .hour = entry->received - entry->received % ROW_HOUR,
+	    .source_ip = none,
+	    .header_from = none,
+	    .envelope_from = none,
+	    .disposition = none,
+	    .reason = none,
+	    .comment = none,
+	    .dkim = none,
+	    .spf_domain = none,
+	    .spf_result = none,
+	    .messages = 1,
+	    .received = entry->received,
+	    .rua = none,
+	};
+}
+
 static int
 compare_numbers(int64_t a, int64_t b)
 {

@@ -34,6 +34,8 @@ enum { ROW_HOUR = 3600, ROW_DKIM_MAX = 100 /* RFC 9990 3.1.3 */ };
  * ENTRY's. */
 bool row_of_entry(struct arena *arena, const struct history_entry *entry,
     struct row *ret_row) MUST_USE;
+/* As what it is counted then: it has a time and nothing else. */
+void row_of_nobody(const struct history_entry *entry, struct row *ret_row);
 
 /* By domain, policy and hour first; 0: alike. */
 int row_compare(const struct row *a, const struct row *b);

@@ -4,7 +4,8 @@
  *	              that is tried again harmless
  *	policy        a policy configuration, named by its digest
  *	row           alike messages of one batch and hour, with their number;
- *	              never changed; keyed so that a report is one range
+ *	              never changed; keyed so that a report is one range;
+ *	              without a domain: who nobody is told about, by hour
  *	unsealed      what of a batch is in no report yet, by hour
  *	report        a sealed report; never changed
  *	report_batch  what is in it; the key keeps any batch's hour out of two

@@ -51,8 +51,8 @@ bool store_for_each_batch(struct store *store, struct text claim,
     store_batch_fn *each, void *context, struct problem *ret_problem) MUST_USE;
 /* Stores the batch and its entries in one transaction. A batch that is there
  * already (claim, first_byte) changes nothing and is true: an unknown outcome
- * may simply be tried again. Entries without a policy domain are counted in
- * the batch only, since nobody can be sent a report about them. A failure that
+ * may simply be tried again. Entries that nobody can be sent a report about,
+ * such as those without a policy domain, are counted too. A failure that
  * PROBLEM_TEMPORARY stands for was tried again already. */
 bool store_add_batch(struct store *store, const struct store_batch *batch,
     const struct history_entry *entries, size_t count,
@@ -170,7 +170,7 @@ bool store_for_each_delivery(struct store *store, struct text report,
  *   have deliveries, and none of them waits;
  * - other sealed reports, if it ended before UNSENT_BEFORE;
  * - what is in no report, of UTC days that ended before BEFORE: it was not to
- *   be reported, or it would have been sealed long ago. */
+ *   be reported, or it would have been sealed long ago, or nobody can be. */
 bool store_expire_before(struct store *store, int64_t before,
     int64_t unsent_before, uint64_t *ret_rows,
     struct problem *ret_problem) MUST_USE;
@@ -184,7 +184,7 @@ const char *store_state_name(unsigned state); /* 0: "sealed" */
 struct store_figures {
 	const char *engine;
 	unsigned schema;
-	uint64_t messages; /* the sum of all counts */
+	uint64_t messages; /* every entry that was imported and did not expire */
 	uint64_t rows;
 	uint64_t batches;
 	uint64_t rejected;

@@ -2,6 +2,7 @@
 """dmarc import, from outside: what it takes, what it says, its status."""
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -82,8 +83,13 @@ def samples(top):
     for file in files:
         copies.append(path / file.name)
         write(copies[-1], file.read_bytes())
-    equal(run("import", "-c", conf, *copies)[0],
-          f"{sum(SAMPLES.values())} entries imported, 0 set aside\n")
+    write(path / "bad", "job torn\nrece")
+    written = sum(SAMPLES.values()) + 1
+    equal(run("import", "-c", conf, *copies, path / "bad", status=65)[0]
+          .splitlines()[-1], f"{written - 1} entries imported, 1 set aside")
+    # Also those that nobody is told about, and each of them.
+    figures = json.loads(run("database", "-c", conf, "status", "--json")[0])
+    equal((figures["messages"], figures["rejected"]), (written - 1, 1))
 
 
 @case("bad entries: status 65, the rest is stored, they can be mended")

@@ -546,19 +546,20 @@ test_batches(void **state)
 	MUST(store_next_byte(place->store, TEXT("d"), &next, &problem));
 	assert_int_equal(next, 0);
 
+	/* Nobody is told about the last one, but it is counted. */
 	struct store_figures figures = figures_of(place->store);
-	assert_int_equal(figures.messages, 3);
-	assert_int_equal(figures.rows, 2);
+	assert_int_equal(figures.messages, 4);
+	assert_int_equal(figures.rows, 3);
 	assert_int_equal(figures.batches, 1);
 	assert_int_equal(figures.oldest, day);
 	/* The same again: nothing. */
 	add_to(place->store, "c", 0, entries, 4);
 	add_to(place->store, "c", 0, entries, 1);
-	assert_int_equal(figures_of(place->store).messages, 3);
+	assert_int_equal(figures_of(place->store).messages, 4);
 	add_to(place->store, "c", 100, entries, 4);
 	add_to(place->store, "d", 0, entries, 4);
 	add_to(place->store, "d", 100, entries, 0);
-	assert_int_equal(figures_of(place->store).messages, 9);
+	assert_int_equal(figures_of(place->store).messages, 12);
 	assert_int_equal(figures_of(place->store).batches, 4);
 }
 
@@ -1412,6 +1413,33 @@ test_expire_unsealed(void **state)
 	assert_int_equal(figures_of(store).rows, 1);
 }
 
+/* Who nobody is told about is counted by hour, in no report, and goes with its
+ * day. */
+static void
+test_expire_nobodys(void **state)
+{
+	struct store *store = ((struct place *)*state)->store;
+	struct history_entry entries[50];
+
+	for (size_t i = 0; i < 50; i++) {
+		entries[i] = sample();
+		entries[i].result = TEXT("none");
+		entries[i].received = day + (int64_t)i * HOUR;
+	}
+	add_to(store, "c", 0, entries, 50);
+	add_to(store, "c", 100, entries, 50);
+	assert_int_equal(figures_of(store).messages, 100);
+	assert_int_equal(figures_of(store).rows, 100);
+	assert_output(store, false, "");
+	assert_int_equal(seal(store, day + 9 * DAY), 0);
+	assert_int_equal(expire(store, day + DAY - 1), 0);
+	assert_int_equal(expire(store, day + DAY), 48);
+	assert_int_equal(figures_of(store).messages, 52);
+	assert_int_equal(figures_of(store).oldest, day + DAY);
+	assert_int_equal(expire(store, day + 9 * DAY), 52);
+	assert_int_equal(figures_of(store).messages, 0);
+}
+
 /* A report that waits to be sent stays, the others go. */
 static void
 test_expire_waiting(void **state)
@@ -1641,6 +1669,7 @@ main(void)
 	    SCENARIO(test_expire),
 	    SCENARIO(test_expire_unsent),
 	    SCENARIO(test_expire_unsealed),
+	    SCENARIO(test_expire_nobodys),
 	    SCENARIO(test_expire_waiting),
 	    SCENARIO(test_add_to_vanishing),
 	    SCENARIO(test_half_expired),
