@@ -6,16 +6,13 @@
 #include "conversation.h"
 
 #include "forged.h"
+#include "judgement.h"
 #include "log.h"
 
-#include "history/codec.h"
-
 #include <stdlib.h>
-#include <time.h>
 
 enum {
-	SECOND = 1000, /* milliseconds */
-	PROGRESS_EVERY = 10 * SECOND,
+	PROGRESS_EVERY = 10 * 1000, /* milliseconds */
 	HELO_ARENA_MAX = 4096,
 };
 
@@ -27,6 +24,7 @@ struct conversation {
 	void *context;
 	struct conversation *previous;
 	struct conversation *next;
+	bool is_handling; /* what the MTA said, so all is flushed after it */
 	bool is_closing;
 
 	/* The connection. */
@@ -39,13 +37,10 @@ struct conversation {
 	struct arena *arena; /* NULL: none under way */
 	struct text mail_from;
 	struct forged forged;
-	bool has_header;       /* its first field or its end was seen */
-	struct checks *checks; /* NULL: exempt, or no memory */
-	struct envelope envelope;
-	struct fetch *fetch;
-	struct loop_timer *deadline;
+	bool has_header; /* its first field or its end was seen */
+	bool is_exempt;  /* not judged */
+	struct judgement judgement;
 	struct loop_timer *progress;
-	bool is_exempt; /* not judged */
 };
 
 struct conversation *
@@ -77,17 +72,12 @@ conversation_unlink(struct conversation *one, struct conversation **list)
 static void
 end_message(struct conversation *c)
 {
-	loop_timer_stop(c->deadline);
 	loop_timer_stop(c->progress);
-	if (c->fetch != NULL)
-		fetch_free(c->fetch);
+	judgement_end(&c->judgement);
 	arena_free(c->arena);
-	c->deadline = NULL;
 	c->progress = NULL;
-	c->fetch = NULL;
 	c->arena = NULL;
-	c->checks = NULL;
-	c->envelope = (struct envelope){.now = 0}; /* its texts are gone */
+	c->judgement = (struct judgement){0}; /* its texts are gone */
 	c->has_header = false;
 	c->is_exempt = false;
 }
@@ -147,6 +137,9 @@ begin_message(struct conversation *c, struct text mail_from)
 	c->mail_from = arena_copy(c->arena, mail_from);
 }
 
+static void on_final(
+    void *context, const struct verdict *verdict, const char *why);
+
 /* The queue id is known only now: Postfix gives none at MAIL. */
 static void
 begin_header(struct conversation *c)
@@ -161,41 +154,34 @@ begin_header(struct conversation *c)
 	c->is_exempt =
 	    c->is_ignored ||
 	    (setup->config->ignore_authenticated_clients && login.len > 0);
-	c->envelope = (struct envelope){
-	    .client = c->client,
-	    .helo = c->helo,
-	    .mail_from = c->mail_from,
-	    .job = arena_copy(
-		c->arena, milter_session_macro(c->session, TEXT("i"))),
-	    .receiver = setup->config->host_name,
-	    .now = (int64_t)time(NULL),
+	c->judgement = (struct judgement){
+	    .worker = c->worker,
+	    .arena = c->arena,
+	    .envelope =
+		{
+		    .client = c->client,
+		    .helo = c->helo,
+		    .mail_from = c->mail_from,
+		    .job = arena_copy(
+			c->arena, milter_session_macro(c->session, TEXT("i"))),
+		},
+	    .on_final = on_final,
+	    .context = c,
 	};
-	forged_begin(&c->forged, c->arena, &setup->checks, c->envelope.job);
-	if (!c->is_exempt)
-		c->checks = checks_new(c->arena, &setup->checks, &c->envelope);
+	forged_begin(
+	    &c->forged, c->arena, &setup->checks, c->judgement.envelope.job);
+	/* Without memory its end says so. */
+	if (!c->is_exempt && !judgement_begin(&c->judgement))
+		return;
 }
 
 /* --- the verdict, carried out --- */
 
-/* What the MTA shows beside a message in its hold queue; never empty. */
-static struct text
-hold_reason(struct conversation *c, const struct verdict *verdict)
-{
-	const struct disposition *disposition = &verdict->disposition;
-
-	if (disposition->comment.len > 0)
-		return arena_format(c->arena, "DMARC %s: " TEXT_FMT,
-		    names_word(&override_type_names, (int)disposition->reason),
-		    TEXT_ARG(disposition->comment));
-	return arena_format(c->arena,
-	    "quarantined by DMARC policy for " TEXT_FMT,
-	    TEXT_ARG(verdict->author.domain));
-}
-
 static void
 defer(struct conversation *c, const char *why)
 {
-	log_say(TEXT_FMT ": %s; deferred", TEXT_ARG(c->envelope.job), why);
+	log_say(TEXT_FMT ": %s; deferred", TEXT_ARG(c->judgement.envelope.job),
+	    why);
 	milter_reply(c->session, "451", "4.3.0",
 	    TEXT("DMARC: message cannot be judged now, try again later"));
 }
@@ -215,13 +201,14 @@ let_through(struct conversation *c, const struct verdict *verdict)
 	milter_insert_field(
 	    c->session, 0, RESULTS_FIELD, verdict->authentication_results);
 	if (disposition->action == DISPOSITION_QUARANTINE && is_held)
-		milter_quarantine(c->session, hold_reason(c, verdict));
+		milter_quarantine(
+		    c->session, judgement_reason(&c->judgement, verdict));
 	else if (disposition->action == DISPOSITION_QUARANTINE)
 		milter_insert_field(
 		    c->session, 0, DISPOSITION_FIELD, TEXT("quarantine"));
 	if (!milter_accept(c->session)) {
 		log_say(TEXT_FMT ": too many changes for the MTA; deferred",
-		    TEXT_ARG(c->envelope.job));
+		    TEXT_ARG(c->judgement.envelope.job));
 		return HISTORY_TEMPFAIL;
 	}
 	return disposition->action == DISPOSITION_QUARANTINE
@@ -243,78 +230,22 @@ answer(struct conversation *c, const struct verdict *verdict)
 	return is_deferred ? HISTORY_TEMPFAIL : HISTORY_REJECT;
 }
 
-static bool
-is_recorded(const struct conversation *c, const struct verdict *verdict,
-    enum history_action action)
-{
-	/* A deferred message comes again and is counted then. */
-	if (action == HISTORY_TEMPFAIL)
-		return false;
-	return verdict->discovery.record != NULL ||
-	       its_setup(c)->config->record_all_messages;
-}
-
-/* Before the MTA has its answer, so that no message is judged and forgotten. */
-static void
-record(struct conversation *c, const struct verdict *verdict,
-    enum history_action action)
-{
-	struct journal *journal = worker_journal(c->worker);
-	struct problem problem = {PROBLEM_NONE, ""};
-	struct history_entry entry;
-	struct build lines;
-	bool is_kept = false;
-
-	if (journal == NULL || !is_recorded(c, verdict, action))
-		return;
-	build_init(&lines, HISTORY_ENTRY_MAX);
-	if (!history_entry_record(
-		c->arena, &c->envelope, verdict, action, &entry) ||
-	    !history_write(&lines, &entry)) {
-		log_say(TEXT_FMT ": history entry too large; not recorded",
-		    TEXT_ARG(c->envelope.job));
-	} else if (!journal_append(
-		       journal, build_view(&lines), &is_kept, &problem)) {
-		worker_say_history_problem(c->worker, &problem);
-		if (!is_kept)
-			log_lost_entry(build_view(&lines));
-	}
-	build_free(&lines);
-}
+static void flush(struct conversation *c);
 
 static void
-log_verdict(const struct conversation *c, const struct verdict *verdict)
+on_final(void *context, const struct verdict *verdict, const char *why)
 {
-	const struct disposition *disposition = &verdict->disposition;
-	char client[IP_TEXT_MAX];
-
-	log_say(TEXT_FMT ": " TEXT_FMT " %s client=%s spf=%s policy=%s "
-			 "disposition=%s reason=%s \"" TEXT_FMT "\"",
-	    TEXT_ARG(c->envelope.job),
-	    TEXT_ARG(verdict->author.status == AUTHOR_OK
-			 ? verdict->author.domain
-			 : verdict->author.reason),
-	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
-	    ip_cstr(&c->client, client),
-	    names_word(&spf_result_names, (int)verdict->spf.result),
-	    names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
-	    names_word(&disposition_action_names, (int)disposition->action),
-	    names_word(&override_type_names, (int)disposition->reason),
-	    TEXT_ARG(disposition->comment));
-}
-
-static void
-decide(struct conversation *c)
-{
-	const struct verdict *verdict = checks_verdict(c->checks);
+	struct conversation *c = context;
 
 	if (verdict == NULL) {
-		defer(c, "the message needs too much memory");
+		defer(c, why);
 	} else {
-		record(c, verdict, answer(c, verdict));
-		log_verdict(c, verdict);
+		judgement_record(&c->judgement, verdict, answer(c, verdict));
+		judgement_log(&c->judgement, verdict);
 	}
 	end_message(c);
+	if (!c->is_handling)
+		flush(c);
 }
 
 /* Not judged. A relay that we trust may carry results of ours; who merely
@@ -329,44 +260,7 @@ exempt(struct conversation *c)
 	end_message(c);
 }
 
-/* --- driving the checks --- */
-
-static void flush(struct conversation *c);
-
-/* Runs the checks as far as the facts go. */
-static void
-advance(struct conversation *c)
-{
-	while (!checks_run(c->checks)) {
-		if (!fetch_wanted(c->fetch))
-			return;
-	}
-	decide(c);
-}
-
-static void
-on_told(void *context)
-{
-	struct conversation *c = context;
-
-	advance(c);
-	flush(c);
-}
-
-static void
-on_deadline(void *context)
-{
-	struct conversation *c = context;
-
-	dns_facts_close(checks_facts(c->checks));
-	if (checks_run(c->checks)) {
-		decide(c);
-	} else { /* cannot be: all facts are known or failed */
-		defer(c, "the checks did not end");
-		end_message(c);
-	}
-	flush(c);
-}
+/* --- the message comes in --- */
 
 static void
 on_progress(void *context)
@@ -377,32 +271,11 @@ on_progress(void *context)
 	flush(c);
 }
 
-/* From here on DNS answers arrive while the body does. */
 static void
 end_header(struct conversation *c)
 {
 	begin_header(c);
-	if (c->checks == NULL)
-		return;
-	checks_end_of_header(c->checks);
-	c->fetch = fetch_new(
-	    worker_resolver(c->worker), checks_facts(c->checks), on_told, c);
-	if (c->fetch != NULL)
-		advance(c);
-}
-
-/* The time-out begins now, when the MTA waits: a slow sender must not use it
- * up. */
-static void
-start_timers(struct conversation *c)
-{
-	struct loop *loop = worker_loop(c->worker);
-	unsigned seconds = its_setup(c)->config->message_timeout;
-
-	c->deadline =
-	    loop_timer_start(loop, seconds * SECOND, 0, on_deadline, c);
-	c->progress = loop_timer_start(
-	    loop, PROGRESS_EVERY, PROGRESS_EVERY, on_progress, c);
+	judgement_end_header(&c->judgement);
 }
 
 static void
@@ -412,15 +285,14 @@ end_body(struct conversation *c)
 		exempt(c);
 		return;
 	}
-	if (c->checks != NULL && c->fetch != NULL)
-		start_timers(c);
-	if (c->deadline == NULL) {
+	if (!judgement_end_body(&c->judgement)) {
 		defer(c, "no memory");
 		end_message(c);
 		return;
 	}
-	checks_end_of_body(c->checks);
-	advance(c);
+	if (c->arena != NULL) /* not final yet */
+		c->progress = loop_timer_start(worker_loop(c->worker),
+		    PROGRESS_EVERY, PROGRESS_EVERY, on_progress, c);
 }
 
 static void
@@ -430,8 +302,8 @@ add_field(struct conversation *c, const struct milter_event *event)
 	if (c->arena == NULL)
 		return;
 	forged_note(&c->forged, event->name, event->text);
-	if (c->checks != NULL)
-		checks_field(c->checks, event->name, event->text,
+	if (c->judgement.checks != NULL)
+		checks_field(c->judgement.checks, event->name, event->text,
 		    milter_session_leading_space(c->session));
 }
 
@@ -445,8 +317,8 @@ handle(struct conversation *c, const struct milter_event *event)
 	case MILTER_EVENT_FIELD: add_field(c, event); break;
 	case MILTER_EVENT_END_OF_HEADER: end_header(c); break;
 	case MILTER_EVENT_BODY:
-		if (c->checks != NULL)
-			checks_body(c->checks, event->text);
+		if (c->judgement.checks != NULL)
+			checks_body(c->judgement.checks, event->text);
 		break;
 	case MILTER_EVENT_END_OF_MESSAGE: end_body(c); break;
 	case MILTER_EVENT_ABORT: end_message(c); break;
@@ -468,8 +340,10 @@ flush(struct conversation *c)
 {
 	struct milter_event event;
 
+	c->is_handling = true;
 	while (!c->is_closing && milter_session_next(c->session, &event))
 		handle(c, &event);
+	c->is_handling = false;
 	struct text output = milter_session_output(c->session);
 	loop_stream_write(c->stream, output);
 	milter_session_sent(c->session, output.len);

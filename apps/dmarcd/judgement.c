@@ -1,0 +1,181 @@
+#include "judgement.h"
+
+#include "log.h"
+
+#include "history/codec.h"
+
+#include <time.h>
+
+enum { SECOND = 1000 /* milliseconds */ };
+
+static const struct setup *
+its_setup(const struct judgement *j)
+{
+	return worker_its_setup(j->worker);
+}
+
+bool
+judgement_begin(struct judgement *j)
+{
+	j->envelope.receiver = its_setup(j)->config->host_name;
+	j->envelope.now = (int64_t)time(NULL);
+	j->checks = checks_new(j->arena, &its_setup(j)->checks, &j->envelope);
+	return j->checks != NULL;
+}
+
+/* --- driving the checks --- */
+
+/* J may be gone afterwards. */
+static void
+decide(struct judgement *j)
+{
+	const struct verdict *verdict = checks_verdict(j->checks);
+
+	j->on_final(j->context, verdict, "the message needs too much memory");
+}
+
+/* Runs the checks as far as the facts go. */
+static void
+advance(struct judgement *j)
+{
+	while (!checks_run(j->checks)) {
+		if (!fetch_wanted(j->fetch))
+			return;
+	}
+	decide(j);
+}
+
+static void
+on_told(void *context)
+{
+	advance(context);
+}
+
+static void
+on_deadline(void *context)
+{
+	struct judgement *j = context;
+
+	dns_facts_close(checks_facts(j->checks));
+	if (checks_run(j->checks))
+		decide(j);
+	else /* cannot be: all facts are known or failed */
+		j->on_final(j->context, NULL, "the checks did not end");
+}
+
+void
+judgement_end_header(struct judgement *j)
+{
+	if (j->checks == NULL)
+		return;
+	checks_end_of_header(j->checks);
+	j->fetch = fetch_new(
+	    worker_resolver(j->worker), checks_facts(j->checks), on_told, j);
+	if (j->fetch != NULL)
+		advance(j);
+}
+
+/* The time-out begins now, when the MTA waits: a slow sender must not use it
+ * up. */
+bool
+judgement_end_body(struct judgement *j)
+{
+	unsigned seconds;
+
+	if (j->checks == NULL || j->fetch == NULL)
+		return false;
+	seconds = its_setup(j)->config->message_timeout;
+	j->deadline = loop_timer_start(
+	    worker_loop(j->worker), seconds * SECOND, 0, on_deadline, j);
+	if (j->deadline == NULL)
+		return false;
+	checks_end_of_body(j->checks);
+	advance(j);
+	return true;
+}
+
+void
+judgement_end(struct judgement *j)
+{
+	loop_timer_stop(j->deadline);
+	if (j->fetch != NULL)
+		fetch_free(j->fetch);
+	j->deadline = NULL;
+	j->fetch = NULL;
+	j->checks = NULL;
+}
+
+/* --- what is written of it --- */
+
+struct text
+judgement_reason(const struct judgement *j, const struct verdict *verdict)
+{
+	const struct disposition *disposition = &verdict->disposition;
+
+	if (disposition->comment.len > 0)
+		return arena_format(j->arena, "DMARC %s: " TEXT_FMT,
+		    names_word(&override_type_names, (int)disposition->reason),
+		    TEXT_ARG(disposition->comment));
+	return arena_format(j->arena,
+	    "quarantined by DMARC policy for " TEXT_FMT,
+	    TEXT_ARG(verdict->author.domain));
+}
+
+static bool
+is_recorded(const struct judgement *j, const struct verdict *verdict,
+    enum history_action action)
+{
+	/* A deferred message comes again and is counted then. */
+	if (action == HISTORY_TEMPFAIL)
+		return false;
+	return verdict->discovery.record != NULL ||
+	       its_setup(j)->config->record_all_messages;
+}
+
+void
+judgement_record(struct judgement *j, const struct verdict *verdict,
+    enum history_action action)
+{
+	struct journal *journal = worker_journal(j->worker);
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct history_entry entry;
+	struct build lines;
+	bool is_kept = false;
+
+	if (journal == NULL || !is_recorded(j, verdict, action))
+		return;
+	build_init(&lines, HISTORY_ENTRY_MAX);
+	if (!history_entry_record(
+		j->arena, &j->envelope, verdict, action, &entry) ||
+	    !history_write(&lines, &entry)) {
+		log_say(TEXT_FMT ": history entry too large; not recorded",
+		    TEXT_ARG(j->envelope.job));
+	} else if (!journal_append(
+		       journal, build_view(&lines), &is_kept, &problem)) {
+		worker_say_history_problem(j->worker, &problem);
+		if (!is_kept)
+			log_lost_entry(build_view(&lines));
+	}
+	build_free(&lines);
+}
+
+void
+judgement_log(const struct judgement *j, const struct verdict *verdict)
+{
+	const struct disposition *disposition = &verdict->disposition;
+	char client[IP_TEXT_MAX];
+
+	log_say(TEXT_FMT ": " TEXT_FMT " %s client=%s spf=%s policy=%s "
+			 "disposition=%s reason=%s \"" TEXT_FMT "\"",
+	    TEXT_ARG(j->envelope.job),
+	    TEXT_ARG(verdict->author.status == AUTHOR_OK
+			 ? verdict->author.domain
+			 : verdict->author.reason),
+	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
+	    ip_cstr(&j->envelope.client, client),
+	    names_word(&spf_result_names, (int)verdict->spf.result),
+	    names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
+	    names_word(&disposition_action_names, (int)disposition->action),
+	    names_word(&override_type_names, (int)disposition->reason),
+	    TEXT_ARG(disposition->comment));
+}
