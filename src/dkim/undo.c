@@ -498,8 +498,10 @@ dkim_undo_find(struct dkim_undo *undo, const struct dkim_broken *broken)
 {
 	struct attempt attempt = {.broken = broken};
 
-	/* With l= anything may stand behind what is signed. */
-	if (broken->signature->has_length)
+	/* With l= anything may stand behind what is signed, and what is not
+	 * signed may stand above it. */
+	if (broken->signature->has_length ||
+	    dkim_signed_is_covered(undo->header, broken->signature))
 		return 0;
 	if (!undo->has_read)
 		read_header(undo);

@@ -94,6 +94,20 @@ static const struct row {
     {"a second Subject", RELAXED, FROM SUBJECT, "a\r\n",
 	FROM "Subject: attack\r\nSubject: [list] dinner\r\n", NULL, 0},
     {"no Subject", RELAXED, FROM SUBJECT, "a\r\n", FROM, NULL, 0},
+    /* What readers show stands above what was signed. */
+    {"a tag, a second To", "c=relaxed/relaxed; h=from:subject:to",
+	FROM SUBJECT "To: a@example.net\r\n", "a\r\n",
+	"To: b@example.net\r\n" FROM "Subject: [list] dinner\r\n"
+	"To: a@example.net\r\n",
+	NULL, 0},
+    {"white space, a second Subject", SIMPLE, FROM SUBJECT, "a\r\n",
+	"Subject: attack\r\n" FROM SUBJECT, "a \r\n", 0},
+    {"recoded, a second Subject", RELAXED, FROM SUBJECT TYPE CTE "8bit\r\n",
+	TEXT_8BIT,
+	"Subject: attack\r\n" FROM SUBJECT TYPE CTE "quoted-printable\r\n",
+	TEXT_QP, 0},
+    {"a footer, a second Subject", RELAXED, FROM SUBJECT, "a\r\n",
+	"Subject: attack\r\n" FROM SUBJECT, "a\r\nlist\r\n", 0},
     {"a tag, and l=", "h=from:subject; l=1", FROM SUBJECT, "a\r\n",
 	FROM "Subject: [list] dinner\r\n", "a\r\nattack\r\n", 0},
 

@@ -191,6 +191,24 @@ make_other_subject(void)
 	    FROM "Subject: Call 0900 now\r\n" TYPE CTE "8bit\r\n", BODY);
 }
 
+/* Undoing the harmless must not make us blind to what stands above. */
+static struct text
+make_covered_and_tag(void)
+{
+	return compose(real_signature(),
+	    "Content-Type: text/html; charset=utf-7\r\n" FROM
+	    "Subject: [l] Your account\r\n" TYPE CTE "8bit\r\n",
+	    BODY);
+}
+
+static struct text
+make_covered_and_recoded(void)
+{
+	return compose(real_signature(),
+	    "Subject: Call 0900 now\r\n" FROM SUBJECT TYPE CTE "base64\r\n",
+	    "RGVhciBjdXN0b21lciwNCmFsbCBpcyB3ZWxsLg0K\r\n");
+}
+
 static struct text
 make_recoded_and_text(void)
 {
@@ -320,6 +338,10 @@ static const struct row {
 	"fail reject none"},
     {"another Subject", make_other_subject, "fail reject none",
 	"fail reject none"},
+    {"a tag, another type above", make_covered_and_tag, "fail reject none",
+	"fail reject none"},
+    {"recoded, another Subject above", make_covered_and_recoded,
+	"fail reject none", "fail reject none"},
     {"recoded, with text", make_recoded_and_text, "fail reject none",
 	"fail reject none"},
     {"text hidden in base64", make_hidden_in_base64, "fail reject none",
