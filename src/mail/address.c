@@ -3,9 +3,9 @@
  * rule of RFC 5322 3.4 walks over it and notes the domain of each address.
  * Whatever no rule takes makes the field malformed.
  *
- * Obsolete forms are read where all readers agree about the domain (dots in
- * names and local parts) and refused where a simpler reader would see another
- * one: routes, white space or comments inside a domain, empty list members, and
+ * Obsolete forms are read where all readers agree about the domain (routes,
+ * dots in names and local parts) and refused where a simpler reader would see
+ * another one: white space or comments inside a domain, empty list members, and
  * addresses of other domains where only a simple reader finds any. */
 #include "mail/address.h"
 
@@ -224,13 +224,33 @@ read_addr_spec(struct reader *reader, struct text *ret_domain)
 	return read_domain(reader, ret_domain) && skip_cfws(reader);
 }
 
-/* angle-addr = "<" addr-spec ">" [CFWS]
- * An obs-route names other domains, and begins like an address. */
+/* obs-route = "@" domain *("," [CFWS] ["@" domain]) ":" */
+static bool
+skip_route(struct reader *reader)
+{
+	struct text domain;
+
+	while (scan_byte(&reader->scan, '@')) {
+		if (!skip_cfws(reader) || !read_domain(reader, &domain) ||
+		    !skip_cfws(reader))
+			return false;
+		while (scan_byte(&reader->scan, ','))
+			if (!skip_cfws(reader))
+				return false;
+	}
+	return scan_byte(&reader->scan, ':') ||
+	       refuse(reader, TEXT("route without end"));
+}
+
+/* angle-addr = "<" [obs-route] addr-spec ">" [CFWS] */
 static bool
 read_angle(struct reader *reader, struct text *ret_domain)
 {
-	if (!scan_byte(&reader->scan, '<') ||
-	    !read_addr_spec(reader, ret_domain))
+	if (!scan_byte(&reader->scan, '<') || !skip_cfws(reader))
+		return false;
+	if (scan_peek(&reader->scan) == '@' && !skip_route(reader))
+		return false;
+	if (!read_addr_spec(reader, ret_domain))
 		return false;
 	return scan_byte(&reader->scan, '>') ? skip_cfws(reader)
 					     : refuse(reader, TEXT("no '>'"));

@@ -66,7 +66,6 @@ for name, value, why in (
          "which part is the domain"),
         ("name-unquoted", f"news@bank.example <{MINE}>",
          "a display name must be quoted for its @"),
-        ("route", f"<@bank.example:{MINE}>", "the first @ or the last (4.4)"),
         ("semicolon", f"{MINE}; news@bank.example", "Outlook's separator"),
         ("nul", "news@bank.example\0.attacker.example", "the end for C"),
         ("cr", f"{MINE}\rFrom: news@bank.example", "a line end for some"),
@@ -99,6 +98,7 @@ for name, value, why in (
 
 # Look-alikes and decoration: his own name, and no more (9989 11.4).
 for name, value, why in (
+        ("route", f"<@bank.example:{MINE}>", "obs-route is skipped (4.4)"),
         ("name-quoted", f'"news@bank.example" <{MINE}>',
          "a display name says nothing"),
         ("percent", "news%bank.example@attacker.example",

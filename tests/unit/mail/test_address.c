@@ -136,9 +136,9 @@ static const struct from_row from_rows[] = {
     {"space around @", T("a @ example.com"), OK, "example.com"},
     {"space in a local part", T("a .b@example.com"), MALFORMED, ""},
 
-    {"route", T("<@y.org:a@example.com>"), MALFORMED, ""},
-    {"route of the author's", T("<@example.com:a@example.com>"), MALFORMED, ""},
-    {"route of several", T("<@y.org,@z.org:a@example.com>"), MALFORMED, ""},
+    {"route", T("<@y.org,@z.org:a@example.com>"), OK, "example.com"},
+    {"route with empty members", T("<@y.org,, @z.org,:a@example.com>"), OK,
+	"example.com"},
     {"route without end", T("<@y.org a@example.com>"), MALFORMED, ""},
     {"route of no domain", T("<@:a@example.com>"), MALFORMED, ""},
     {"route without <", T("@y.org:a@example.com"), MALFORMED, ""},

@@ -353,7 +353,7 @@ draw_from(unsigned *random, struct model *model)
 		    arena, "From: =?utf-8?q?boss=40%s?= <x@%s>", other, name);
 	case 3:
 		return arena_format(
-		    arena, "From: (x@%s)\r\n \"v\" x . y < x@%s >", name, name);
+		    arena, "From: (v) <@a.example,@b.example:x@%s>", name);
 	case 4: model->author = -1; break;
 	case 5:
 		model->author = -1;
