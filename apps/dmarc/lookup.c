@@ -151,12 +151,19 @@ static const struct {
     {{"_dmarc.", 7}, true},
 };
 
+/* The domain's own record may be seen here too, by a wildcard: no slip. */
 static bool
-has_dmarc(const struct dns_answer *answer)
+has_another(const struct asking *asking, const struct dns_answer *answer)
 {
-	for (size_t i = 0; i < answer->count; i++)
-		if (dmarc_record_is_dmarc(answer->records[i].text))
+	const struct dmarc_discovery *found = &asking->lookup->discovery;
+
+	for (size_t i = 0; i < answer->count; i++) {
+		struct text text = answer->records[i].text;
+		if (dmarc_record_is_dmarc(text) &&
+		    (found->record == NULL ||
+			!text_equal(text, found->record->text)))
 			return true;
+	}
 	return false;
 }
 
@@ -183,7 +190,7 @@ look_beside(struct asking *asking)
 		dns_facts_begin_pass(asking->facts, DNS_SHARE_ALIGNMENT);
 		(void)dns_ask(asking->facts, name, DNS_TXT);
 		tool_answer(asking->dns, asking->facts);
-		if (has_dmarc(dns_ask(asking->facts, name, DNS_TXT)))
+		if (has_another(asking, dns_ask(asking->facts, name, DNS_TXT)))
 			warn(
 			    asking, arena_format(arena,
 					TEXT_FMT

@@ -189,6 +189,9 @@ def misplaced(top):
     got = found(top, '_dmarc.a.test TXT "v=DMARC1; p=none"\n',
                 "_dmarc.a.test")["warnings"]
     contains(got[0], "you may mean dmarc lookup a.test")
+    # A wildcard's record is at its place as well.
+    equal(found(top, '*.test TXT "v=DMARC1; p=none"\n',
+                "a.test")["warnings"], [])
     # That these cannot be asked is no trouble of the policy's.
     equal(found(top, '_dmarc.a.test TXT "v=DMARC1; p=none"\n'
                 "a.test SERVFAIL\n", "a.test")["warnings"], [])
