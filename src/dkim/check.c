@@ -451,7 +451,8 @@ tell_signature(const struct dkim *dkim, size_t i, struct trace *trace)
 	else
 		trace_say(trace,
 		    "dkim: signature %zu verifies after undoing " TEXT_FMT
-		    ": that was done on the way",
+		    ": that was done on the way, and without it the signature "
+		    "would have passed",
 		    i + 1,
 		    TEXT_ARG(
 			dkim_changes_describe(dkim->arena, verdict->changes)));

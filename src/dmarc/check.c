@@ -227,6 +227,33 @@ conclude(struct evaluation *evaluation, struct dmarc_outcome *outcome)
 	evaluate(evaluation, outcome);
 }
 
+/* For the sender's administrator. */
+static void
+say_remedy(
+    const struct evaluation *evaluation, const char *what, bool is_strict)
+{
+	const struct dmarc_discovery *discovery = evaluation->discovery;
+	bool is_same = is_strict || discovery->organizational_failed;
+
+	trace_say(evaluation->trace,
+	    "RFC 9989 4.4: it would have passed with %s %s " TEXT_FMT, what,
+	    is_same ? "is" : "has the Organizational Domain",
+	    TEXT_ARG(is_same ? evaluation->input->author
+			     : discovery->organizational_domain));
+}
+
+static void
+say_remedies(const struct evaluation *evaluation)
+{
+	const struct dmarc_record *record = evaluation->discovery->record;
+
+	say_remedy(evaluation,
+	    "a DKIM signature that verifies and whose d=", record->strict_dkim);
+	say_remedy(evaluation,
+	    "a MAIL FROM for which SPF passes and whose domain",
+	    record->strict_spf);
+}
+
 bool
 dmarc_check(const struct dmarc_input *input,
     const struct dmarc_options *options, struct dns_facts *facts,
@@ -251,6 +278,8 @@ dmarc_check(const struct dmarc_input *input,
 	trace_say(trace, "RFC 9989 5.3: dmarc=%s%s" TEXT_FMT,
 	    names_word(&dmarc_result_names, (int)outcome.result),
 	    outcome.reason.len > 0 ? ": " : "", TEXT_ARG(outcome.reason));
+	if (outcome.result == DMARC_FAIL)
+		say_remedies(&evaluation);
 	*ret_outcome = outcome;
 	return true;
 }

@@ -301,9 +301,14 @@ weigh_claims(struct deciding *deciding)
 	const struct disposition_options *options = deciding->options;
 	struct evidence claim;
 
-	if (deciding->disposition.action != DISPOSITION_REJECT ||
-	    !find_claim(deciding, &claim))
+	if (deciding->disposition.action != DISPOSITION_REJECT)
 		return false;
+	if (!find_claim(deciding, &claim)) {
+		trace_say(deciding->trace,
+		    "RFC 9989 7.4: nothing shows that a list or a forwarder "
+		    "passed it on, so the policy stands");
+		return false;
+	}
 	if (options->hold_quarantined &&
 	    options->claimed_indirect == CLAIMED_QUARANTINE) {
 		change(deciding, DISPOSITION_QUARANTINE, claim.reason,
@@ -311,8 +316,9 @@ weigh_claims(struct deciding *deciding)
 		return true;
 	}
 	trace_say(deciding->trace,
-	    "RFC 9989 7.4: it may have come by a detour (" TEXT_FMT
-	    "), but the policy stands: %s",
+	    "RFC 9989 7.4: a list or a forwarder may have passed it on (" TEXT_FMT
+	    "), but that is no proof, and the policy "
+	    "stands: %s",
 	    TEXT_ARG(claim.comment),
 	    options->hold_quarantined
 		? "ClaimedIndirect is reject"
@@ -336,6 +342,8 @@ override(struct deciding *deciding)
 {
 	enum enforce enforce = deciding->options->enforce;
 
+	if (enforce == ENFORCE_STRICT)
+		trace_say(deciding->trace, "Enforce strict: as published");
 	for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++)
 		if (enforce != ENFORCE_STRICT &&
 		    enforce >= overrides[i].since &&

@@ -349,8 +349,16 @@ STORIES = {
          "RFC 9989 4.4: SPF did not pass, so it does not count",
          "RFC 9989 4.4: no DKIM signature passed, so none counts",
          "RFC 9989 5.3: dmarc=fail: neither SPF nor DKIM passed",
+         "it would have passed with a DKIM signature that verifies and whose "
+         "d= has the Organizational Domain bank.test",
+         "it would have passed with a MAIL FROM for which SPF passes and "
+         "whose domain is bank.test",
          "RFC 9989 5.4: bank.test asks for reject",
+         "RFC 9989 7.4: nothing shows that a list or a forwarder passed it on",
          "disposition: reject")),
+    "as published": (
+        "bank.test", ("--enforce", "strict"),
+        ("Enforce strict: as published", "disposition: reject")),
     "strict": (
         "bank.test", ("--ip", "192.0.2.1", "--mail-from", "a@m.bank.test"),
         ("SPF m.bank.test (pass): not aligned with bank.test; strict asks for "

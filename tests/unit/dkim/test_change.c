@@ -348,7 +348,8 @@ static const struct {
     {{"", RELAXED, FROM SUBJECT, "a\r\n", FROM "Subject: [list] dinner\r\n",
 	 "a\r\n__\r\nlist\r\n", 0},
 	"dkim: signature 1 verifies after undoing a tag before the Subject and "
-	"an appended footer: that was done on the way\n"},
+	"an appended footer: that was done on the way, and without it the "
+	"signature would have passed\n"},
     {{"", RELAXED, FROM, "a\r\n", NULL, "b\r\n", 0},
 	"dkim: signature 1: the signed header fields are as the signer left "
 	"them, the body is not; how it was changed is not known\n"},
