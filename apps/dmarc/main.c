@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
     &command_report,
     &command_expire,
     &command_database,
+    &command_config,
     NULL,
 };
 

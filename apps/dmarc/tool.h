@@ -23,6 +23,7 @@ struct command {
 	int (*run)(struct tool *tool, int argc, char **argv);
 };
 
+extern const struct command command_config;
 extern const struct command command_database;
 extern const struct command command_expire;
 extern const struct command command_import;

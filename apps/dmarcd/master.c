@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "watch.h"
 
+#include "config/options.h"
 #include "loop/address.h"
 
 #include <errno.h>
@@ -262,6 +263,17 @@ begin_reload(struct master *master, bool rereads)
 	settings_clear(&master->next);
 }
 
+/* Options of other programs and other times. */
+static void
+say_idle(const struct config *config)
+{
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		if (option->use == OPTION_IDLE && config_is_set(config, i))
+			log_say("%s: %s", option->name, option->sentence);
+	}
+}
+
 /* Whoever turns this on must know what it leans on, or what it turns off. */
 static void
 say_choices(const struct config *config)
@@ -275,6 +287,7 @@ say_choices(const struct config *config)
 	    config->trusted_senders.len + config->local_policy.len > 0)
 		log_say("Enforce strict: TrustedSenders and LocalPolicy do not "
 			"count; considered is the mode with them");
+	say_idle(config);
 }
 
 static void

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "clerk/clerk.h"
+#include "config/options.h"
 #include "deliver/deliver.h"
 #include "loop/address.h"
 
@@ -100,11 +101,12 @@ settings_changed_for_good(
 	const struct config *old = old_settings->config;
 	const struct config *new = new_settings->config;
 
-	if (!text_equal(old->socket, new->socket))
-		return "Socket";
-	if (!text_equal(old->pid_file, new->pid_file))
-		return "PidFile";
-	if (!text_equal(old->user_id, new->user_id))
-		return "UserID";
-	return old->umask == new->umask ? NULL : "UMask";
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		if (option->use == OPTION_RESTART &&
+		    !text_equal(option_get(option, old, new->arena),
+			option_get(option, new, new->arena)))
+			return option->name;
+	}
+	return NULL;
 }

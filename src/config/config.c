@@ -29,7 +29,7 @@ static bool
 set_option(struct config *config, const struct place *place, struct text name,
     struct text value, struct problem *problem)
 {
-	const struct option *option = option_find(name);
+	const struct config_option *option = option_find(name);
 	struct text why = TEXT("");
 
 	if (option == NULL) {
@@ -43,8 +43,10 @@ set_option(struct config *config, const struct place *place, struct text name,
 	}
 	if (value.len == 0)
 		return fail(problem, place, "no value behind option", name, "");
-	if (option_set(option, config, value, &why))
+	if (option_set(option, config, value, &why)) {
+		config->is_set[option - config_options] = true;
 		return true;
+	}
 	return problem_set(problem, PROBLEM_CONFIG,
 	    "%s:%u: %s cannot be \"" TEXT_FMT "\"; it must be " TEXT_FMT,
 	    place->path, place->line, option->name, TEXT_ARG(value),
@@ -58,7 +60,7 @@ set_defaults(struct config *config)
 
 	config->enforce = -1;
 	for (size_t i = 0; i < config_options_count; i++) {
-		const struct option *option = &config_options[i];
+		const struct config_option *option = &config_options[i];
 		if (option->default_value != NULL &&
 		    !option_set(option, config,
 			text_from_cstr(option->default_value), &why))
@@ -211,6 +213,27 @@ check_together(
 	return true;
 }
 
+/* BaseDirectory stands before the names of files that have no "/" in front. */
+static bool
+find_files(struct config *config)
+{
+	struct text base = config->base_directory;
+
+	for (size_t i = 0; base.len > 0 && i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		struct text why;
+		struct text path = option_get(option, config, config->arena);
+		if (option->type != OPTION_FILE || path.len == 0 ||
+		    path.ptr[0] == '/')
+			continue;
+		path = arena_format(config->arena, TEXT_FMT "/" TEXT_FMT,
+		    TEXT_ARG(base), TEXT_ARG(path));
+		if (!option_set(option, config, path, &why))
+			return false;
+	}
+	return !arena_failed(config->arena);
+}
+
 /* With nothing but the defaults yet. */
 static struct config *
 new_config(struct problem *problem)
@@ -222,7 +245,10 @@ new_config(struct problem *problem)
 	if (config != NULL) {
 		config->arena = arena;
 		config->files = arena_alloc(arena, sizeof *config->files);
-		if (config->files != NULL && set_defaults(config))
+		config->is_set = arena_array(
+		    arena, config_options_count, sizeof *config->is_set);
+		if (config->files != NULL && config->is_set != NULL &&
+		    set_defaults(config))
 			return config;
 	}
 	arena_free(arena);
@@ -238,6 +264,7 @@ complete(struct config *config, struct problem *problem)
 
 	return (config_read(config, config->lines, name, problem) &&
 		   check_together(config, name, problem) &&
+		   find_files(config) &&
 		   (config->ignore_hosts.len == 0
 			   ? ignore_loopback(config)
 			   : read_ignored_hosts(config, problem)) &&
@@ -330,28 +357,8 @@ config_ignores(
 	return ignored;
 }
 
-size_t
-config_option_count(void)
+bool
+config_is_set(const struct config *config, size_t index)
 {
-	return config_options_count;
-}
-
-struct config_option
-config_option_at(size_t index)
-{
-	static const char *const types[] = {
-	    [OPTION_TEXT] = "text",
-	    [OPTION_BOOLEAN] = "boolean",
-	    [OPTION_NUMBER] = "number",
-	    [OPTION_SECONDS] = "time",
-	    [OPTION_WORD] = "word",
-	};
-	const struct option *option = &config_options[index];
-
-	return (struct config_option){
-	    .name = option->name,
-	    .type = types[option->type],
-	    .default_value = option->default_value,
-	    .sentence = option->sentence,
-	};
+	return config->is_set[index];
 }

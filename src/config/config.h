@@ -34,6 +34,7 @@ struct config {
 	const char *path;           /* NULL: the built-in defaults alone */
 	struct text lines;          /* of PATH */
 	struct config_files *files; /* still grows when a setup is made */
+	bool *is_set;               /* for each row of config_options */
 	/* Names are the options' in lower case; see options.c for each. */
 	struct text host_name; /* this host's, lower case; not an option */
 	int authentication_source;
@@ -45,6 +46,8 @@ struct config {
 	struct text user_id;
 	struct text pid_file;
 	unsigned workers; /* 0: one for each processor */
+	bool background;  /* as opendmarc */
+	struct text base_directory;
 
 	int enforce; /* enum enforce, or -1: not said */
 	bool reject_failures;
@@ -81,6 +84,24 @@ struct config {
 	struct text report_relay;
 	unsigned report_interval; /* seconds, divides a day */
 	unsigned report_delay;    /* seconds */
+
+	/* Kept until there are failure reports and ARC. */
+	bool failure_reports;
+	bool failure_reports_on_none;
+	struct text failure_reports_bcc;
+	struct text failure_reports_sent_by;
+	struct text report_command;
+	struct text domain_whitelist;
+	struct text domain_whitelist_file;
+	struct text no_reports_list;
+	struct text ignore_mail_to;
+
+	/* What is not needed any more. */
+	struct {
+		bool boolean;
+		unsigned number;
+		struct text text;
+	} idle;
 };
 
 /* Reads PATH, or with NULL the built-in defaults alone. NULL: *ret_problem
@@ -111,15 +132,7 @@ enum enforce config_enforce(const struct config *config);
 bool config_ignores(
     const struct config *config, const struct ip *client, struct text host);
 
-/* The option table, for who lists the options: the tests, and tools to come. */
-struct config_option {
-	const char *name;
-	const char *type;
-	const char *default_value;
-	const char *sentence;
-};
-
-size_t config_option_count(void);
-struct config_option config_option_at(size_t index);
+/* Does a line say it? INDEX is the row in config_options. */
+bool config_is_set(const struct config *config, size_t index);
 
 #endif

@@ -34,6 +34,18 @@ read_lines(const char *lines, struct problem *ret_problem)
 	return config;
 }
 
+/* The caller unlinks it as soon as it was read, before it asserts anything. */
+static void
+write_file(char *path, const char *lines)
+{
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+	    write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));
+	(void)close(fd);
+}
+
 static void
 test_errors(void **state)
 {
@@ -109,6 +121,83 @@ test_values(void **state)
 	config_free(config);
 }
 
+/* Old names, and options that do nothing any more or not yet; their values are
+ * looked at all the same. */
+static void
+test_former(void **state)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct config *config =
+	    read_lines("ForensicReports true\n"
+		       "ForensicReportsSentBy postmaster@mx.example\n"
+		       "AutoRestartCount 10\nUserid root\n",
+		&problem);
+
+	(void)state;
+	assert_non_null(config);
+	assert_true(config->failure_reports);
+	assert_true(text_equal(
+	    config->failure_reports_sent_by, TEXT("postmaster@mx.example")));
+	assert_true(text_equal(config->user_id, TEXT("root")));
+	assert_true(config_is_set(config,
+	    (size_t)(option_find(TEXT("FailureReports")) - config_options)));
+	assert_false(config_is_set(
+	    config, (size_t)(option_find(TEXT("Enforce")) - config_options)));
+	config_free(config);
+	assert_null(read_lines("AutoRestart perhaps\n", &problem));
+	assert_null(read_lines("ForensicReports perhaps\n", &problem));
+	assert_null(read_lines("AutoRestartCount ten\n", &problem));
+}
+
+/* What option_get says, option_set understands. */
+static void
+test_written(void **state)
+{
+	static const char lines[] =
+	    "Workers 7\nUMask 022\nImportInterval 90\nClaimKeep 2d\n"
+	    "ReportDelay 0\nReportInterval 6h\nEnforce strict\n"
+	    "HistoryFile /x y\nSocket unix:/x\nRejectFailures no\n";
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct config *first = read_lines(lines, &problem);
+	struct config *second = config_load(NULL, &problem);
+
+	(void)state;
+	assert_non_null(first);
+	assert_non_null(second);
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		struct text value = option_get(option, first, first->arena);
+		struct text why;
+		if (value.len > 0)
+			assert_true(option_set(option, second, value, &why));
+		assert_true(text_equal(
+		    value, option_get(option, second, second->arena)));
+	}
+	assert_int_equal(second->import_interval, 90);
+	assert_int_equal(second->umask, 022);
+	config_free(first);
+	config_free(second);
+}
+
+static void
+test_base_directory(void **state)
+{
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(file, "HistoryFile dmarc.dat\nPidFile /run/x.pid\n"
+			 "BaseDirectory /var/spool/opendmarc\n");
+	struct config *config = config_load(file, &problem);
+	(void)unlink(file);
+	assert_non_null(config);
+	assert_true(text_equal(
+	    config->history_file, TEXT("/var/spool/opendmarc/dmarc.dat")));
+	assert_true(text_equal(config->pid_file, TEXT("/run/x.pid")));
+	assert_int_equal(config->trusted_senders.len, 0);
+	config_free(config);
+}
+
 /* An upgrade never begins to refuse anything by itself. */
 static void
 test_enforce(void **state)
@@ -132,18 +221,6 @@ test_enforce(void **state)
 		assert_int_equal(config_enforce(config), rows[i].enforce);
 		config_free(config);
 	}
-}
-
-/* The caller unlinks it as soon as it was read, before it asserts anything. */
-static void
-write_file(char *path, const char *lines)
-{
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(
-	    write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));
-	(void)close(fd);
 }
 
 static bool
@@ -290,15 +367,14 @@ static void
 test_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < config_option_count(); i++) {
-		struct config_option option = config_option_at(i);
-		size_t last = strlen(option.sentence) - 1;
-		assert_int_equal(option.sentence[last], '.');
-		assert_ptr_equal(option_find(text_from_cstr(option.name)),
-		    &config_options[i]);
-		if (i > 0 &&
-		    strcasecmp(config_options[i - 1].name, option.name) >= 0)
-			fail_msg("%s is out of order", option.name);
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		size_t last = strlen(option->sentence) - 1;
+		assert_int_equal(option->sentence[last], '.');
+		assert_ptr_equal(
+		    option_find(text_from_cstr(option->name)), option);
+		if (i > 0 && strcasecmp(option[-1].name, option->name) >= 0)
+			fail_msg("%s is out of order", option->name);
 	}
 }
 
@@ -423,6 +499,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_former),
+	    cmocka_unit_test(test_written),
+	    cmocka_unit_test(test_base_directory),
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
 	    cmocka_unit_test(test_wide_mapped_network),
