@@ -14,51 +14,36 @@ letter_value(int byte)
 	return byte == '/' ? 63 : -1;
 }
 
-/* The letters without white space, and *ret_padding the count of '='. */
-static bool
-read_letters(
-    struct text text, char *letters, size_t *ret_count, size_t *ret_padding)
-{
-	size_t count = 0;
-	size_t padding = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.ptr[i];
-		int value = letter_value((unsigned char)byte);
-		if (value >= 0 && padding == 0)
-			letters[count++] = (char)value;
-		else if (byte == '=')
-			padding++;
-		else if (!is_space(byte))
-			return false;
-	}
-	*ret_count = count;
-	*ret_padding = padding;
-	return padding <= 2 && (count + padding) % 4 == 0;
-}
-
 bool
 base64_read(struct arena *arena, struct text text, struct text *ret_bytes)
 {
-	size_t count;
-	size_t padding;
-	char *values = arena_alloc(arena, text.len + 1);
-
-	if (values == NULL || !read_letters(text, values, &count, &padding))
-		return false;
-	/* In place: four values of six bits become three bytes. */
+	char *bytes = arena_alloc(arena, text.len + 1);
 	size_t len = 0;
+	size_t letters = 0;
+	size_t padding = 0;
 	uint32_t bits = 0;
-	for (size_t i = 0; i < count; i++) {
-		bits = (bits << 6 | (unsigned char)values[i]) & 0xFFFFFF;
-		if (i % 4 != 0)
-			values[len++] = (char)(bits >> (6 - 2 * (i % 4)));
+
+	/* Four letters of six bits become three bytes. */
+	for (size_t i = 0; bytes != NULL && i < text.len; i++) {
+		int value = letter_value((unsigned char)text.ptr[i]);
+		if (value >= 0 && padding == 0) {
+			bits = (bits << 6 | (uint32_t)value) & 0xFFFFFF;
+			if (letters % 4 != 0)
+				bytes[len++] =
+				    (char)(bits >> (6 - 2 * (letters % 4)));
+			letters++;
+		} else if (text.ptr[i] == '=') {
+			padding++;
+		} else if (!is_space(text.ptr[i])) {
+			return false;
+		}
 	}
 	/* RFC 4648 3.5: the bits that encode nothing must be zero. */
 	uint32_t spare = padding == 0 ? 0 : padding == 1 ? 3 : 15;
-	if ((bits & spare) != 0)
+	if (bytes == NULL || padding > 2 || (letters + padding) % 4 != 0 ||
+	    (bits & spare) != 0)
 		return false;
-	*ret_bytes = (struct text){values, len};
+	*ret_bytes = (struct text){bytes, len};
 	return true;
 }
 

@@ -176,6 +176,8 @@ plain_end(const struct dkim_canonical_body *body, struct text piece, size_t at)
 		return at + text_find(text_slice(piece, at, piece.len), '\r');
 	for (; at < piece.len; at++) {
 		char byte = piece.ptr[at];
+		if ((unsigned char)byte > ' ')
+			continue; /* nearly always */
 		if (byte == '\r' || byte == '\t')
 			break;
 		if (byte == ' ' &&

@@ -46,10 +46,17 @@ append(struct mail_header *header, struct arena *arena, struct text raw)
 	return true;
 }
 
-static bool
-is_bare_lf(struct text text, size_t at)
+/* The first LF at or after FROM that has no CR before it, or the length. */
+static size_t
+find_bare_lf(struct text text, size_t from)
 {
-	return text.ptr[at] == '\n' && (at == 0 || text.ptr[at - 1] != '\r');
+	while (from < text.len) {
+		from += text_find(text_slice(text, from, text.len), '\n');
+		if (from == 0 || from >= text.len || text.ptr[from - 1] != '\r')
+			break;
+		from++;
+	}
+	return from;
 }
 
 static size_t
@@ -57,8 +64,9 @@ count_bare_lf(struct text text)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < text.len; i++)
-		count += is_bare_lf(text, i);
+	for (size_t at = find_bare_lf(text, 0); at < text.len;
+	     at = find_bare_lf(text, at + 1))
+		count++;
 	return count;
 }
 
@@ -73,11 +81,15 @@ put_text(char *at, struct text text)
 static void
 put_value(char *at, struct text value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		if (is_bare_lf(value, i))
-			*at++ = '\r';
-		*at++ = value.ptr[i];
+	size_t from = 0;
+
+	for (size_t lf = find_bare_lf(value, 0); lf < value.len;
+	     lf = find_bare_lf(value, lf + 1)) {
+		at = put_text(at, text_slice(value, from, lf));
+		*at++ = '\r';
+		from = lf;
 	}
+	(void)put_text(at, text_slice(value, from, value.len));
 }
 
 bool
