@@ -45,8 +45,9 @@ fuzz:
 	    -Db_sanitize=address,undefined -Db_lundef=false
 	ninja -C build-fuzz
 
-bench: all
-	ci/deps install test
+bench:
+	ci/deps install bench || ci/deps install test
+	@$(MAKE) --no-print-directory all
 	bench/run $(BUILD)
 
 deps:
