@@ -26,6 +26,7 @@ static struct counts {
 	unsigned returned; /* free */
 } counts;
 
+/* The linker chose the names. NOLINTBEGIN(readability-identifier-naming) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *bytes, size_t size);
@@ -97,6 +98,8 @@ __wrap_spf_record_parse(struct arena *arena, const struct dns_answer *answer)
 	counts.parsed += answer->count > 0;
 	return __real_spf_record_parse(arena, answer);
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 /* --- two messages --- */
 
