@@ -32,6 +32,8 @@ struct checks {
 	struct dns_facts *facts;
 	struct dkim *dkim;        /* NULL: upstream is believed */
 	struct upstream upstream; /* likewise */
+	struct upstream told;     /* checks_tell_dkim */
+	bool is_told;
 	bool is_decided[STEPS];
 	struct trace traces[STEPS];
 	struct trace author_trace;
@@ -66,6 +68,13 @@ checks_new(struct arena *arena, const struct checks_options *options,
 /* --- the message comes in --- */
 
 void
+checks_tell_dkim(struct checks *checks, const struct upstream *told)
+{
+	checks->told = *told;
+	checks->is_told = true;
+}
+
+void
 checks_field(struct checks *checks, struct text name, struct text value,
     bool leading_space)
 {
@@ -94,6 +103,12 @@ believes_upstream(const struct checks *checks)
 	return checks->options->source == AUTHENTICATION_HEADERS;
 }
 
+static bool
+verifies_dkim(const struct checks *checks)
+{
+	return !believes_upstream(checks) && !checks->is_told;
+}
+
 void
 checks_end_of_header(struct checks *checks)
 {
@@ -112,7 +127,7 @@ checks_end_of_header(struct checks *checks)
 		    "RFC 9989 5.3.1: no Author Domain (%s): " TEXT_FMT,
 		    names_word(&author_status_names, (int)author->status),
 		    TEXT_ARG(author->reason));
-	if (believes_upstream(checks))
+	if (!verifies_dkim(checks))
 		return;
 	struct dkim_options options = {
 	    .now = checks->envelope.now,
@@ -225,9 +240,11 @@ run_helo(struct checks *checks, struct trace *trace)
 static bool
 run_dkim(struct checks *checks, struct trace *trace)
 {
-	if (believes_upstream(checks)) {
-		checks->verdict.dkim = upstream_dkim(
-		    checks->arena, &checks->upstream, &checks->header, trace);
+	if (!verifies_dkim(checks)) {
+		checks->verdict.dkim = upstream_dkim(checks->arena,
+		    believes_upstream(checks) ? &checks->upstream
+					      : &checks->told,
+		    &checks->header, trace);
 		return true;
 	}
 	if (!checks->body_ended) {
@@ -372,7 +389,7 @@ is_broken(const struct checks *checks)
 {
 	return arena_failed(checks->arena) ||
 	       (checks->header_ended && checks->dkim == NULL &&
-		   !believes_upstream(checks));
+		   verifies_dkim(checks));
 }
 
 bool

@@ -69,6 +69,10 @@ void checks_field(struct checks *checks, struct text name, struct text value,
     bool leading_space);
 /* All fields at once, already read (mail_message's end_of_header). */
 void checks_header(struct checks *checks, const struct mail_header *header);
+/* The body will not be seen, but somebody else has verified the signatures:
+ * TOLD are all results of DKIM. Before the end of the header. With headers as
+ * the source they are not looked at. */
+void checks_tell_dkim(struct checks *checks, const struct upstream *told);
 void checks_end_of_header(struct checks *checks);
 void checks_body(struct checks *checks, struct text piece);
 void checks_end_of_body(struct checks *checks);

@@ -1,0 +1,243 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "exact.h"
+#include "query/request.h"
+
+#include <stdio.h>
+
+#define ENVELOPE "client_address=192.0.2.1\nhelo64=aGVsbw==\n"
+#define SENDER   "sender64=YUBiLmV4YW1wbGU=\n"
+#define REST                                                                   \
+ "headers64=RnJvbTogYUBiCg==\nauthenticated=0\nid=1abcdt-000000-AB\n"
+#define GOOD  "version=1\n" ENVELOPE SENDER REST
+#define PASS  "dkim=pass ZXhhbXBsZS5jb20= czE= rsa-sha256 9999999999999\n"
+#define INPUT "spool=/var/spool/exim4/input/"
+
+/* What is refused, and why; "" is accepted. */
+static const struct row {
+	const char *name;
+	const char *text;
+	const char *why;
+} rows[] = {
+    {"good", GOOD "\n", ""},
+    {"what follows the end", GOOD "\n\0junk=\n", ""},
+    {"all names",
+	GOOD "port=25\nreports=1\n" INPUT "1abcdt-000000-AB-D\n" PASS PASS "\n",
+	""},
+    {"no client: local",
+	"version=1\nclient_address=\nhelo64=\n" SENDER REST "\n", ""},
+    {"IPv6",
+	"version=1\nclient_address=2001:db8::1\nhelo64=\n" SENDER REST "\n",
+	""},
+    {"null sender", "version=1\n" ENVELOPE "sender64=\n" REST "\n", ""},
+    {"no port", GOOD "port=\n\n", ""},
+    {"limited", GOOD "dkim=pass ZQ== cw== rsa-sha256 10\n\n", ""},
+    {"invalid without algorithm", GOOD "dkim=invalid ZQ== cw==  0\n\n", ""},
+
+    {"nothing", "\n", "a line is missing"},
+    {"no end", GOOD, "it has no end"},
+    {"CR before LF", "version=1\r\n" ENVELOPE SENDER REST "\n",
+	"version is not 1"},
+    {"version 2", "version=2\n" ENVELOPE SENDER REST "\n", "version is not 1"},
+    {"version missing", ENVELOPE SENDER REST "\n",
+	"version is not the first line, and there once"},
+    {"version late", ENVELOPE "version=1\n" SENDER REST "\n",
+	"version is not the first line, and there once"},
+    {"version twice", GOOD "version=1\n\n",
+	"version is not the first line, and there once"},
+    {"twice", GOOD SENDER "\n", "a name stands there twice"},
+    {"missing", "version=1\n" ENVELOPE REST "\n", "a line is missing"},
+    {"unknown", GOOD "helo=x\n\n", "a name that is not known"},
+    {"upper case", GOOD "PORT=25\n\n", "a name that is not known"},
+    {"blank before =", GOOD "port =25\n\n", "a name that is not known"},
+    {"no =", GOOD "port\n\n", "a line without ="},
+    {"no address",
+	"version=1\nclient_address=192.0.2\nhelo64=\n" SENDER REST "\n",
+	"client_address is no IP address"},
+    {"port", GOOD "port=65536\n\n", "port is no number up to 65535"},
+    {"not Base64", "version=1\nclient_address=\nhelo64=he*o\n" SENDER REST "\n",
+	"helo64 is not Base64, or too long"},
+    {"no padding",
+	"version=1\nclient_address=\nhelo64=aGVsbw\n" SENDER REST "\n",
+	"helo64 is not Base64, or too long"},
+    {"blank in Base64",
+	"version=1\nclient_address=\nhelo64=aGVs bw==\n" SENDER REST "\n",
+	"helo64 is not Base64, or too long"},
+    {"true",
+	"version=1\n" ENVELOPE SENDER
+	"headers64=\nauthenticated=true\nid=x\n\n",
+	"authenticated is not 0 or 1"},
+    {"blank in id",
+	"version=1\n" ENVELOPE SENDER "headers64=\nauthenticated=0\nid=a b\n\n",
+	"id is not printable, or too long"},
+    {"reports", GOOD "reports=\n\n", "reports is not 0 or 1"},
+    {"status", GOOD "dkim=passed ZQ== cw== rsa-sha256 0\n\n",
+	"a dkim line cannot be read, or too many"},
+    {"domain not Base64", GOOD "dkim=pass e.com cw== rsa-sha256 0\n\n",
+	"a dkim line cannot be read, or too many"},
+    {"no length", GOOD "dkim=pass ZQ== cw== rsa-sha256\n\n",
+	"a dkim line cannot be read, or too many"},
+    {"length and more", GOOD "dkim=pass ZQ== cw== rsa-sha256 0 1\n\n",
+	"a dkim line cannot be read, or too many"},
+    {"another message's file", GOOD INPUT "1abcdt-000000-AC-D\n\n",
+	"spool is not the data file of id"},
+};
+
+static bool
+read_whole(struct arena *arena, struct text text, size_t piece,
+    struct query_request *ret_request, const char **ret_why)
+{
+	struct query query;
+	bool is_read;
+
+	query_init(&query);
+	while (text.len > 0 && !query_feed(&query, text_slice(text, 0, piece)))
+		text = text_slice(text, piece, text.len);
+	is_read = query_finish(&query, arena, ret_request, ret_why);
+	query_free(&query);
+	return is_read;
+}
+
+static void
+test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct text text = exact(text_from_cstr(rows[i].text));
+		for (size_t piece = 1; piece < 2 * text.len; piece += piece) {
+			struct arena *arena = arena_new(QUERY_ARENA_MAX);
+			struct query_request request;
+			const char *why = "";
+			print_message("# %s, by %zu\n", rows[i].name, piece);
+			(void)read_whole(arena, text, piece, &request, &why);
+			assert_string_equal(why, rows[i].why);
+			arena_free(arena);
+		}
+		exact_free(text);
+	}
+}
+
+#define EQUAL(text, literal) assert_true(text_equal(text, TEXT(literal)))
+
+static void
+test_values(void **state)
+{
+	struct arena *arena = arena_new(QUERY_ARENA_MAX);
+	struct query_request request;
+	struct ip ip;
+	const char *why;
+
+	(void)state;
+	assert_true(read_whole(arena,
+	    TEXT(GOOD "port=4000\nreports=1\n" PASS
+		      "dkim=fail ZQ== cw== ed25519-sha256 0\n\n"),
+	    1000, &request, &why));
+	assert_true(ip_read(TEXT("192.0.2.1"), &ip));
+	assert_true(ip_equal(&request.client, &ip));
+	EQUAL(request.helo, "helo");
+	EQUAL(request.sender, "a@b.example");
+	EQUAL(request.headers, "From: a@b\n");
+	EQUAL(request.id, "1abcdt-000000-AB");
+	EQUAL(request.spool, "");
+	assert_int_equal(request.port, 4000);
+	assert_true(request.wants_reports && !request.is_authenticated);
+	assert_int_equal(request.dkim.count, 2);
+	assert_int_equal(request.dkim.at[0].status, QUERY_DKIM_PASS);
+	EQUAL(request.dkim.at[0].domain, "example.com");
+	EQUAL(request.dkim.at[0].selector, "s1");
+	EQUAL(request.dkim.at[0].algorithm, "rsa-sha256");
+	assert_false(request.dkim.at[0].is_limited);
+	assert_true(request.dkim.at[1].is_limited);
+	arena_free(arena);
+}
+
+/* A request with COUNT bytes of LINE over and over. */
+static bool
+read_many(const char *line, size_t count, const char **ret_why)
+{
+	struct arena *arena = arena_new(QUERY_ARENA_MAX);
+	struct query_request request;
+	struct build text;
+	bool is_read;
+
+	build_init(&text, 2 * QUERY_REQUEST_MAX);
+	build_cstr(&text, GOOD);
+	while (count-- > 0)
+		build_cstr(&text, line);
+	build_cstr(&text, "\n\n");
+	is_read = read_whole(arena, build_view(&text), 4096, &request, ret_why);
+	build_free(&text);
+	arena_free(arena);
+	return is_read;
+}
+
+static void
+test_limits(void **state)
+{
+	const char *why = "";
+
+	(void)state;
+	assert_true(read_many(PASS, QUERY_DKIM_MAX - 1, &why) ||
+		    *why == '\0'); /* the last LF is the empty line's */
+	assert_false(read_many(PASS, QUERY_DKIM_MAX + 1, &why));
+	assert_string_equal(why, "a dkim line cannot be read, or too many");
+	assert_false(read_many("x", QUERY_REQUEST_MAX, &why));
+	assert_string_equal(why, "it is too long");
+}
+
+static const struct {
+	const char *path;
+	const char *id;
+	bool is_good;
+} spools[] = {
+    {"/var/spool/exim4/input/1abcdt-000000-AB-D", "1abcdt-000000-AB", true},
+    {"/var/spool/exim4/input/t/1abcdt-000000-AB-D", "1abcdt-000000-AB", true},
+    {"/s/input/1abcdt-00000000000-ABCD-D", "1abcdt-00000000000-ABCD", true},
+    {"/s/input/u/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/input/1abcdt-000000-AB-H", "1abcdt-000000-AB", false},
+    {"/s/input/1abcdt-000000-AC-D", "1abcdt-000000-AB", false},
+    {"/s/input1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/msglog/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/xinput/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"s/input/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/../input/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/.x/input/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s//input/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s /input/1abcdt-000000-AB-D", "1abcdt-000000-AB", false},
+    {"/s/input/x-D", "x", false},
+    {"/s/input/1abcd/-000000-AB-D", "1abcd/-000000-AB", false},
+    {"/s/input/1abcdt-000000-AB-C-D", "1abcdt-000000-AB-C", false},
+    {"", "", false},
+};
+
+static void
+test_spool(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof spools / sizeof *spools; i++) {
+		struct text path = exact(text_from_cstr(spools[i].path));
+		struct text id = exact(text_from_cstr(spools[i].id));
+		print_message("# %s\n", spools[i].path);
+		struct text name = query_spool_name(path, id);
+		assert_int_equal(name.len, spools[i].is_good ? id.len + 2 : 0);
+		exact_free(path);
+		exact_free(id);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_spool),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
