@@ -283,3 +283,19 @@ dmarc_check(const struct dmarc_input *input,
 	*ret_outcome = outcome;
 	return true;
 }
+
+bool
+dmarc_would_align(const struct dmarc_input *input, struct text domain,
+    const struct dmarc_options *options, struct dns_facts *facts,
+    struct arena *arena)
+{
+	const struct dmarc_record *record = input->discovery->record;
+	struct evaluation evaluation = {.input = input,
+	    .discovery = input->discovery,
+	    .options = options,
+	    .facts = facts,
+	    .arena = arena};
+
+	return align(&evaluation, domain,
+		   record != NULL && record->strict_dkim) == ALIGNED;
+}

@@ -49,4 +49,10 @@ bool dmarc_check(const struct dmarc_input *input,
     struct arena *arena, struct trace *trace,
     struct dmarc_outcome *ret_outcome) MUST_USE;
 
+/* Would a signature of DOMAIN be aligned, had it passed? For what is evidence and
+ * no pass. Asks within the caller's pass; DNS_SHARE_ALIGNMENT is meant. */
+bool dmarc_would_align(const struct dmarc_input *input, struct text domain,
+    const struct dmarc_options *options, struct dns_facts *facts,
+    struct arena *arena);
+
 #endif

@@ -305,6 +305,30 @@ run_dmarc(struct checks *checks, struct trace *trace)
 	    checks->arena, trace, &verdict->dmarc);
 }
 
+/* Which of the broken signatures are the author's? They are evidence, and walked
+ * like those that passed: what lies below the author's domain may be somebody
+ * else's (RFC 9989 4.7, psd=n). */
+static const bool *
+find_authors(struct checks *checks)
+{
+	const struct verdict *verdict = &checks->verdict;
+	const struct dkim_verdict *signature = verdict->dkim.at;
+	struct dmarc_input input = {
+	    .author = verdict->author.domain,
+	    .discovery = &verdict->discovery,
+	};
+	bool *is_authors =
+	    arena_array(checks->arena, verdict->dkim.count, sizeof *is_authors);
+
+	for (size_t i = 0; is_authors != NULL && i < verdict->dkim.count; i++)
+		is_authors[i] =
+		    (signature[i].changes != 0 ||
+			signature[i].body_hash_failed) &&
+		    dmarc_would_align(&input, signature[i].domain,
+			&checks->options->dmarc, checks->facts, checks->arena);
+	return is_authors;
+}
+
 static bool
 run_disposition(struct checks *checks, struct trace *trace)
 {
@@ -313,15 +337,20 @@ run_disposition(struct checks *checks, struct trace *trace)
 	if (!checks->is_decided[STEP_DMARC] || !checks->is_decided[STEP_HELO])
 		return false;
 	bool is_spf_pass = verdict->spf.result == SPF_PASS;
+	bool is_fail = verdict->dmarc.result == DMARC_FAIL;
+	dns_facts_begin_pass(checks->facts, DNS_SHARE_ALIGNMENT);
 	struct disposition_input input = {
 	    .author = &verdict->author,
 	    .client = checks->envelope.client,
 	    .spf_domain = is_spf_pass ? verdict->mail_from_domain : TEXT(""),
 	    .header = &checks->header,
 	    .dkim = &verdict->dkim,
+	    .is_authors = is_fail ? find_authors(checks) : NULL,
 	    .discovery = &verdict->discovery,
 	    .dmarc = &verdict->dmarc,
 	};
+	if (dns_facts_missed(checks->facts) || arena_failed(checks->arena))
+		return false;
 	verdict->disposition = disposition_decide(
 	    &input, &checks->options->disposition, checks->arena, trace);
 	return true;

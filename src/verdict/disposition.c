@@ -165,24 +165,6 @@ find_passing(const struct dkim_results *dkim)
 	return NULL;
 }
 
-/* Near enough to alignment for evidence: no walk of its own is made. */
-static bool
-is_authors(
-    const struct disposition_input *input, const struct dkim_verdict *signature)
-{
-	const struct dmarc_record *record = input->discovery->record;
-	struct text org = input->discovery->organizational_domain;
-
-	if (signature->domain.len == 0)
-		return false;
-	if (dns_name_equal(signature->domain, input->author->domain))
-		return true;
-	if (record != NULL && record->strict_dkim)
-		return false;
-	return org.len > 0 && !input->discovery->organizational_failed &&
-	       dns_name_is_at_or_below(signature->domain, org);
-}
-
 struct evidence {
 	enum override_type reason;
 	struct text comment;
@@ -201,7 +183,7 @@ find_undone(
 		unsigned changes = dkim->at[i].changes;
 		if (changes == 0 ||
 		    dkim_changes_add_text(changes) != adds_text ||
-		    !is_authors(deciding->input, &dkim->at[i]))
+		    !deciding->input->is_authors[i])
 			continue;
 		bool is_list =
 		    (changes & (DKIM_CHANGE_SUBJECT | DKIM_CHANGE_FOOTER)) != 0;
@@ -224,8 +206,8 @@ find_broken_body(
 	bool has_broken_body = false;
 
 	for (size_t i = 0; i < dkim->count; i++)
-		has_broken_body |= dkim->at[i].body_hash_failed &&
-				   is_authors(input, &dkim->at[i]);
+		has_broken_body |=
+		    dkim->at[i].body_hash_failed && input->is_authors[i];
 	if (has_broken_body)
 		*ret_evidence = (struct evidence){OVERRIDE_OTHER,
 		    TEXT("of the author's signature only the body hash is "

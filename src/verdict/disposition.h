@@ -75,6 +75,9 @@ struct disposition_input {
 	struct text spf_domain; /* of MAIL FROM, with SPF pass; else "" */
 	const struct mail_header *header; /* List-Id and its kin */
 	const struct dkim_results *dkim;
+	/* Of each signature that is broken: had it passed, it would be aligned.
+	 * For a message that failed; else NULL. */
+	const bool *is_authors;
 	const struct dmarc_discovery *discovery;
 	const struct dmarc_outcome *dmarc;
 };

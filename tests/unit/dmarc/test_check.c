@@ -391,6 +391,72 @@ test_no_needless_walk(void **state)
 	world_close(&world);
 }
 
+/* --- what did not pass --- */
+
+static const struct {
+	const char *name;
+	const char *author;
+	const char *domain;
+	bool aligns;
+} evidence[] = {
+    {"the author's own", "bank.test", "bank.test", true},
+    {"below", "bank.test", "news.bank.test", true},
+    {"above", "news.bank.test", "bank.test", true},
+    {"beside", "a.bank.test", "b.bank.test", true},
+    {"an organization below", "bank.test", "own.bank.test", false},
+    {"below that", "bank.test", "a.own.bank.test", false},
+    {"DNS failed below", "bank.test", "slow.bank.test", false},
+    {"DNS failed for the author", "slow.bank.test", "bank.test", false},
+    {"somebody else", "bank.test", "x.test", false},
+    {"the top level domain", "bank.test", "test", false},
+    {"nobody", "bank.test", "", false},
+    {"adkim=s, the same", "strict.test", "strict.test", true},
+    {"adkim=s, below", "strict.test", "a.strict.test", false},
+};
+
+struct would_align {
+	struct world *world;
+	struct dmarc_input input;
+	struct text domain;
+	bool aligns;
+};
+
+static bool
+would_align_once(void *context)
+{
+	struct would_align *run = context;
+	struct world *world = run->world;
+
+	dns_facts_begin_pass(world->facts, DNS_SHARE_ALIGNMENT);
+	run->aligns = dmarc_would_align(&run->input, run->domain,
+	    &world->options, world->facts, world->arena);
+	return !dns_facts_missed(world->facts);
+}
+
+static void
+test_would_align(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++) {
+		struct world world = world_open(
+		    TEXT("_dmarc.bank.test TXT \"v=DMARC1; p=reject\"\n"
+			 "_dmarc.own.bank.test TXT \"v=DMARC1; psd=n\"\n"
+			 "_dmarc.slow.bank.test SERVFAIL\n"
+			 "_dmarc.strict.test TXT \"v=DMARC1; adkim=s\"\n"));
+		struct text author = text_from_cstr(evidence[i].author);
+		struct dmarc_discovery discovery =
+		    world_discover(&world, author);
+		struct would_align run = {.world = &world,
+		    .input = {.author = author, .discovery = &discovery},
+		    .domain = text_from_cstr(evidence[i].domain)};
+		(void)order_drive(world.facts, world.zone, ORDER_AT_ONCE, 1,
+		    would_align_once, &run);
+		if (run.aligns != evidence[i].aligns)
+			fail_msg("%s", evidence[i].name);
+		world_close(&world);
+	}
+}
+
 static void
 test_memory(void **state)
 {
@@ -420,6 +486,7 @@ main(void)
 	    cmocka_unit_test(test_deep_walks),
 	    cmocka_unit_test(test_psl_needs_no_walks),
 	    cmocka_unit_test(test_no_needless_walk),
+	    cmocka_unit_test(test_would_align),
 	    cmocka_unit_test(test_memory),
 	};
 

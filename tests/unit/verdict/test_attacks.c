@@ -21,6 +21,7 @@ static const char records[] =
     "broken._domainkey.bank.example SERVFAIL\n"
     "slow._domainkey.sub.bank.example TIMEOUT\n"
     "slow._domainkey.attacker.example TIMEOUT\n"
+    "_dmarc.tenant.bank.example TXT \"v=DMARC1; p=none; psd=n\"\n"
     "attacker.example TXT \"v=spf1 ip4:192.0.2.66 -all\"\n";
 
 static int
@@ -34,9 +35,14 @@ set_up(void **state)
 	build_cstr(&text, records);
 	build_text(&text,
 	    signer_record(&signer, "s._domainkey.bank.example", "", SIGN_RSA));
+	build_text(&text, signer_record(&signer,
+			      "s._domainkey.news.bank.example", "", SIGN_RSA));
 	build_text(
 	    &text, signer_record(&signer, "s._domainkey.attacker.example", "",
 		       SIGN_OTHER_RSA));
+	build_text(
+	    &text, signer_record(&signer, "s._domainkey.tenant.bank.example",
+		       "", SIGN_OTHER_RSA));
 	zone = judge_zone(build_view(&text));
 	return 0;
 }
@@ -57,6 +63,7 @@ tear_down(void **state)
 #define TYPE    "Content-Type: text/plain; charset=utf-8\r\n"
 #define CTE     "Content-Transfer-Encoding: "
 #define REAL    FROM SUBJECT TYPE CTE "8bit\r\n"
+#define TAGGED  FROM "Subject: [l] Your account\r\n" TYPE CTE "8bit\r\n"
 #define BODY    "Dear customer,\r\nall is well.\r\n"
 #define PHISH   "Log in at evil.example now.\r\n"
 #define ALL                                                                    \
@@ -159,9 +166,7 @@ make_appended(void)
 static struct text
 make_appended_and_tag(void)
 {
-	return compose(real_signature(),
-	    FROM "Subject: [l] Your account\r\n" TYPE CTE "8bit\r\n",
-	    BODY PHISH);
+	return compose(real_signature(), TAGGED, BODY PHISH);
 }
 
 static struct text
@@ -174,6 +179,23 @@ make_appended_and_list(void)
 			       fields, BODY PHISH),
 			   real_signature()),
 	    fields, BODY PHISH);
+}
+
+/* Below the bank, and an organization of its own (RFC 9989 4.7, psd=n). */
+static struct text
+make_tag_of_tenant(void)
+{
+	return compose(
+	    sign("tenant.bank.example", SIGN_OTHER_RSA, ALL, REAL, PHISH),
+	    TAGGED, PHISH);
+}
+
+static struct text
+make_appended_of_tenant(void)
+{
+	return compose(
+	    sign("tenant.bank.example", SIGN_OTHER_RSA, ALL, REAL, BODY), REAL,
+	    BODY PHISH);
 }
 
 static struct text
@@ -334,6 +356,10 @@ static const struct row {
 	"fail quarantine mailing_list held", "fail reject none"},
     {"text appended and a list", make_appended_and_list,
 	"fail quarantine mailing_list held", "fail reject none"},
+    {"a tenant's own mail, with a tag", make_tag_of_tenant, "fail reject none",
+	"fail reject none"},
+    {"a tenant's own mail, text appended", make_appended_of_tenant,
+	"fail reject none", "fail reject none"},
     {"a Subject tag that is a link", make_tag_with_link, "fail reject none",
 	"fail reject none"},
     {"another Subject", make_other_subject, "fail reject none",
@@ -431,8 +457,14 @@ make_replayed(void)
 static struct text
 make_tagged(void)
 {
-	return compose(real_signature(),
-	    FROM "Subject: [l] Your account\r\n" TYPE CTE "8bit\r\n", BODY);
+	return compose(real_signature(), TAGGED, BODY);
+}
+
+static struct text
+make_tagged_below(void)
+{
+	return compose(
+	    sign("news.bank.example", SIGN_RSA, ALL, REAL, BODY), TAGGED, BODY);
 }
 
 static struct text
@@ -461,6 +493,8 @@ static const struct {
     {"passed on", make_replayed, "pass none none"},
     {"passed on under junk", make_junk_around, "pass none none"},
     {"with a Subject tag", make_tagged, "fail quarantine mailing_list"},
+    {"with a Subject tag, signed below the author's domain", make_tagged_below,
+	"fail quarantine mailing_list"},
     {"recoded", make_recoded, "fail quarantine other"},
 };
 

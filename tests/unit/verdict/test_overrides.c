@@ -245,6 +245,7 @@ decide(const struct lists *lists, const struct setting *setting, size_t policy,
 	struct author author = {AUTHOR_OK, TEXT("example.com"), TEXT("")};
 	struct mail_header header = {.bytes = 0};
 	struct dkim_results dkim = {1, &signs[setting->evidence].signature};
+	bool is_authors = true;
 	struct dmarc_discovery discovery = {
 	    .organizational_domain = TEXT("example.com"),
 	    .policy_domain = TEXT("example.com"),
@@ -256,6 +257,7 @@ decide(const struct lists *lists, const struct setting *setting, size_t policy,
 	    .spf_domain = text_from_cstr(signs[setting->evidence].spf),
 	    .header = &header,
 	    .dkim = &dkim,
+	    .is_authors = &is_authors,
 	    .discovery = &discovery,
 	    .dmarc = &dmarc,
 	};
