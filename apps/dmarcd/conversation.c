@@ -9,12 +9,16 @@
 #include "judgement.h"
 #include "log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
 	PROGRESS_EVERY = 10 * 1000, /* milliseconds */
 	HELO_ARENA_MAX = 4096,
 };
+
+/* Of all workers, for the log. */
+static atomic_ulong local_submissions;
 
 struct conversation {
 	struct worker *worker;
@@ -108,11 +112,16 @@ begin_connection(struct conversation *c, const struct milter_event *event)
 
 	c->client = ip_unmapped(event->ip);
 	c->helo = TEXT("");
-	/* No address: a local submission, trusted as loopback is. */
 	c->is_ignored =
 	    c->client.version == 0 ||
 	    config_ignores(its_setup(c)->config, &c->client, event->text);
-	if (c->is_ignored)
+	/* A local submission, trusted as loopback is. */
+	if (c->client.version == 0)
+		log_say("local submission from " TEXT_FMT
+			": accepted unchecked, number %lu",
+		    TEXT_ARG(event->text),
+		    atomic_fetch_add(&local_submissions, 1) + 1);
+	else if (c->is_ignored)
 		log_say("ignoring connection from " TEXT_FMT " [%s]",
 		    TEXT_ARG(event->text), ip_cstr(&c->client, address));
 }
@@ -186,6 +195,36 @@ defer(struct conversation *c, const char *why)
 	    TEXT("DMARC: message cannot be judged now, try again later"));
 }
 
+/* CopyFailuresTo: of what failed a policy, though it was not carried out. */
+static void
+copy_failure(struct conversation *c, const struct verdict *verdict)
+{
+	struct text to = its_setup(c)->config->copy_failures_to;
+
+	if (to.len == 0 || verdict->dmarc.result != DMARC_FAIL ||
+	    verdict->dmarc.policy == DMARC_POLICY_NONE)
+		return;
+	if (milter_session_may(c->session, MILTER_ACTION_ADD_RECIPIENTS))
+		milter_add_recipient(c->session, to);
+	else
+		log_say(TEXT_FMT ": CopyFailuresTo: the MTA lets filters add "
+				 "no recipients",
+		    TEXT_ARG(c->judgement.envelope.job));
+}
+
+static void
+name_software(struct conversation *c)
+{
+	const struct config *config = its_setup(c)->config;
+
+	if (config->software_header)
+		milter_insert_field(c->session, 0, TEXT("DMARC-Filter"),
+		    arena_format(c->arena,
+			"dmarcd " DMARCD_VERSION " " TEXT_FMT " " TEXT_FMT,
+			TEXT_ARG(config->host_name),
+			TEXT_ARG(c->judgement.envelope.job)));
+}
+
 /* Accepted, tagged, or put on hold. */
 static enum history_action
 let_through(struct conversation *c, const struct verdict *verdict)
@@ -198,8 +237,10 @@ let_through(struct conversation *c, const struct verdict *verdict)
 		defer(c, "forged header fields cannot be removed");
 		return HISTORY_TEMPFAIL;
 	}
+	name_software(c);
 	milter_insert_field(
 	    c->session, 0, RESULTS_FIELD, verdict->authentication_results);
+	copy_failure(c, verdict);
 	if (disposition->action == DISPOSITION_QUARANTINE && is_held)
 		milter_quarantine(
 		    c->session, judgement_reason(&c->judgement, verdict));
@@ -249,7 +290,7 @@ on_final(void *context, const struct verdict *verdict, const char *why)
 }
 
 /* Not judged. A relay that we trust may carry results of ours; who merely
- * logged in may not. */
+ * logged in, or wrote what IgnoreMailFrom names, may not. */
 static void
 exempt(struct conversation *c)
 {
@@ -275,7 +316,10 @@ static void
 end_header(struct conversation *c)
 {
 	begin_header(c);
-	judgement_end_header(&c->judgement);
+	if (judgement_is_ignored(&c->judgement))
+		c->is_exempt = true;
+	else
+		judgement_end_header(&c->judgement);
 }
 
 static void
@@ -391,6 +435,8 @@ conversation_new(struct worker *worker, struct loop_stream *stream,
 	}
 	c->worker = worker;
 	c->stream = stream;
+	if (its_setup(c)->config->copy_failures_to.len > 0)
+		milter_session_want(c->session, MILTER_ACTION_ADD_RECIPIENTS);
 	c->on_closed = on_closed;
 	c->context = context;
 	loop_stream_read(stream, &events);

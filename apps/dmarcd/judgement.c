@@ -63,6 +63,23 @@ on_deadline(void *context)
 		j->on_final(j->context, NULL, "the checks did not end");
 }
 
+bool
+judgement_is_ignored(struct judgement *judgement)
+{
+	if (judgement->checks == NULL)
+		return false;
+	checks_end_of_header(judgement->checks);
+	const struct author *author = checks_author(judgement->checks);
+	if (author->status != AUTHOR_OK ||
+	    !config_ignores_author(
+		worker_its_setup(judgement->worker)->config, author->domain))
+		return false;
+	log_say(TEXT_FMT ": ignoring mail from " TEXT_FMT,
+	    TEXT_ARG(judgement->envelope.job), TEXT_ARG(author->domain));
+	judgement->checks = NULL;
+	return true;
+}
+
 void
 judgement_end_header(struct judgement *j)
 {

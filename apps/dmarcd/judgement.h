@@ -35,6 +35,9 @@ struct judgement {
 /* The envelope's host name and time are set here. False: no memory; the rest
  * may still be called. */
 bool judgement_begin(struct judgement *judgement) MUST_USE;
+/* At the end of the header: IgnoreMailFrom names its author, and nothing more is
+ * to be done. */
+bool judgement_is_ignored(struct judgement *judgement) MUST_USE;
 /* From here on DNS answers arrive while the body does. */
 void judgement_end_header(struct judgement *judgement);
 /* MessageTimeout begins. False: no memory, and on_final is not called. */

@@ -3,16 +3,70 @@
 #include "base/build.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 enum { LINE_BYTES_MAX = 2048, LOG_BYTES_MAX = 1024 * 1024 };
 
 static const char *log_who = "dmarcd";
+static int log_facility = -1; /* no syslog */
+
+static const struct {
+	const char *word;
+	int facility;
+} facilities[] = {
+    {"auth", LOG_AUTH},
+    {"authpriv", LOG_AUTHPRIV},
+    {"cron", LOG_CRON},
+    {"daemon", LOG_DAEMON},
+    {"ftp", LOG_FTP},
+    {"kern", LOG_KERN},
+    {"lpr", LOG_LPR},
+    {"mail", LOG_MAIL},
+    {"news", LOG_NEWS},
+    {"user", LOG_USER},
+    {"uucp", LOG_UUCP},
+    {"local0", LOG_LOCAL0},
+    {"local1", LOG_LOCAL1},
+    {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3},
+    {"local4", LOG_LOCAL4},
+    {"local5", LOG_LOCAL5},
+    {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7},
+};
 
 void
 log_open(const char *who)
 {
 	log_who = who;
+	if (log_facility >= 0)
+		openlog(log_who, LOG_PID, log_facility);
+}
+
+void
+log_to_syslog(const char *facility)
+{
+	size_t count = sizeof facilities / sizeof *facilities;
+
+	log_facility = facility == NULL ? -1 : LOG_MAIL;
+	for (size_t i = 0; facility != NULL && i < count; i++)
+		if (strcmp(facility, facilities[i].word) == 0)
+			log_facility = facilities[i].facility;
+	log_open(log_who);
+}
+
+/* syslogd writes who we are itself. */
+static void
+write_syslog(struct text lines)
+{
+	while (lines.len > 0) {
+		struct text line = text_split(&lines, '\n');
+		size_t mark = text_find_part(line, TEXT("]: "));
+		line = text_slice(line, mark + 3, line.len);
+		syslog(LOG_INFO, TEXT_FMT, TEXT_ARG(line));
+	}
 }
 
 static void
@@ -27,6 +81,10 @@ write_out(struct build *out)
 {
 	struct text rest = build_failed(out) ? TEXT("") : build_view(out);
 
+	if (log_facility >= 0) {
+		write_syslog(rest);
+		rest = TEXT("");
+	}
 	while (rest.len > 0) {
 		ssize_t len = write(STDERR_FILENO, rest.ptr, rest.len);
 		if (len <= 0)

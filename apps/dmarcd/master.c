@@ -169,6 +169,14 @@ settings_of(const struct master *master, enum child_place place)
 	return place == NEXT ? &master->next : &master->current;
 }
 
+static void
+aim_log(const struct config *config)
+{
+	log_to_syslog(config->syslog ? names_word(&config_facility_names,
+					   config->syslog_facility)
+				     : NULL);
+}
+
 static int
 run_child(void *context, const struct child *child, int ready)
 {
@@ -179,6 +187,7 @@ run_child(void *context, const struct child *child, int ready)
 	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
 	(void)close(master->life[1]);
+	aim_log(settings->config);
 	if (child->kind == FILTER)
 		return filter_run(&filter);
 	(void)close(ready);
@@ -303,6 +312,7 @@ end_reload(struct master *master, struct child *next)
 		log_say("the files that changed are in use");
 		return;
 	}
+	aim_log(master->current.config);
 	log_say("configuration reloaded from %s",
 	    master->config_path == NULL ? "defaults" : master->config_path);
 	say_choices(master->current.config);
@@ -459,6 +469,7 @@ start(struct master *master, struct problem *problem)
 	if (!identity_read(
 		master->current.config->user_id, &master->identity, problem))
 		return false;
+	aim_log(master->current.config);
 	(void)umask(master->current.config->umask);
 	if (!bind_sockets(master, problem) || !write_pid(master, problem) ||
 	    !identity_become(&master->identity, problem))

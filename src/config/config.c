@@ -203,6 +203,10 @@ check_together(
 		    "%s: ReportInterval must be whole hours that divide a day: "
 		    "1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h",
 		    name);
+	for (size_t i = 0; i < config->copy_failures_to.len; i++)
+		if (!is_printable(config->copy_failures_to.ptr[i]))
+			return problem_set(problem, PROBLEM_CONFIG,
+			    "%s: CopyFailuresTo must be one address", name);
 	struct text format = config->reject_string;
 	size_t first = text_find_part(format, TEXT("%s"));
 	format = text_slice(format, first + 2, format.len);
@@ -355,6 +359,19 @@ config_ignores(
 			ignored = !line->negated;
 	}
 	return ignored;
+}
+
+bool
+config_ignores_author(const struct config *config, struct text domain)
+{
+	struct text rest = config->ignore_mail_from;
+
+	while (rest.len > 0) {
+		struct text name = text_trim(text_split(&rest, ','));
+		if (name.len > 0 && text_equal_nocase(name, domain))
+			return true;
+	}
+	return false;
 }
 
 bool

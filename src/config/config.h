@@ -29,6 +29,9 @@ struct config_files {
 	VEC(struct config_file) list;
 };
 
+/* syslog(3)'s words. */
+extern const struct names config_facility_names;
+
 struct config {
 	struct arena *arena;        /* owns all texts */
 	const char *path;           /* NULL: the built-in defaults alone */
@@ -48,6 +51,8 @@ struct config {
 	unsigned workers; /* 0: one for each processor */
 	bool background;  /* as opendmarc */
 	struct text base_directory;
+	bool syslog;
+	int syslog_facility; /* of config_facility_names */
 
 	int enforce; /* enum enforce, or -1: not said */
 	bool reject_failures;
@@ -64,6 +69,14 @@ struct config {
 	struct text ignore_hosts; /* file */
 	VEC(struct config_host) ignored_hosts;
 	bool ignore_authenticated_clients;
+	struct text ignore_mail_from; /* domains, comma-separated */
+	bool required_headers;
+	bool required_from;
+	bool reject_multi_value_from;
+	struct text copy_failures_to;
+	bool software_header;
+	bool spf_ignore_results;
+	bool spf_self_validate;
 	bool record_all_messages;
 
 	struct text nameservers;
@@ -131,6 +144,9 @@ enum enforce config_enforce(const struct config *config);
 /* Does IgnoreHosts name this client? The last line that matches decides. */
 bool config_ignores(
     const struct config *config, const struct ip *client, struct text host);
+
+/* Does IgnoreMailFrom name this author's domain? */
+bool config_ignores_author(const struct config *config, struct text domain);
 
 /* Does a line say it? INDEX is the row in config_options. */
 bool config_is_set(const struct config *config, size_t index);

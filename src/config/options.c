@@ -13,6 +13,11 @@ static const char *const sync_words[] = {
 };
 static const struct names sync_names = NAMES(sync_words);
 
+static const char *const facility_words[] = {"auth", "authpriv", "cron",
+    "daemon", "ftp", "kern", "lpr", "mail", "news", "user", "uucp", "local0",
+    "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+const struct names config_facility_names = NAMES(facility_words);
+
 enum { YEAR = 366 * 86400 };
 
 #define AT(member) offsetof(struct config, member)
@@ -62,6 +67,10 @@ const struct config_option config_options[] = {
      YEAR, NULL,
      "How long an imported piece of history is kept and looked at again for "
      "entries of a late writer."},
+    {"CopyFailuresTo", OPTION_TEXT, OPTION_RELOAD, AT(copy_failures_to), NULL,
+     0, 0, NULL,
+     "Further recipient of each message that fails a policy of quarantine or"
+     " reject and is let through."},
     {"Database", OPTION_TEXT, OPTION_RELOAD, AT(database), NULL, 0, 0, NULL,
      "Where import stores what was judged: sqlite:/path or "
      "mysql://user@host/name. Without it nothing is imported or reported."},
@@ -126,6 +135,10 @@ const struct config_option config_options[] = {
      NULL,
      "File of clients that are not judged: address, network, host or .domain"
      " a line, ! before it for an exception. Not set: loopback."},
+    {"IgnoreMailFrom", OPTION_TEXT, OPTION_RELOAD, AT(ignore_mail_from), NULL,
+     0, 0, NULL,
+     "Authors' domains whose mail is not judged, comma-separated. Anybody "
+     "can write such a From."},
     {"IgnoreMailTo", OPTION_TEXT, OPTION_IDLE, AT(ignore_mail_to), NULL, 0, 0,
      NULL,
      "Does nothing yet: mail to these addresses is recorded too."},
@@ -170,6 +183,10 @@ const struct config_option config_options[] = {
     {"RejectFailures", OPTION_BOOLEAN, OPTION_RELOAD, AT(reject_failures),
      "no", 0, 0, NULL,
      "OpenDMARC's name for Enforce strict; Enforce goes before it."},
+    {"RejectMultiValueFrom", OPTION_BOOLEAN, OPTION_RELOAD,
+     AT(reject_multi_value_from), "no", 0, 0, NULL,
+     "Refuse mail with several From fields or domains in it, even with "
+     "Enforce monitor; considered and strict do anyway."},
     {"RejectString", OPTION_TEXT, OPTION_RELOAD, AT(reject_string),
      "rejected by DMARC policy for %s", 0, 0, NULL,
      "Text of a rejection; one %s is the author's domain."},
@@ -194,9 +211,34 @@ const struct config_option config_options[] = {
     {"ReportTransport", OPTION_TEXT, OPTION_RELOAD, AT(report_relay),
      "smtp://127.0.0.1:25", 0, 0, NULL,
      "Server that takes our reports: smtp:// or smtps:// URL."},
+    {"RequiredFrom", OPTION_BOOLEAN, OPTION_RELOAD, AT(required_from), "no",
+     0, 0, NULL,
+     "Refuse mail without a From field, or with a malformed one, even with "
+     "Enforce monitor; considered and strict do anyway."},
+    {"RequiredHeaders", OPTION_BOOLEAN, OPTION_RELOAD, AT(required_headers),
+     "no", 0, 0, NULL,
+     "Refuse mail whose header lacks From or Date, or has a field more often"
+     " than RFC 5322 allows, even with Enforce monitor."},
     {"Socket", OPTION_TEXT, OPTION_RESTART, AT(socket), NULL, 0, 0, NULL,
      "Where the MTA connects: unix:/path or inet:port@host; several with "
      "commas."},
+    {"SoftwareHeader", OPTION_BOOLEAN, OPTION_RELOAD, AT(software_header),
+     "no", 0, 0, NULL,
+     "Add a field DMARC-Filter that names this program, this host and the "
+     "queue id."},
+    {"SPFIgnoreResults", OPTION_BOOLEAN, OPTION_RELOAD,
+     AT(spf_ignore_results), "no", 0, 0, NULL,
+     "With AuthenticationSource headers: do not believe results of SPF, but "
+     "check it here. With self it always is."},
+    {"SPFSelfValidate", OPTION_BOOLEAN, OPTION_RELOAD, AT(spf_self_validate),
+     "no", 0, 0, NULL,
+     "With AuthenticationSource headers: check SPF here when nothing "
+     "believed speaks of it. With self it always is."},
+    {"Syslog", OPTION_BOOLEAN, OPTION_RELOAD, AT(syslog), "no", 0, 0, NULL,
+     "Log to syslog instead of standard error."},
+    {"SyslogFacility", OPTION_WORD, OPTION_RELOAD, AT(syslog_facility),
+     "mail", 0, 0, &config_facility_names,
+     "Under which facility."},
     {"TemporaryDirectory", OPTION_FILE, OPTION_IDLE, AT(idle.text), NULL, 0,
      0, NULL,
      "Not needed: dmarcd makes no temporary files."},

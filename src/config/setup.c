@@ -152,6 +152,8 @@ set_checks(struct setup *setup)
 	    .authserv_id_with_job = config->authserv_id_with_job_id,
 	    .source = (enum authentication_source)config->authentication_source,
 	    .trusted_authserv_ids = config->trusted_authserv_ids,
+	    .spf_ignore_results = config->spf_ignore_results,
+	    .spf_self_validate = config->spf_self_validate,
 	    .disposition =
 		{
 		    .enforce = config_enforce(config),
@@ -162,6 +164,9 @@ set_checks(struct setup *setup)
 			(enum trusted_indirect)config->trusted_indirect,
 		    .hold_quarantined = config->hold_quarantined_messages,
 		    .reject_string = config->reject_string,
+		    .required_headers = config->required_headers,
+		    .required_from = config->required_from,
+		    .reject_multi_value_from = config->reject_multi_value_from,
 		},
 	};
 }

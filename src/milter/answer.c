@@ -117,6 +117,22 @@ milter_delete_field(
 }
 
 void
+milter_add_recipient(struct milter_session *session, struct text address)
+{
+	struct build *build = &session->changes;
+
+	if (!may_change(session, MILTER_ACTION_ADD_RECIPIENTS))
+		return;
+	size_t begin = begin_frame(build, MILTER_ADD_RECIPIENT);
+	build_byte(build, '<');
+	for (size_t i = 0; i < address.len; i++)
+		build_byte(build, to_harmless(address.ptr[i]));
+	build_byte(build, '>');
+	build_byte(build, '\0');
+	end_frame(build, begin);
+}
+
+void
 milter_quarantine(struct milter_session *session, struct text reason)
 {
 	struct build *build = &session->changes;

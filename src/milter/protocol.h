@@ -31,6 +31,7 @@ enum milter_command {
 
 /* Filter to MTA. */
 enum milter_reply {
+	MILTER_ADD_RECIPIENT = '+',
 	MILTER_ACCEPT = 'a',
 	MILTER_CONTINUE = 'c',
 	MILTER_DISCARD = 'd',
@@ -48,6 +49,7 @@ enum milter_reply {
 /* What the filter may do (SMFIF_*). */
 enum {
 	MILTER_ACTION_ADD_HEADERS = 0x01,
+	MILTER_ACTION_ADD_RECIPIENTS = 0x04,
 	MILTER_ACTION_CHANGE_HEADERS = 0x10,
 	MILTER_ACTION_QUARANTINE = 0x20,
 };

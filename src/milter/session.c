@@ -67,6 +67,7 @@ milter_session_new(void)
 		return NULL;
 	}
 	session->arena = arena;
+	session->wanted = WANTED_ACTIONS;
 	build_init(&session->input, INPUT_MAX);
 	build_init(&session->output, OUTPUT_MAX);
 	build_init(&session->changes, CHANGES_MAX);
@@ -86,6 +87,12 @@ milter_session_free(struct milter_session *session)
 	for (size_t i = 0; i < MILTER_STAGES; i++)
 		build_free(&session->macros[i]);
 	arena_free(session->arena);
+}
+
+void
+milter_session_want(struct milter_session *session, uint32_t action)
+{
+	session->wanted |= action;
 }
 
 /* --- macros --- */
@@ -174,7 +181,7 @@ take_negotiate(struct milter_session *session, struct text data,
 	if ((actions & MILTER_ACTION_ADD_HEADERS) == 0)
 		return fail(session, event,
 		    "the MTA does not let filters add header fields");
-	session->actions = actions & WANTED_ACTIONS;
+	session->actions = actions & session->wanted;
 	session->protocol = protocol & WANTED_PROTOCOL;
 	session->state = IDLE;
 	milter_put_number(&session->output, 13);

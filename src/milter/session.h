@@ -38,6 +38,9 @@ struct milter_session;
 
 struct milter_session *milter_session_new(void) MUST_USE;
 void milter_session_free(struct milter_session *session);
+/* Before the first bytes: an action to negotiate beside those on header fields
+ * and quarantine; milter_session_may tells whether the MTA allowed it. */
+void milter_session_want(struct milter_session *session, uint32_t action);
 
 /* Copies BYTES in. Bounded: after an over-long frame the session only says
  * MILTER_EVENT_ERROR. */
@@ -64,6 +67,8 @@ void milter_insert_field(struct milter_session *session, uint32_t index,
  * since the MTA counts anew after each. */
 void milter_delete_field(
     struct milter_session *session, struct text name, uint32_t nth);
+/* ADDRESS without <>. */
+void milter_add_recipient(struct milter_session *session, struct text address);
 void milter_quarantine(struct milter_session *session, struct text reason);
 /* False: the changes were too many to be sent whole, so the MTA was told to
  * try again later instead. */

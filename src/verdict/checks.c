@@ -201,12 +201,17 @@ run_spf_of(struct checks *checks, const struct spf_input *input,
     enum upstream_identity identity, struct trace *trace,
     struct spf_outcome *ret_outcome)
 {
-	if (!believes_upstream(checks))
-		return spf_check(
-		    input, checks->facts, checks->arena, trace, ret_outcome);
-	*ret_outcome =
-	    upstream_spf(&checks->upstream, identity, input->domain, trace);
-	return true;
+	const struct checks_options *options = checks->options;
+
+	if (believes_upstream(checks) && !options->spf_ignore_results) {
+		*ret_outcome = upstream_spf(
+		    &checks->upstream, identity, input->domain, trace);
+		if (ret_outcome->result != SPF_NONE ||
+		    !options->spf_self_validate)
+			return true;
+	}
+	return spf_check(
+	    input, checks->facts, checks->arena, trace, ret_outcome);
 }
 
 static bool
@@ -370,6 +375,12 @@ static const struct {
 };
 
 /* --- driving --- */
+
+const struct author *
+checks_author(const struct checks *checks)
+{
+	return &checks->verdict.author;
+}
 
 struct dns_facts *
 checks_facts(struct checks *checks)

@@ -27,6 +27,8 @@ struct checks_options {
 	/* With headers, SPF and DKIM are what believed fields say. */
 	enum authentication_source source;
 	struct text trusted_authserv_ids; /* comma-separated */
+	bool spf_ignore_results; /* with headers: SPF is checked here */
+	bool spf_self_validate;  /* where headers say nothing of it */
 	struct dmarc_options dmarc;
 	struct disposition_options disposition;
 	bool explain; /* keep the story (costs time) */
@@ -77,6 +79,8 @@ void checks_end_of_header(struct checks *checks);
 void checks_body(struct checks *checks, struct text piece);
 void checks_end_of_body(struct checks *checks);
 
+/* After the end of the header. */
+const struct author *checks_author(const struct checks *checks);
 struct dns_facts *checks_facts(struct checks *checks);
 /* True: the verdict is final. */
 bool checks_run(struct checks *checks) MUST_USE;

@@ -6,6 +6,7 @@
 #include "verdict/disposition.h"
 
 #include "dns/name.h"
+#include "verdict/required.h"
 #include "verdict/rule.h"
 
 static const char *const enforce_words[] = {
@@ -63,6 +64,7 @@ struct deciding {
 	struct arena *arena;
 	struct trace *trace;
 	struct disposition disposition;
+	bool is_form_refused;
 };
 
 static void
@@ -411,6 +413,45 @@ decide_temperror(struct deciding *deciding)
 		    TEXT("temperror while a policy is known"));
 }
 
+/* --- what is refused for its form --- */
+
+static bool
+is_author_refused(
+    const struct disposition_options *options, enum author_status status)
+{
+	switch (status) {
+	case AUTHOR_OK: return false;
+	case AUTHOR_MULTIPLE: return options->reject_multi_value_from;
+	case AUTHOR_NONE:
+	case AUTHOR_MALFORMED:
+		return options->required_from || options->required_headers;
+	}
+	return false;
+}
+
+/* What an option asks for goes before Enforce, as it did in OpenDMARC. */
+static bool
+refuse_form(struct deciding *deciding)
+{
+	const struct disposition_options *options = deciding->options;
+	const struct author *author = deciding->input->author;
+	struct text broken = TEXT("");
+
+	if (options->required_headers)
+		broken =
+		    required_find(deciding->arena, deciding->input->header);
+	if (broken.len > 0)
+		change(deciding, DISPOSITION_REJECT, OVERRIDE_LOCAL_POLICY,
+		    arena_format(deciding->arena, "RFC 5322 3.6: " TEXT_FMT,
+			TEXT_ARG(broken)));
+	else if (is_author_refused(options, author->status))
+		change(deciding, DISPOSITION_REJECT, OVERRIDE_LOCAL_POLICY,
+		    author->reason);
+	deciding->is_form_refused =
+	    deciding->disposition.action == DISPOSITION_REJECT;
+	return deciding->is_form_refused;
+}
+
 /* --- the reply --- */
 
 /* One line of printable ASCII with DMARC in it (7.2), whatever the
@@ -442,6 +483,12 @@ reject_text(struct deciding *deciding)
 	struct text format =
 	    text_slice(deciding->options->reject_string, 0, REJECT_STRING_MAX);
 
+	if (deciding->is_form_refused && author->status == AUTHOR_OK)
+		return reply_line(deciding->arena,
+		    arena_join(deciding->arena,
+			TEXT("DMARC filter: message refused: "),
+			deciding->disposition.comment),
+		    TEXT("%s"));
 	if (author->status != AUTHOR_OK)
 		return reply_line(deciding->arena,
 		    arena_join(deciding->arena,
@@ -484,7 +531,9 @@ disposition_decide(const struct disposition_input *input,
 	    .trace = trace,
 	    .disposition = {.action = DISPOSITION_NONE}};
 
-	if (input->author->status != AUTHOR_OK)
+	if (refuse_form(&deciding))
+		trace_say(trace, "refused for its form, whatever the policy");
+	else if (input->author->status != AUTHOR_OK)
 		decide_without_author(&deciding);
 	else if (input->dmarc->result == DMARC_FAIL)
 		decide_fail(&deciding);

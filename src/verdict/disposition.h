@@ -67,6 +67,10 @@ struct disposition_options {
 	const struct roster *local_policy;   /* LocalPolicy (rule.h); or NULL */
 	bool hold_quarantined;               /* HoldQuarantinedMessages */
 	struct text reject_string; /* RejectString, with at most one %s */
+	/* OpenDMARC's, and refused whatever Enforce says. */
+	bool required_headers;        /* RequiredHeaders (required.h) */
+	bool required_from;           /* no From field, or a malformed one */
+	bool reject_multi_value_from; /* several authors' domains */
 };
 
 struct disposition_input {

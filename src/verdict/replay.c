@@ -42,6 +42,13 @@ static const struct field {
 	&trusted_indirect_names},
     {"hold-quarantined", KIND_BOOL, AT(options.disposition.hold_quarantined),
 	NULL},
+    {"required-headers", KIND_BOOL, AT(options.disposition.required_headers),
+	NULL},
+    {"required-from", KIND_BOOL, AT(options.disposition.required_from), NULL},
+    {"reject-multi-value-from", KIND_BOOL,
+	AT(options.disposition.reject_multi_value_from), NULL},
+    {"spf-ignore-results", KIND_BOOL, AT(options.spf_ignore_results), NULL},
+    {"spf-self-validate", KIND_BOOL, AT(options.spf_self_validate), NULL},
     {"reject-string", KIND_TEXT, AT(options.disposition.reject_string), NULL},
 #undef AT
 };

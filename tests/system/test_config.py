@@ -91,4 +91,237 @@ def article(top):
         contains(log(top), "FailureReports: Does nothing yet")
 
 
+# --- what OpenDMARC's options do ---
+
+def connect(top, **options):
+    return Milter(top / "d/milter.sock", **options)
+
+
+def send(top, *fields, client="203.0.113.66", sender=b"<x@attacker.example>",
+         job=b"4JOB"):
+    """(letter, words, changes) of one message; From of bank.example when no
+    field is named."""
+    with connect(top) as mta:
+        mta.begin(client)
+        mta.mail(sender)
+        mta.macro("L", b"i", job)
+        for name, value in fields or [(b"From", b"x@bank.example")]:
+            mta.field(name, value)
+        mta.end()
+        return mta.verdict()
+
+
+FROM = (b"From", b"x@bank.example")
+DATE = (b"Date", b"Mon, 23 Nov 2026 10:00:00 +0000")
+
+
+@case("IgnoreHosts: addresses, networks, names, IPv6, exceptions")
+def ignore_hosts(top):
+    (top / "hosts").write_text("192.0.2.0/24\n!192.0.2.9 # not this one\n"
+                               "2001:db8::/32\n\n")
+    with daemon(top, Enforce="strict", IgnoreHosts=top / "hosts"):
+        for client, letter in (("192.0.2.8", "a"), ("192.0.2.9", "y"),
+                               ("2001:db8::5", "a"), ("2001:db9::5", "y"),
+                               ("127.0.0.1", "y")):
+            got, _, changes = send(top, client=client)
+            equal((got, changes), (letter, []), client)
+    (top / "d/dmarcd.conf").unlink()
+    with parts.dmarcd(top / "d", Enforce="strict",
+                      ZoneFile=parts.MESSAGES / "zone"):
+        for client, letter in (("127.0.0.1", "a"), ("::1", "a"),
+                               ("192.0.2.8", "y")):
+            equal(send(top, client=client)[0], letter, f"default: {client}")
+
+
+@case("IgnoreMailFrom")
+def ignore_mail_from(top):
+    forged = (b"Authentication-Results", b"mx.test; dmarc=pass")
+    with daemon(top, Enforce="strict", HistoryFile=top / "h1",
+                IgnoreMailFrom="other.example, BANK.example"):
+        letter, _, changes = send(top, forged, FROM)
+        equal(letter, "a", "ignored")
+        equal([c for c, _ in changes], ["m"], "only the forged field goes")
+        equal((top / "h1").read_text(), "", "history")
+        equal(send(top, (b"From", b"x@www.bank.example"))[0], "y",
+              "not what is below")
+        contains(log(top), "4JOB: ignoring mail from bank.example")
+
+
+@case("IgnoreAuthenticatedClients")
+def ignore_authenticated(top):
+    for option, letter in (("yes", "a"), ("no", "y")):
+        with daemon(top, Enforce="strict",
+                    IgnoreAuthenticatedClients=option), connect(top) as mta:
+            mta.begin()
+            mta.macro("M", b"{auth_authen}", b"ann")
+            mta.message()
+            equal(mta.verdict()[0], letter, option)
+
+
+@case("RecordAllMessages")
+def record_all(top):
+    for option, count in (("no", 0), ("yes", 1)):
+        with daemon(top, RecordAllMessages=option,
+                    HistoryFile=top / f"all-{option}"):
+            equal(send(top, (b"From", b"x@attacker.example"))[0], "a")
+            equal((top / f"all-{option}").read_text().count("\nend "), count,
+                  option)
+
+
+@case("RequiredHeaders")
+def required_headers(top):
+    rows = (([FROM, DATE], "a", b""), ([FROM], "y", b"no Date field"),
+            ([DATE], "y", b"no From field"),
+            ([FROM, DATE, FROM], "y", b"several From fields"),
+            ([FROM, DATE, DATE], "y", b"several Date fields"),
+            ([FROM, DATE, (b"To", b"a"), (b"to", b"b")], "y",
+             b"several To fields"),
+            ([FROM, DATE, (b"Sender", b"a"), (b"X", b"1"), (b"X", b"2")],
+             "a", b""),
+            ([(b"From", b"bank.example"), DATE], "y", b""))
+    with daemon(top, RequiredHeaders="yes"):
+        for fields, letter, said in rows:
+            got, words, _ = send(top, *fields)
+            equal(got, letter, fields)
+            contains(words, said)
+            equal(words[:10], b"550 5.7.1 " if letter == "y" else b"")
+    with daemon(top):
+        for fields, _, _ in rows:
+            equal(send(top, *fields)[0], "a", f"without it: {fields}")
+
+
+@case("RejectMultiValueFrom, RequiredFrom")
+def from_options(top):
+    two = [(b"From", b"a@bank.example, b@attacker.example"), DATE]
+    none, broken = [DATE], [(b"From", b"bank.example"), DATE]
+    for option, letters in (("RejectMultiValueFrom", "yaa"),
+                            ("RequiredFrom", "ayy"), ("Workers", "aaa")):
+        with daemon(top, **{option: "1"}):
+            equal("".join(send(top, *fields)[0]
+                          for fields in (two, none, broken)), letters, option)
+
+
+@case("CopyFailuresTo")
+def copy_failures(top):
+    def copies(changes):
+        return [data for command, data in changes if command == "+"]
+
+    with daemon(top, CopyFailuresTo="audit@mx.test"):
+        letter, _, changes = send(top)
+        equal((letter, copies(changes)), ("a", [b"<audit@mx.test>\0"]))
+        changes = send(top, (b"From", b"x@attacker.example"))[2]
+        equal(copies(changes), [], "nothing asked for")
+        with connect(top, actions=0x1FF & ~4) as mta:
+            mta.begin()
+            mta.message()
+            letter, _, changes = mta.verdict()
+            equal((letter, copies(changes)), ("a", []), "not allowed")
+        contains(log(top), "the MTA lets filters add no recipients")
+    with daemon(top, CopyFailuresTo="audit@mx.test", Enforce="strict"):
+        equal(send(top)[::2], ("y", []), "refused: nothing to copy")
+    with daemon(top):
+        equal(copies(send(top)[2]), [], "without it")
+    (top / "bad.conf").write_text("CopyFailuresTo a b\n")
+    contains(parts.dmarc_says("config", "-c", top / "bad.conf", status=78)[1],
+             "CopyFailuresTo must be one address")
+
+
+@case("HoldQuarantinedMessages")
+def hold(top):
+    for option, letters in (("yes", ["i", "q"]), ("no", ["i", "i"])):
+        with daemon(top, Enforce="quarantine",
+                    HoldQuarantinedMessages=option):
+            letter, _, changes = send(top)
+            equal((letter, [c for c, _ in changes]), ("a", letters), option)
+    # As it was with an old file that never refused anything.
+    with daemon(top, HoldQuarantinedMessages="yes", RejectFailures="no"):
+        equal([c for c, _ in send(top)[2]], ["i"], "monitor")
+
+
+@case("SoftwareHeader, AuthservIDWithJobID")
+def added(top):
+    with daemon(top, SoftwareHeader="yes", AuthservIDWithJobID="yes"):
+        fields = inserted(send(top)[2])
+    contains(fields[RESULTS], "mx.test/4JOB;")
+    contains(fields["DMARC-Filter"], "dmarcd 0.")
+    contains(fields["DMARC-Filter"], " 4JOB")
+    with daemon(top):
+        fields = inserted(send(top)[2])
+    equal(list(fields), [RESULTS], "without")
+    contains(fields[RESULTS], "mx.test;")
+
+
+@case("TrustedAuthservIDs: such a field is forged, unless it is believed")
+def trusted_ids(top):
+    field = (b"Authentication-Results", b"Filter.test; spf=pass "
+             b"smtp.mailfrom=bank.example")
+    for source, gone, result in (("self", 1, "fail"), ("headers", 0, "pass")):
+        with daemon(top, TrustedAuthservIDs="a.test, filter.test",
+                    AuthenticationSource=source):
+            changes = send(top, field, FROM, sender=b"<x@bank.example>")[2]
+        equal([c for c, _ in changes].count("m"), gone, source)
+        contains(inserted(changes)[RESULTS], f"dmarc={result}")
+
+
+@case("SPFIgnoreResults, SPFSelfValidate")
+def spf_options(top):
+    field = (b"Authentication-Results", b"filter.test; spf=fail "
+             b"smtp.mailfrom=attacker.example")
+    author = (b"From", b"x@attacker.example")
+    for options, said, unsaid in (({}, "fail", "none"),
+                                  ({"SPFSelfValidate": 1}, "fail", "pass"),
+                                  ({"SPFIgnoreResults": 1}, "pass", "pass")):
+        with daemon(top, AuthenticationSource="headers",
+                    TrustedAuthservIDs="filter.test", **options):
+            for fields, result in (([field, author], said),
+                                   ([author], unsaid)):
+                contains(inserted(send(top, *fields)[2])[RESULTS],
+                         f"spf={result} smtp.mailfrom=attacker.example",
+                         (options, fields))
+
+
+@case("a client without an address is a local submission")
+def local(top):
+    with daemon(top, Enforce="strict"), connect(top) as mta:
+        for data in (b"localhost\0L\0\0/sock\0", b"localhost\0U"):
+            mta.send("C", data)
+            mta.message()
+            letter, _, changes = mta.verdict()
+            equal((letter, changes), ("a", []), data)
+        for number in (1, 2):
+            contains(log(top), "local submission from localhost: accepted "
+                     f"unchecked, number {number}")
+
+
+@case("an old file refuses nothing and mails nothing")
+def upgrade(top):
+    """As Debian's opendmarc.conf, with what people turn on."""
+    with daemon(top, **IDLE, Enforce="monitor"):
+        pass  # the folder
+    text = "".join(f"{name} {value}\n" for name, value in {
+        **IDLE, "AuthservID": "mx.test", "Syslog": "no", "UMask": "0",
+        "PublicSuffixList": "/usr/share/publicsuffix/public_suffix_list.dat",
+        "SPFSelfValidate": "true", "IgnoreHosts": top / "nobody",
+        "HistoryFile": top / "old.dat", "HoldQuarantinedMessages": "true",
+        "Socket": f"local:{top}/d/milter.sock", "RejectFailures": "false",
+        "TrustedAuthservIDs": "HOSTNAME", "SyslogFacility": "LOCAL7",
+        "ZoneFile": parts.MESSAGES / "zone",
+    }.items())
+    (top / "opendmarc.conf").write_text(text)
+    values = json.loads(parts.dmarc("config", "--json", "-c",
+                                    top / "opendmarc.conf"))
+    equal((values["Enforce"], values["ReportEmail"], values["Database"]),
+          ("monitor", None, None))
+    out = top / "old.log"
+    with parts.process([parts.DMARCD, "-c", top / "opendmarc.conf"],
+                       out) as started:
+        parts.wait_for("dmarcd", lambda: "listening" in out.read_text(),
+                       started)
+        for fields in ([FROM], [DATE],
+                       [(b"From", b"a@bank.example, b@attacker.example")]):
+            letter, _, changes = send(top, *fields)
+            equal((letter, [c for c, _ in changes]), ("a", ["i"]), fields)
+        equal((top / "old.dat").read_text().count("\nend "), 1, "history")
+
+
 run_cases(parts.folder("config"))
