@@ -21,13 +21,10 @@ enum {
 static atomic_ulong local_submissions;
 
 struct conversation {
+	struct guest guest; /* first: its address is the conversation's */
 	struct worker *worker;
 	struct loop_stream *stream;
 	struct milter_session *session;
-	void (*on_closed)(void *context, struct conversation *conversation);
-	void *context;
-	struct conversation *previous;
-	struct conversation *next;
 	bool is_handling; /* what the MTA said, so all is flushed after it */
 	bool is_closing;
 
@@ -47,32 +44,6 @@ struct conversation {
 	struct loop_timer *progress;
 };
 
-struct conversation *
-conversation_next(const struct conversation *one)
-{
-	return one->next;
-}
-
-void
-conversation_link(struct conversation *one, struct conversation **list)
-{
-	one->next = *list;
-	if (*list != NULL)
-		(*list)->previous = one;
-	*list = one;
-}
-
-void
-conversation_unlink(struct conversation *one, struct conversation **list)
-{
-	if (one->next != NULL)
-		one->next->previous = one->previous;
-	if (one->previous != NULL)
-		one->previous->next = one->next;
-	else
-		*list = one->next;
-}
-
 static void
 end_message(struct conversation *c)
 {
@@ -86,14 +57,16 @@ end_message(struct conversation *c)
 	c->is_exempt = false;
 }
 
-void
-conversation_close(struct conversation *c)
+static void
+close_now(struct guest *guest)
 {
+	struct conversation *c = (struct conversation *)guest;
+
 	end_message(c);
 	loop_stream_close(c->stream);
 	milter_session_free(c->session);
 	arena_free(c->helo_arena);
-	c->on_closed(c->context, c);
+	worker_dismiss(c->worker, guest);
 	free(c);
 }
 
@@ -393,7 +366,7 @@ flush(struct conversation *c)
 	milter_session_sent(c->session, output.len);
 	if (c->is_closing ||
 	    (worker_is_stopping(c->worker) && c->arena == NULL))
-		conversation_close(c);
+		close_now(&c->guest);
 }
 
 static void
@@ -408,20 +381,20 @@ on_bytes(void *context, struct text bytes)
 static void
 on_end(void *context)
 {
-	conversation_close(context);
+	close_now(context);
 }
 
-void
-conversation_stop(struct conversation *conversation)
+static void
+stop(struct guest *guest)
 {
-	if (conversation->arena == NULL)
-		conversation_close(conversation);
+	const struct conversation *c = (const struct conversation *)guest;
+
+	if (c->arena == NULL)
+		close_now(guest);
 }
 
-struct conversation *
-conversation_new(struct worker *worker, struct loop_stream *stream,
-    void (*on_closed)(void *context, struct conversation *conversation),
-    void *context)
+bool
+conversation_new(struct worker *worker, struct loop_stream *stream)
 {
 	struct conversation *c = calloc(1, sizeof *c);
 	struct loop_stream_events events = {on_bytes, on_end, c};
@@ -431,14 +404,14 @@ conversation_new(struct worker *worker, struct loop_stream *stream,
 	if (c == NULL || c->session == NULL) {
 		free(c);
 		loop_stream_close(stream);
-		return NULL;
+		return false;
 	}
+	c->guest = (struct guest){.stop = stop, .close = close_now};
 	c->worker = worker;
 	c->stream = stream;
 	if (its_setup(c)->config->copy_failures_to.len > 0)
 		milter_session_want(c->session, MILTER_ACTION_ADD_RECIPIENTS);
-	c->on_closed = on_closed;
-	c->context = context;
+	worker_admit(worker, &c->guest);
 	loop_stream_read(stream, &events);
-	return c;
+	return true;
 }

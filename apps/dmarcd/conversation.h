@@ -5,22 +5,9 @@
 
 #include "worker.h"
 
-struct conversation;
-
-/* Takes over STREAM. ON_CLOSED is called when the conversation has freed
- * itself. NULL: no memory, and the stream is closed. */
-struct conversation *conversation_new(struct worker *worker,
-    struct loop_stream *stream,
-    void (*on_closed)(void *context, struct conversation *conversation),
-    void *context);
-/* Closes now if no message is under way, else right after its answer. */
-void conversation_stop(struct conversation *conversation);
-/* Closes now, whatever is under way, and frees. */
-void conversation_close(struct conversation *conversation);
-
-/* The worker's list. */
-struct conversation *conversation_next(const struct conversation *one);
-void conversation_link(struct conversation *one, struct conversation **list);
-void conversation_unlink(struct conversation *one, struct conversation **list);
+/* Takes over STREAM and is the worker's guest until it has closed itself.
+ * False: no memory, and the stream is closed. */
+bool conversation_new(
+    struct worker *worker, struct loop_stream *stream) MUST_USE;
 
 #endif

@@ -99,6 +99,7 @@ make_workers(struct filter *filter, const struct filter_options *options,
 	    .setup = options->setup,
 	    .sockets = options->sockets,
 	    .socket_count = options->socket_count,
+	    .milter_count = options->milter_count,
 	    .on_done = on_worker_done,
 	    .context = filter,
 	};

@@ -11,8 +11,9 @@ struct filter_options {
 	const struct setup *setup;
 	const int *sockets;
 	size_t socket_count;
-	int master; /* reads end of file when the master is gone */
-	int ready;  /* gets one byte when mail is served */
+	size_t milter_count; /* the others are for queries */
+	int master;          /* reads end of file when the master is gone */
+	int ready;           /* gets one byte when mail is served */
 };
 
 /* SIGUSR2 tells it to retire (serve what is open, take nothing new): after a

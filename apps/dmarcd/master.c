@@ -32,6 +32,7 @@ enum {
 	 * on a report that it has sent, and must not send it again. */
 	FILTER_STOP_SPARE = 20,
 	CLERK_STOP = 150,
+	QUERY_MODE = 0660, /* of the query socket */
 };
 
 struct master {
@@ -41,10 +42,11 @@ struct master {
 	bool rereads;         /* it is for files that changed */
 	time_t last_look;     /* at those files */
 	struct identity identity;
-	int sockets[SOCKETS_MAX];
+	int sockets[SOCKETS_MAX + 1]; /* the last one may be for queries */
 	size_t socket_count;
-	int pid_file; /* open as long as we run; -1: none */
-	int life[2];  /* a pipe that closes when we are gone */
+	size_t milter_count; /* the first ones */
+	int pid_file;        /* open as long as we run; -1: none */
+	int life[2];         /* a pipe that closes when we are gone */
 	struct children children;
 	bool is_up; /* a filter was ready once */
 	bool is_stopping;
@@ -80,36 +82,54 @@ master_check(const struct master_options *options)
 
 /* --- sockets --- */
 
+/* The query socket has a group of its own. */
 static bool
-give_socket(struct master *master, struct text address, struct problem *problem)
+give_socket(struct master *master, struct text address, bool is_query,
+    struct problem *problem)
 {
+	const struct config *config = master->current.config;
 	struct text path = address_path(address);
+	bool is_root = master->identity.is_set && geteuid() == 0;
+	uid_t user = is_root ? master->identity.user : (uid_t)-1;
+	gid_t group = is_root ? master->identity.group : (gid_t)-1;
 
-	if (path.len == 0 || !master->identity.is_set || geteuid() != 0)
-		return true;
-	const char *cstr = arena_cstr(master->current.config->arena, path);
-	if (lchown(cstr, master->identity.user, master->identity.group) == 0)
+	if (is_query && config->query_socket_group.len > 0 &&
+	    !group_read(config->query_socket_group, &group))
+		return problem_set(
+		    problem, PROBLEM_CONFIG, "QuerySocketGroup: it is gone");
+	const char *cstr = arena_cstr(config->arena, path);
+	if (path.len == 0 || lchown(cstr, user, group) == 0)
 		return true;
 	return problem_set(
 	    problem, PROBLEM_SYSTEM, "Socket: %s: %s", cstr, strerror(errno));
 }
 
 static bool
+bind_socket(struct master *master, struct text address, bool is_query,
+    struct problem *problem)
+{
+	unsigned mode =
+	    is_query ? QUERY_MODE : 0777 & ~master->current.config->umask;
+	int fd = address_listen(address, mode, problem);
+
+	if (fd < 0)
+		return false;
+	master->sockets[master->socket_count++] = fd;
+	return give_socket(master, address, is_query, problem);
+}
+
+static bool
 bind_sockets(struct master *master, struct problem *problem)
 {
 	struct text rest = master->current.config->socket;
-	unsigned mode = 0777 & ~master->current.config->umask;
+	struct text query = master->current.config->query_socket;
 
-	while (rest.len > 0) {
-		struct text address = text_trim(text_split(&rest, ','));
-		int fd = address_listen(address, mode, problem);
-		if (fd < 0)
+	while (rest.len > 0)
+		if (!bind_socket(master, text_trim(text_split(&rest, ',')),
+			false, problem))
 			return false;
-		master->sockets[master->socket_count++] = fd;
-		if (!give_socket(master, address, problem))
-			return false;
-	}
-	return true;
+	master->milter_count = master->socket_count;
+	return query.len == 0 || bind_socket(master, query, true, problem);
 }
 
 /* Only those that we bound: another one's socket is not ours to remove. */
@@ -119,8 +139,11 @@ remove_sockets(struct master *master)
 	struct text rest = master->current.config->socket;
 
 	for (size_t i = 0; i < master->socket_count; i++) {
-		struct text path =
-		    address_path(text_trim(text_split(&rest, ',')));
+		struct text address =
+		    i < master->milter_count
+			? text_trim(text_split(&rest, ','))
+			: master->current.config->query_socket;
+		struct text path = address_path(address);
 		(void)close(master->sockets[i]);
 		if (path.len > 0)
 			(void)unlink(
@@ -183,7 +206,7 @@ run_child(void *context, const struct child *child, int ready)
 	const struct master *master = context;
 	const struct settings *settings = settings_of(master, child->place);
 	struct filter_options filter = {&settings->setup, master->sockets,
-	    master->socket_count, master->life[0], ready};
+	    master->socket_count, master->milter_count, master->life[0], ready};
 	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
 	(void)close(master->life[1]);
@@ -338,13 +361,22 @@ reload_if_due(struct master *master)
 /* --- what children tell --- */
 
 static void
+say_started(const struct config *config)
+{
+	bool has_both = config->socket.len > 0 && config->query_socket.len > 0;
+
+	log_say("started; listening on " TEXT_FMT "%s" TEXT_FMT,
+	    TEXT_ARG(config->socket), has_both ? ", for queries on " : "",
+	    TEXT_ARG(config->query_socket));
+}
+
+static void
 note_ready(struct master *master, struct child *child)
 {
 	if (master->is_stopping)
 		return;
 	if (!master->is_up) {
-		log_say("started; listening on " TEXT_FMT,
-		    TEXT_ARG(master->current.config->socket));
+		say_started(master->current.config);
 		say_choices(master->current.config);
 	}
 	master->is_up = true;

@@ -17,8 +17,8 @@ copy(struct text text, char *bytes, size_t size)
 	return true;
 }
 
-static bool
-read_group(struct text word, gid_t *ret_group)
+bool
+group_read(struct text word, gid_t *ret_group)
 {
 	char name[256];
 	uint64_t number;
@@ -51,6 +51,16 @@ find_user(struct text word)
 }
 
 bool
+user_read(struct text word, uid_t *ret_user)
+{
+	const struct passwd *user = find_user(word);
+
+	if (user != NULL)
+		*ret_user = user->pw_uid;
+	return user != NULL;
+}
+
+bool
 identity_read(struct text user_id, struct identity *ret_identity,
     struct problem *ret_problem)
 {
@@ -73,7 +83,7 @@ identity_read(struct text user_id, struct identity *ret_identity,
 		return problem_set(
 		    ret_problem, PROBLEM_CONFIG, "UserID: name too long");
 	struct text group = text_slice(user_id, colon + 1, user_id.len);
-	if (group.len > 0 && !read_group(group, &identity.group))
+	if (group.len > 0 && !group_read(group, &identity.group))
 		return problem_set(ret_problem, PROBLEM_CONFIG,
 		    "UserID: no group \"" TEXT_FMT "\" on this system",
 		    TEXT_ARG(group));

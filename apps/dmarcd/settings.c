@@ -1,5 +1,8 @@
 #include "settings.h"
 
+#include "gate.h"
+#include "privileges.h"
+
 #include "clerk/clerk.h"
 #include "config/options.h"
 #include "deliver/deliver.h"
@@ -30,6 +33,24 @@ check_sockets(const struct config *config, struct problem *problem)
 	return true;
 }
 
+static bool
+check_query(const struct config *config, struct problem *problem)
+{
+	struct text group_name = config->query_socket_group;
+	struct gate gate;
+	gid_t group;
+
+	if (config->query_socket.len > 0 &&
+	    !address_check(config->query_socket, problem))
+		return false;
+	if (group_name.len > 0 && !group_read(group_name, &group))
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "QuerySocketGroup: no group \"" TEXT_FMT
+		    "\" on this system",
+		    TEXT_ARG(group_name));
+	return gate_read(config, &gate, problem);
+}
+
 /* Values that only show that they are wrong when they are used: better now
  * than every five minutes in the log. */
 static bool
@@ -37,7 +58,7 @@ check_values(const struct config *config, struct problem *problem)
 {
 	struct arena *arena = config->arena;
 
-	if (!check_sockets(config, problem))
+	if (!check_sockets(config, problem) || !check_query(config, problem))
 		return false;
 	if (config->nameservers.len > 0 &&
 	    !resolver_check(arena_cstr(arena, config->nameservers), problem))
@@ -60,10 +81,11 @@ settle(struct config *config, struct settings *ret_settings,
 		return false;
 	const char *path =
 	    config->path == NULL ? "no configuration file" : config->path;
-	if (config->socket.len == 0)
+	if (config->socket.len + config->query_socket.len == 0)
 		(void)problem_set(problem, PROBLEM_CONFIG,
 		    "%s: Socket is missing; say where the MTA connects, for "
-		    "example: Socket unix:/run/dmarcd/milter.sock",
+		    "example: Socket unix:/run/dmarcd/milter.sock, or "
+		    "QuerySocket for Exim",
 		    path);
 	else if (config->database.len > 0 && config->history_file.len == 0)
 		(void)problem_set(problem, PROBLEM_CONFIG,

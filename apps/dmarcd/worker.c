@@ -1,6 +1,8 @@
 #include "worker.h"
 
 #include "conversation.h"
+#include "gate.h"
+#include "inquiry.h"
 #include "log.h"
 
 #include <stdatomic.h>
@@ -29,7 +31,8 @@ struct worker {
 	struct loop_listener **listeners; /* one a socket */
 	struct loop_timer *every_second;
 	struct loop_timer *deadline; /* of stopping */
-	struct conversation *conversations;
+	struct guest *guests;
+	struct gate gate;
 	enum worker_wish state;
 	_Atomic enum worker_wish wish;
 };
@@ -67,30 +70,51 @@ worker_is_stopping(const struct worker *worker)
 static void
 end_when_done(struct worker *worker)
 {
-	if (worker->state != WORKER_GO_ON && worker->conversations == NULL)
+	if (worker->state != WORKER_GO_ON && worker->guests == NULL)
 		loop_stop(worker->loop);
 }
 
-static void
-on_closed(void *context, struct conversation *conversation)
+void
+worker_admit(struct worker *worker, struct guest *guest)
 {
-	struct worker *worker = context;
+	guest->previous = NULL;
+	guest->next = worker->guests;
+	if (guest->next != NULL)
+		guest->next->previous = guest;
+	worker->guests = guest;
+}
 
-	conversation_unlink(conversation, &worker->conversations);
+void
+worker_dismiss(struct worker *worker, struct guest *guest)
+{
+	if (guest->next != NULL)
+		guest->next->previous = guest->previous;
+	if (guest->previous != NULL)
+		guest->previous->next = guest->next;
+	else
+		worker->guests = guest->next;
 	end_when_done(worker);
 }
 
 static void
 on_connection(void *context, struct loop_stream *stream)
 {
-	struct worker *worker = context;
-	struct conversation *conversation =
-	    conversation_new(worker, stream, on_closed, worker);
-
-	if (conversation == NULL)
+	if (!conversation_new(context, stream))
 		log_say("no memory for a connection; it was closed");
-	else
-		conversation_link(conversation, &worker->conversations);
+}
+
+static void
+on_inquiry(void *context, struct loop_stream *stream)
+{
+	struct worker *worker = context;
+
+	if (!gate_admits(&worker->gate, stream)) {
+		log_say("query: neither QueryUsers nor QueryHosts lets this "
+			"client ask; connection closed");
+		loop_stream_close(stream);
+	} else if (!inquiry_new(worker, stream)) {
+		log_say("no memory for a query; connection closed");
+	}
 }
 
 void
@@ -154,14 +178,14 @@ stop_listening(struct worker *worker)
 }
 
 static void
-stop_conversations(struct worker *worker)
+stop_guests(struct worker *worker)
 {
-	struct conversation *one = worker->conversations;
+	struct guest *guest = worker->guests;
 
-	while (one != NULL) {
-		struct conversation *next = conversation_next(one);
-		conversation_stop(one);
-		one = next;
+	while (guest != NULL) {
+		struct guest *next = guest->next;
+		guest->stop(guest);
+		guest = next;
 	}
 }
 
@@ -181,7 +205,7 @@ on_wake(void *context)
 		    STOP_SECONDS_SPARE;
 		worker->deadline = loop_timer_start(
 		    worker->loop, seconds * SECOND, 0, on_deadline, worker);
-		stop_conversations(worker);
+		stop_guests(worker);
 		if (worker->deadline == NULL)
 			on_deadline(worker);
 	}
@@ -245,8 +269,10 @@ open_listeners(struct worker *worker, struct problem *problem)
 	if (worker->listeners == NULL)
 		return problem_no_memory(problem);
 	for (size_t i = 0; i < count; i++) {
-		worker->listeners[i] = loop_listener_start(worker->loop,
-		    worker->setup.sockets[i], on_connection, worker, problem);
+		bool is_query = i >= worker->setup.milter_count;
+		worker->listeners[i] =
+		    loop_listener_start(worker->loop, worker->setup.sockets[i],
+			is_query ? on_inquiry : on_connection, worker, problem);
 		if (worker->listeners[i] == NULL)
 			return false;
 	}
@@ -266,6 +292,7 @@ worker_new(const struct worker_setup *setup, struct problem *ret_problem)
 	worker->loop = loop_new(ret_problem);
 	if (worker->loop == NULL || !open_resolver(worker, ret_problem) ||
 	    !open_journal(worker, ret_problem) ||
+	    !gate_read(setup->setup->config, &worker->gate, ret_problem) ||
 	    !open_listeners(worker, ret_problem)) {
 		worker_free(worker);
 		return NULL;
@@ -286,8 +313,8 @@ worker_run(struct worker *worker)
 {
 	loop_run(worker->loop);
 	stop_listening(worker);
-	while (worker->conversations != NULL)
-		conversation_close(worker->conversations);
+	while (worker->guests != NULL)
+		worker->guests->close(worker->guests);
 	worker->setup.on_done(worker->setup.context);
 }
 

@@ -12,6 +12,7 @@ struct worker_setup {
 	const struct setup *setup;
 	const int *sockets; /* listening */
 	size_t socket_count;
+	size_t milter_count;            /* the others are for queries */
 	void (*on_done)(void *context); /* in the worker's thread, at its end */
 	void *context;
 };
@@ -32,7 +33,20 @@ enum worker_wish { WORKER_GO_ON, WORKER_RETIRE, WORKER_STOP };
 
 void worker_tell(struct worker *worker, enum worker_wish wish);
 
-/* For conversations. */
+/* A connection of either kind, in the worker's care from admit to dismiss. */
+struct guest {
+	/* Closes now if nothing is under way, else right after its answer. */
+	void (*stop)(struct guest *guest);
+	/* Closes now, whatever is under way, and frees. */
+	void (*close)(struct guest *guest);
+	struct guest *previous;
+	struct guest *next;
+};
+
+void worker_admit(struct worker *worker, struct guest *guest);
+void worker_dismiss(struct worker *worker, struct guest *guest);
+
+/* For guests. */
 const struct setup *worker_its_setup(const struct worker *worker);
 struct loop *worker_loop(struct worker *worker);
 struct resolver *worker_resolver(struct worker *worker);

@@ -45,6 +45,10 @@ struct config {
 	bool authserv_id_with_job_id;
 	struct text trusted_authserv_ids;
 	struct text socket; /* one or more, comma-separated */
+	struct text query_socket;
+	struct text query_socket_group;
+	struct text query_users; /* comma-separated */
+	struct text query_hosts; /* likewise */
 	unsigned umask;
 	struct text user_id;
 	struct text pid_file;

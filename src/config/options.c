@@ -174,6 +174,21 @@ const struct config_option config_options[] = {
     {"PublicSuffixList", OPTION_FILE, OPTION_RELOAD, AT(public_suffix_list),
      NULL, 0, 0, NULL,
      "Suffix list for DiscoveryMethod psl. Not set: the system's."},
+    {"QueryHosts", OPTION_TEXT, OPTION_RELOAD, AT(query_hosts), NULL, 0, 0,
+     NULL,
+     "Addresses and networks, comma-separated, that may ask on QuerySocket "
+     "when it is inet."},
+    {"QuerySocket", OPTION_TEXT, OPTION_RESTART, AT(query_socket), NULL, 0, 0,
+     NULL,
+     "Where Exim and others without milters ask: unix:/path."},
+    {"QuerySocketGroup", OPTION_TEXT, OPTION_RESTART, AT(query_socket_group),
+     NULL, 0, 0, NULL,
+     "Group of the query socket, which has mode 0660. Not set: that of "
+     "UserID."},
+    {"QueryUsers", OPTION_TEXT, OPTION_RELOAD, AT(query_users), NULL, 0, 0,
+     NULL,
+     "Users, comma-separated, that may ask on QuerySocket, beside root and "
+     "UserID. Not set: whom its mode lets in."},
     {"ReadCanonicalizedData", OPTION_TEXT, OPTION_IDLE, AT(idle.text), NULL,
      0, 0, NULL,
      "Not needed: messages are read as they came."},

@@ -6,6 +6,8 @@
 
 #include <uv.h>
 
+int loop_stream_fd(const struct loop_stream *stream);
+
 struct loop {
 	uv_loop_t uv;
 	uv_async_t wake;

@@ -4,10 +4,12 @@
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
+#include "base/ip.h"
 #include "base/problem.h"
 #include "base/text.h"
 
 #include <signal.h>
+#include <sys/types.h>
 
 struct loop;
 
@@ -73,6 +75,16 @@ void loop_listener_stop(struct loop_listener *listener);
 /* A stream of a connected socket, which it takes over and makes non-blocking.
  * NULL: no memory; FD is closed then too. */
 struct loop_stream *loop_stream_open(struct loop *loop, int fd) MUST_USE;
+
+/* Who is at its other end. */
+struct loop_peer {
+	bool is_local; /* on a unix socket: a process of USER */
+	uid_t user;
+	struct ip ip; /* else */
+};
+
+bool loop_stream_peer(
+    const struct loop_stream *stream, struct loop_peer *ret_peer) MUST_USE;
 
 void loop_stream_read(
     struct loop_stream *stream, const struct loop_stream_events *events);

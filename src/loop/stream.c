@@ -242,6 +242,12 @@ loop_stream_open(struct loop *loop, int fd)
 	return stream;
 }
 
+int
+loop_stream_fd(const struct loop_stream *stream)
+{
+	return stream->fd;
+}
+
 void
 loop_stream_read(
     struct loop_stream *stream, const struct loop_stream_events *events)
