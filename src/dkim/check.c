@@ -82,6 +82,7 @@ copy_tags(struct dkim_verdict *verdict, const struct dkim_signature *signature)
 	verdict->identity = signature->identity;
 	verdict->algorithm = signature->algorithm;
 	verdict->b = signature->b;
+	verdict->signed_names = signature->signed_names;
 }
 
 static bool
@@ -133,6 +134,7 @@ make_verdicts(struct dkim *dkim)
 	    .identity = {"", 0},
 	    .algorithm = {"", 0},
 	    .b = {"", 0},
+	    .signed_names = {"", 0},
 	    .reason = {"limit", sizeof "limit" - 1},
 	};
 

@@ -34,11 +34,12 @@ struct dkim_verdict {
 	struct text selector;
 	struct text identity;
 	struct text algorithm;
-	struct text b;         /* first 8 letters of b= (RFC 6008) */
-	struct text reason;    /* why not a pass; "" on a pass */
-	bool body_hash_failed; /* the header was intact, the body was not */
-	bool body_matches;     /* the body was intact */
-	bool is_testing;       /* the key says t=y */
+	struct text b;            /* first 8 letters of b= (RFC 6008) */
+	struct text signed_names; /* h= */
+	struct text reason;       /* why not a pass; "" on a pass */
+	bool body_hash_failed;    /* the header was intact, the body was not */
+	bool body_matches;        /* the body was intact */
+	bool is_testing;          /* the key says t=y */
 	/* enum dkim_change, together: it verifies without them. 0: it is not
 	 * broken, or not known how. */
 	unsigned changes;

@@ -94,6 +94,17 @@ take_place(struct wanted_names *names, const struct mail_field *field,
 	return true;
 }
 
+bool
+dkim_signed_has(struct text signed_names, struct text name)
+{
+	bool has = false;
+
+	while (signed_names.len > 0 && !has)
+		has = text_equal_nocase(
+		    text_trim(text_split(&signed_names, ':')), name);
+	return has;
+}
+
 size_t
 dkim_signed_fields(const struct mail_header *header,
     const struct dkim_signature *signature,

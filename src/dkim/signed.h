@@ -12,6 +12,9 @@ size_t dkim_signed_fields(const struct mail_header *header,
     const struct dkim_signature *signature,
     const struct mail_field *ret_fields[DKIM_SIGNED_NAMES_MAX]);
 
+/* Does h= (SIGNED_NAMES) have NAME? */
+bool dkim_signed_has(struct text signed_names, struct text name);
+
 /* Does a field that may stand only once stand above the signed one of its name?
  * It is shown, and nobody signed it (8.15). */
 bool dkim_signed_is_covered(

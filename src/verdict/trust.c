@@ -2,6 +2,7 @@
  * besides. Networks are looked up once for each length that the file has. */
 #include "verdict/trust.h"
 
+#include "dkim/signed.h"
 #include "dns/name.h"
 #include "mail/token.h"
 
@@ -214,6 +215,8 @@ vouches(const struct roster_entry *line, struct text id, struct text kind,
 		   text_slice(line->value, kind.len, line->value.len), domain);
 }
 
+/* A signature that leaves List-Id out says nothing of it: a real mail of one of
+ * a host's lists could be made one of another. */
 static bool
 is_vouched(const struct roster_entry *line, struct text id,
     const struct trust_sender *sender)
@@ -222,6 +225,8 @@ is_vouched(const struct roster_entry *line, struct text id,
 
 	for (size_t i = 0; i < dkim->count; i++)
 		if (dkim->at[i].result == DKIM_PASS &&
+		    dkim_signed_has(
+			dkim->at[i].signed_names, TEXT("List-Id")) &&
 		    vouches(line, id, TEXT("dkim "), dkim->at[i].domain))
 			return true;
 	return vouches(line, id, TEXT("spf "), sender->spf_domain);

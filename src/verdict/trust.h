@@ -6,8 +6,9 @@
  *	                             never counts
  *	list-id ID [dkim|spf DOMAIN] the one List-Id field (RFC 2919), and
  *	                             besides, since anybody can write it, such a
- *	                             signature or MAIL FROM; of a domain at or
- *	                             above ID when the line names none
+ *	                             signature, with List-Id in its h=, or MAIL
+ *	                             FROM; of a domain at or above ID when the
+ *	                             line names none
  *
  * ID too may be .ID, for all below. */
 #ifndef VERDICT_TRUST_H

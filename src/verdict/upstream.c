@@ -457,6 +457,7 @@ judge_signature(struct arena *arena, const struct upstream *upstream,
 	    .identity = signature.identity,
 	    .algorithm = signature.algorithm,
 	    .b = signature.b,
+	    .signed_names = signature.signed_names,
 	    .reason = text_from_cstr(problem),
 	};
 	struct subject subject = {.signature = &signature};

@@ -144,8 +144,10 @@ scene_open(struct scene *scene, const struct row *row)
 	    .result = DKIM_FAIL, .domain = TEXT("lists.example.org")};
 	scene->dkim = (struct dkim_results){1, scene->signatures};
 	if (row->signer != NULL) {
-		scene->signatures[1] = (struct dkim_verdict){
-		    .result = DKIM_PASS, .domain = text_from_cstr(row->signer)};
+		scene->signatures[1] =
+		    (struct dkim_verdict){.result = DKIM_PASS,
+			.domain = text_from_cstr(row->signer),
+			.signed_names = TEXT("from: LIST-Id\t:to")};
 		scene->dkim.count = 2;
 	}
 	scene->sender.dkim = &scene->dkim;
@@ -195,6 +197,31 @@ test_senders(void **state)
 	}
 	arena_free(arena);
 	assert_int_equal(failures, 0);
+}
+
+/* The list's own signature, and a List-Id that it does not cover. */
+static void
+test_unsigned_list_id(void **state)
+{
+	struct row row = {
+	    "", OTHER, "lists.example", "", " <talk.lists.example>", 0};
+	static const char *const names[] = {
+	    "", "from:to", "from:list-id-x:x-list-id", "from:list:id"};
+	struct arena *arena = arena_new(1 << 20);
+	const struct trust *trust = read_senders(arena, TEXT(senders));
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, &row);
+	assert_non_null(trust_find(trust, &scene.sender));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		scene.signatures[1].signed_names = text_from_cstr(names[i]);
+		assert_null(trust_find(trust, &scene.sender));
+	}
+	scene.sender.spf_domain = TEXT("lists.example");
+	assert_non_null(trust_find(trust, &scene.sender));
+	arena_free(scene.arena);
+	arena_free(arena);
 }
 
 /* Of two fields each reader would take another. */
@@ -512,6 +539,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_senders),
+	    cmocka_unit_test(test_unsigned_list_id),
 	    cmocka_unit_test(test_two_list_ids),
 	    cmocka_unit_test(test_nobody),
 	    cmocka_unit_test(test_rules),
