@@ -1,5 +1,6 @@
 /* dmarcd: the command line. */
 #include "master.h"
+#include "opendmarc.h"
 
 #include "config/config.h"
 
@@ -34,8 +35,11 @@ main(int argc, char **argv)
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
-	struct master_options master = {NULL};
+	struct master_options master = {NULL, "", -1};
 	bool only_check = false;
+
+	if (argc > 0 && opendmarc_is_meant(argv[0]))
+		return opendmarc_main(argc, argv);
 
 	for (int letter; (letter = getopt_long(
 			      argc, argv, "c:fnhV", options, NULL)) != -1;) {

@@ -5,6 +5,7 @@
  * file that changed is a reload, too, but of the options that we have. */
 #include "master.h"
 
+#include "background.h"
 #include "children.h"
 #include "clerk.h"
 #include "filter.h"
@@ -36,7 +37,7 @@ enum {
 };
 
 struct master {
-	const char *config_path;
+	struct master_options options;
 	struct settings current;
 	struct settings next; /* while a reload is under way */
 	bool rereads;         /* it is for files that changed */
@@ -72,7 +73,8 @@ master_check(const struct master_options *options)
 	struct identity identity;
 	struct settings settings = {0};
 
-	if (!settings_load(options->config_path, &settings, &problem))
+	if (!settings_load(
+		options->config_path, options->overrides, &settings, &problem))
 		return fail(&problem);
 	bool is_good =
 	    identity_read(settings.config->user_id, &identity, &problem);
@@ -192,12 +194,20 @@ settings_of(const struct master *master, enum child_place place)
 	return place == NEXT ? &master->next : &master->current;
 }
 
+/* In the background nobody reads standard error once we are up. */
 static void
-aim_log(const struct config *config)
+aim_log(const struct config *config, bool is_hidden)
 {
-	log_to_syslog(config->syslog ? names_word(&config_facility_names,
-					   config->syslog_facility)
-				     : NULL);
+	log_to_syslog(
+	    config->syslog || is_hidden
+		? names_word(&config_facility_names, config->syslog_facility)
+		: NULL);
+}
+
+static bool
+is_in_background(const struct master *master)
+{
+	return master->options.started >= 0;
 }
 
 static int
@@ -210,7 +220,12 @@ run_child(void *context, const struct child *child, int ready)
 	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
 	(void)close(master->life[1]);
-	aim_log(settings->config);
+	aim_log(settings->config, is_in_background(master));
+	if (is_in_background(master)) {
+		if (!master->is_up)
+			(void)close(master->options.started);
+		background_close_terminal();
+	}
 	if (child->kind == FILTER)
 		return filter_run(&filter);
 	(void)close(ready);
@@ -269,7 +284,8 @@ load_next(struct master *master, struct problem *problem)
 	return master->rereads
 		   ? settings_load_again(
 			 &master->current, &master->next, problem)
-		   : settings_load(master->config_path, &master->next, problem);
+		   : settings_load(master->options.config_path,
+			 master->options.overrides, &master->next, problem);
 }
 
 static void
@@ -335,9 +351,10 @@ end_reload(struct master *master, struct child *next)
 		log_say("the files that changed are in use");
 		return;
 	}
-	aim_log(master->current.config);
+	aim_log(master->current.config, is_in_background(master));
 	log_say("configuration reloaded from %s",
-	    master->config_path == NULL ? "defaults" : master->config_path);
+	    master->options.config_path == NULL ? "defaults"
+						: master->options.config_path);
 	say_choices(master->current.config);
 }
 
@@ -378,6 +395,8 @@ note_ready(struct master *master, struct child *child)
 	if (!master->is_up) {
 		say_started(master->current.config);
 		say_choices(master->current.config);
+		aim_log(master->current.config, is_in_background(master));
+		background_leave(master->options.started);
 	}
 	master->is_up = true;
 	if (child->place == NEXT)
@@ -496,18 +515,20 @@ start(struct master *master, struct problem *problem)
 {
 	struct settings again = {0};
 
-	if (!settings_load(master->config_path, &master->current, problem))
+	if (!settings_load(master->options.config_path,
+		master->options.overrides, &master->current, problem))
 		return false;
 	if (!identity_read(
 		master->current.config->user_id, &master->identity, problem))
 		return false;
-	aim_log(master->current.config);
+	aim_log(master->current.config, false);
 	(void)umask(master->current.config->umask);
 	if (!bind_sockets(master, problem) || !write_pid(master, problem) ||
 	    !identity_become(&master->identity, problem))
 		return false;
 	/* A file that only root can read must fail now, not at a reload. */
-	if (!settings_load(master->config_path, &again, problem))
+	if (!settings_load(master->options.config_path,
+		master->options.overrides, &again, problem))
 		return false;
 	settings_clear(&again);
 	if (pipe(master->life) != 0)
@@ -523,7 +544,7 @@ master_run(const struct master_options *options)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd");
-	master.config_path = options->config_path;
+	master.options = *options;
 	take_signals(&master);
 	if (!start(&master, &problem)) {
 		master.status = fail(&problem);

@@ -7,6 +7,8 @@
 
 struct master_options {
 	const char *config_path; /* NULL: built-in defaults */
+	const char *overrides;   /* lines on top of it; "" */
+	int started;             /* for background_leave; -1: foreground */
 };
 
 /* The daemon's whole life; the exit status. SIGTERM and SIGINT end it when the

@@ -101,11 +101,11 @@ settle(struct config *config, struct settings *ret_settings,
 }
 
 bool
-settings_load(const char *path, struct settings *ret_settings,
-    struct problem *ret_problem)
+settings_load(const char *path, const char *overrides,
+    struct settings *ret_settings, struct problem *ret_problem)
 {
-	return settle(
-	    config_load(path, ret_problem), ret_settings, ret_problem);
+	return settle(config_load_over(path, overrides, ret_problem),
+	    ret_settings, ret_problem);
 }
 
 bool

@@ -11,9 +11,10 @@ struct settings {
 	struct setup setup;
 };
 
-/* PATH NULL: the built-in defaults. False: *ret_problem, nothing to clear. */
-bool settings_load(const char *path, struct settings *ret_settings,
-    struct problem *ret_problem) MUST_USE;
+/* PATH NULL: the built-in defaults. OVERRIDES: further lines. False:
+ * *ret_problem, nothing to clear. */
+bool settings_load(const char *path, const char *overrides,
+    struct settings *ret_settings, struct problem *ret_problem) MUST_USE;
 /* As OLD, but what its configuration names is read again (config_load_again). */
 bool settings_load_again(const struct settings *old,
     struct settings *ret_settings, struct problem *ret_problem) MUST_USE;

@@ -267,6 +267,8 @@ complete(struct config *config, struct problem *problem)
 	const char *name = config->path == NULL ? "defaults" : config->path;
 
 	return (config_read(config, config->lines, name, problem) &&
+		   config_read(
+		       config, config->overrides, "command line", problem) &&
 		   check_together(config, name, problem) &&
 		   find_files(config) &&
 		   (config->ignore_hosts.len == 0
@@ -279,11 +281,20 @@ complete(struct config *config, struct problem *problem)
 struct config *
 config_load(const char *path, struct problem *ret_problem)
 {
+	return config_load_over(path, "", ret_problem);
+}
+
+struct config *
+config_load_over(
+    const char *path, const char *overrides, struct problem *ret_problem)
+{
 	struct config *config = new_config(ret_problem);
 
 	if (config == NULL)
 		return NULL;
 	config->path = path;
+	config->overrides =
+	    arena_copy(config->arena, text_from_cstr(overrides));
 	if ((path == NULL || file_read(config->arena, path, CONFIG_BYTES_MAX,
 				 &config->lines, ret_problem)) &&
 	    complete(config, ret_problem))
@@ -301,6 +312,7 @@ config_load_again(const struct config *old, struct problem *ret_problem)
 		return NULL;
 	config->path = old->path;
 	config->lines = arena_copy(config->arena, old->lines);
+	config->overrides = arena_copy(config->arena, old->overrides);
 	if (complete(config, ret_problem))
 		return config;
 	config_free(config);

@@ -36,6 +36,7 @@ struct config {
 	struct arena *arena;        /* owns all texts */
 	const char *path;           /* NULL: the built-in defaults alone */
 	struct text lines;          /* of PATH */
+	struct text overrides;      /* further lines, of the command line */
 	struct config_files *files; /* still grows when a setup is made */
 	bool *is_set;               /* for each row of config_options */
 	/* Names are the options' in lower case; see options.c for each. */
@@ -126,6 +127,9 @@ struct config {
  * anywhere in a line, as opendmarc.conf has it. */
 struct config *config_load(
     const char *path, struct problem *ret_problem) MUST_USE;
+/* The same with further lines on top. */
+struct config *config_load_over(const char *path, const char *overrides,
+    struct problem *ret_problem) MUST_USE;
 /* As OLD was loaded, by the same lines, whatever is in its file by now; but the
  * files that they name are read again. */
 struct config *config_load_again(

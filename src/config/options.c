@@ -49,8 +49,7 @@ const struct config_option config_options[] = {
      "Not needed: pauses between restarts grow up to a minute."},
     {"Background", OPTION_BOOLEAN, OPTION_IDLE, AT(background), "yes", 0, 0,
      NULL,
-     "For opendmarc(8) only: leave the terminal once started. dmarcd never "
-     "does."},
+     "Only when called as opendmarc: leave the terminal once it works."},
     {"BaseDirectory", OPTION_TEXT, OPTION_RELOAD, AT(base_directory), NULL, 0,
      0, NULL,
      "Where the files are whose names here do not begin with a slash."},

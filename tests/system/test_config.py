@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """The configuration: what OpenDMARC's files say, and what becomes of it."""
 import json
+import os
+import pathlib
+import signal
 import subprocess
 
 import parts
@@ -322,6 +325,102 @@ def upgrade(top):
             letter, _, changes = send(top, *fields)
             equal((letter, [c for c, _ in changes]), ("a", ["i"]), fields)
         equal((top / "old.dat").read_text().count("\nend "), 1, "history")
+
+
+# --- called as opendmarc ---
+
+def opendmarc(top, *words, status=0, **environment):
+    """Its standard output and standard error, once it has ended or left."""
+    link = top / "opendmarc"
+    if not link.is_symlink():
+        link.symlink_to(parts.DMARCD)
+    run = subprocess.run([link, *map(str, words)], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         timeout=parts.PATIENCE,
+                         env={**os.environ, **environment})
+    equal(run.returncode, status, run.stderr.decode())
+    return run.stdout.decode(), run.stderr.decode()
+
+
+@case("opendmarc: -V, -n, wrong flags")
+def command_line(top):
+    contains(opendmarc(top, "-V")[0], "opendmarc: dmarcd 0.")
+    (top / "o.conf").write_text("AuthservID mx.test\n")
+    opendmarc(top, "-n", "-c", top / "o.conf")
+    contains(opendmarc(top, "-f", "-c", top / "o.conf", status=78)[1],
+             "Socket is missing")
+    (top / "bad.conf").write_text("\nAuthservIDs mx.test\n")
+    contains(opendmarc(top, "-n", "-c", top / "bad.conf", status=78)[1],
+             "bad.conf:2: unknown option")
+    contains(opendmarc(top, "-n", "-c", top / "o.conf", "-u", "",
+                       status=78)[1], "command line:1: ")
+    for words in (["-x"], ["-c"], ["-n", "more"]):
+        contains(opendmarc(top, *words, status=64)[1], "Usage: opendmarc")
+
+
+@case("opendmarc -t: our verdict of each file")
+def test_mode(top):
+    (top / "o.conf").write_text(f"ZoneFile {parts.MESSAGES}/zone\n"
+                                "AuthservID mx.test\n")
+    genuine, spoof = (parts.MESSAGES / name for name in
+                      ("1-genuine.eml", "4-spoof.eml"))
+    said = opendmarc(top, "-c", top / "o.conf", "-t", f"{genuine},{spoof}",
+                     OPENDMARC_TEST_CLIENTIP="203.0.113.66",
+                     OPENDMARC_TEST_ENVFROM="<x@attacker.example>")[0]
+    one, two = said.split(f"{spoof}:\n")
+    contains(one, f"{genuine}:\n")
+    contains(one, "dmarc=pass")
+    contains(two, "dmarc=fail")
+    contains(two, "smtp.mailfrom=attacker.example")
+    opendmarc(top, "-c", top / "o.conf", "-t", "/nonexistent", status=66)
+
+
+@case("opendmarc leaves the terminal once it works, and writes its pid")
+def background(top):
+    (top / "nobody").write_text("")
+    configuration, pid_file = top / "o.conf", top / "o.pid"
+    configuration.write_text(
+        f"ZoneFile {parts.MESSAGES}/zone\nUMask 0\nAuthservID mx.test\n"
+        f"IgnoreHosts {top}/nobody\nSocket unix:{top}/wrong.sock\n"
+        "AutoRestart yes\nSyslog no\n")
+    words = ["-A", "-l", "-c", configuration, "-P", pid_file, "-p",
+             f"local:{top}/o.sock"]
+    opendmarc(top, *words)
+    pid = int(pid_file.read_text())
+    try:
+        with Milter(top / "o.sock") as mta:
+            mta.begin()
+            mta.message()
+            letter, _, changes = mta.verdict()
+            equal(letter, "a", "an old file's monitor")
+            contains(inserted(changes)[RESULTS], "dmarc=fail")
+        assert not (top / "wrong.sock").exists(), "-p goes before the file"
+        # A second one says that it could not start.
+        opendmarc(top, *words, status=69)
+        equal(int(pid_file.read_text()), pid, "pid file")
+        contains(pathlib.Path(f"/proc/{pid}/cmdline").read_text(), "opendmarc")
+        equal(os.readlink(f"/proc/{pid}/fd/2"), "/dev/null", "stderr")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    parts.wait_for("its end", lambda: not (top / "o.sock").exists())
+    parts.wait_for("the pid file", lambda: not pid_file.exists())
+    configuration.write_text("HistoryFile /nonexistent/h\n")
+    opendmarc(top, *words, status=66)
+    assert not pid_file.exists(), "pid file of one that failed"
+
+
+@case("Background no, and -f")
+def foreground(top):
+    (top / "o.conf").write_text(f"ZoneFile {parts.MESSAGES}/zone\n"
+                                f"Socket unix:{top}/f.sock\n")
+    for option, words in (("no", []), ("yes", ["-f"])):
+        (top / "b.conf").write_text((top / "o.conf").read_text() +
+                                    f"Background {option}\n")
+        out = top / f"foreground-{option}"
+        with parts.process([top / "opendmarc", "-c", top / "b.conf", *words],
+                           out) as started:
+            parts.wait_for("it", lambda: "listening" in out.read_text(),
+                           started)
 
 
 run_cases(parts.folder("config"))
