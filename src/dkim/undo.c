@@ -313,11 +313,22 @@ dkim_undo_footer(
 
 /* --- the header --- */
 
-/* A tag may not say much, nor be a name that programs make a link of. */
+/* A tag may not say much, nor be a name that programs make a link of, nor a
+ * telephone number. */
 static bool
 is_tag_byte(int byte)
 {
 	return is_alnum(byte) || byte == '-' || byte == '_' || byte == ' ';
+}
+
+static size_t
+count_digits(struct text text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += is_digit(text.ptr[i]);
+	return count;
 }
 
 /* Takes "[tag]" and the white space after it. */
@@ -328,6 +339,7 @@ take_tag(struct scan *scan)
 		return false;
 	struct text tag = scan_while(scan, is_tag_byte);
 	return tag.len > 0 && tag.len <= DKIM_UNDO_TAG &&
+	       count_digits(tag) <= DKIM_UNDO_TAG_DIGITS &&
 	       scan_byte(scan, ']') && scan_while(scan, is_space).len > 0;
 }
 

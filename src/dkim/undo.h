@@ -20,6 +20,7 @@ enum {
 	DKIM_UNDO_FIELDS = 500,
 	/* Of a Subject tag, the brackets not counted. */
 	DKIM_UNDO_TAG = 24,
+	DKIM_UNDO_TAG_DIGITS = 4,
 };
 
 /* A signature that did not verify. */
