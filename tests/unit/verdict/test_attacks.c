@@ -22,6 +22,7 @@ static const char records[] =
     "slow._domainkey.sub.bank.example TIMEOUT\n"
     "slow._domainkey.attacker.example TIMEOUT\n"
     "_dmarc.tenant.bank.example TXT \"v=DMARC1; p=none; psd=n\"\n"
+    "friend.example TXT \"v=spf1 ip4:192.0.2.10 -all\"\n"
     "attacker.example TXT \"v=spf1 ip4:192.0.2.66 -all\"\n";
 
 static int
@@ -446,6 +447,51 @@ test_rows(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* --- in the name of somebody whom the operator trusts --- */
+
+static const struct {
+	const char *name;
+	const char *mail_from;
+	const char *helo;
+	const char *words;
+} trusted[] = {
+    {"SPF passes", "<x@attacker.example>", "x.example",
+	"fail quarantine trusted_forwarder"},
+    {"SPF fails", "<x@friend.example>", "x.example", "fail reject none"},
+    {"only HELO passes", "<x@friend.example>", "attacker.example",
+	"fail reject none"},
+    {"a null sender, HELO passes", "<>", "attacker.example",
+	"fail reject none"},
+};
+
+static void
+test_trusted_spf(void **state)
+{
+	struct problem problem = {.kind = PROBLEM_NONE};
+	const struct trust *trust = trust_read(signer.arena,
+	    TEXT("spf attacker.example\nspf friend.example\n"), "test",
+	    &problem);
+
+	(void)state;
+	assert_non_null(trust);
+	for (size_t i = 0; i < sizeof trusted / sizeof *trusted; i++) {
+		struct judge judge;
+		judge_init(&judge);
+		judge.zone = zone;
+		judge.options.disposition.hold_quarantined = false;
+		judge.options.disposition.trusted_senders = trust;
+		judge.envelope.client.byte[3] = 66;
+		judge.envelope.helo = text_from_cstr(trusted[i].helo);
+		judge.envelope.mail_from = text_from_cstr(trusted[i].mail_from);
+		struct text words = judge_words(
+		    signer.arena, judge_message(&judge, make_plain()));
+		if (!text_equal(words, text_from_cstr(trusted[i].words)))
+			fail_msg(
+			    "%s: " TEXT_FMT, trusted[i].name, TEXT_ARG(words));
+		judge_close(&judge);
+	}
+}
+
 /* --- and of what is no attack --- */
 
 static struct text
@@ -524,6 +570,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_trusted_spf),
 	    cmocka_unit_test(test_genuine),
 	};
 
