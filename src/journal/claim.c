@@ -151,6 +151,12 @@ journal_unlock(struct journal_lock *lock)
 	free(lock);
 }
 
+const char *
+journal_folder(const struct journal_lock *lock)
+{
+	return lock->folder;
+}
+
 /* --- the list of claims --- */
 
 static bool
@@ -291,6 +297,19 @@ make_uuid(char text[UUID_LENGTH + 1], struct problem *ret_problem)
 	return true;
 }
 
+char *
+journal_new_claim(const struct journal_lock *lock, struct problem *ret_problem)
+{
+	char uuid[UUID_LENGTH + 1];
+
+	if (!make_uuid(uuid, ret_problem))
+		return NULL;
+	char *claim = join(lock->path, infix, uuid);
+	if (claim == NULL)
+		(void)problem_no_memory(ret_problem);
+	return claim;
+}
+
 static bool
 refused(struct problem *problem, const char *path, const char *what, int error)
 {
@@ -358,13 +377,10 @@ static bool
 link_claim(struct journal_lock *lock, const struct stat *file,
     struct problem *ret_problem)
 {
-	char uuid[UUID_LENGTH + 1];
+	char *claim = journal_new_claim(lock, ret_problem);
 
-	if (!make_uuid(uuid, ret_problem))
-		return false;
-	char *claim = join(lock->path, ".claim-", uuid);
 	if (claim == NULL)
-		return problem_no_memory(ret_problem);
+		return false;
 	bool good = linkat(AT_FDCWD, lock->path, AT_FDCWD, claim, 0) == 0;
 	if (!good)
 		(void)refused(ret_problem, lock->path,
@@ -405,17 +421,6 @@ replace(struct journal_lock *lock, const struct stat *file,
 		(void)unlink(new_path);
 	free(new_path);
 	return good;
-}
-
-static void
-sync_folder(const char *folder)
-{
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	(void)close(fd);
 }
 
 /* FILE is open and its writers are kept out. */
@@ -460,25 +465,13 @@ journal_claim(struct journal_lock *lock, struct problem *ret_problem)
 	 * later bytes would take its place. */
 	if (claimed) {
 		(void)fdatasync(fd);
-		sync_folder(lock->folder);
+		journal_sync_folder(lock->folder);
 	}
 	(void)close(fd);
 	return good;
 }
 
 /* --- reading claims --- */
-
-/* A time to come says that the clock was set back, and nothing of writers. */
-static bool
-is_rested(const struct stat *status)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	int64_t ago = (now.tv_sec - status->st_mtim.tv_sec) * (int64_t)1000 +
-		      (now.tv_nsec - status->st_mtim.tv_nsec) / 1000000;
-	return ago >= JOURNAL_REST * 1000 || ago <= -JOURNAL_REST * 1000;
-}
 
 int
 journal_open_claim(const char *claim, uint64_t *ret_size, bool *ret_rested,
@@ -499,7 +492,7 @@ journal_open_claim(const char *claim, uint64_t *ret_size, bool *ret_rested,
 		return -1;
 	}
 	*ret_size = (uint64_t)status.st_size;
-	*ret_rested = is_rested(&status);
+	*ret_rested = journal_is_rested(&status);
 	return fd;
 }
 

@@ -1,9 +1,11 @@
 #include "journal/file.h"
+#include "journal/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 # include <sys/vfs.h>
@@ -100,4 +102,27 @@ journal_open_file(const char *path, int flags, struct stat *ret_status,
 	}
 	*ret_status = status;
 	return fd;
+}
+
+/* A time to come says that the clock was set back, and nothing of writers. */
+bool
+journal_is_rested(const struct stat *status)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	int64_t ago = (now.tv_sec - status->st_mtim.tv_sec) * (int64_t)1000 +
+		      (now.tv_nsec - status->st_mtim.tv_nsec) / 1000000;
+	return ago >= JOURNAL_REST * 1000 || ago <= -JOURNAL_REST * 1000;
+}
+
+void
+journal_sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	(void)close(fd);
 }

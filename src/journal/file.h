@@ -1,4 +1,4 @@
-/* Files of the journal, opened carefully; for append.c and claim.c. */
+/* Files of the journal, opened carefully; for append.c, claim.c and spool.c. */
 #ifndef JOURNAL_FILE_H
 #define JOURNAL_FILE_H
 
@@ -15,5 +15,18 @@ int journal_open_file(const char *path, int flags, struct stat *ret_status,
  * "write to", …; false. */
 bool journal_problem(
     struct problem *problem, int error, const char *path, const char *verb);
+
+/* Did nobody write for JOURNAL_REST seconds? */
+bool journal_is_rested(const struct stat *status);
+
+/* What is in FOLDER stays there through a power cut. */
+void journal_sync_folder(const char *folder);
+
+struct journal_lock;
+/* Where FILE lies, with the slash. */
+const char *journal_folder(const struct journal_lock *lock);
+/* The name of a claim to come, freed by the caller. NULL: *ret_problem. */
+char *journal_new_claim(
+    const struct journal_lock *lock, struct problem *ret_problem) MUST_USE;
 
 #endif

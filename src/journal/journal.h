@@ -69,6 +69,16 @@ struct text journal_claim_id(const char *claim);
  * PATH; 0: it is none. */
 size_t journal_claimed_file(const char *path);
 
+/* Copies what FD gives, up to its end, into a claim of PATH, which need not
+ * exist, and forces it to disk: from then on its giver may forget it. Bytes that
+ * begin as a claim does that is still kept continue that claim, so that what is
+ * given again is not counted again. Waits for another at work, and, when FD is
+ * a file, some seconds for its writers that do not lock. *RET_BYTES: how many
+ * are new. False: *ret_problem; what was copied so far is found by the next
+ * call. */
+bool journal_spool(const char *path, int fd, uint64_t *ret_bytes,
+    struct problem *ret_problem) MUST_USE;
+
 /* Opens a claim for reading, up to *ret_size: no entry of a late writer that
  * locks is half written there. *ret_rested: for JOURNAL_REST seconds nobody
  * wrote to it, so that those who do not lock have done, too. -1:

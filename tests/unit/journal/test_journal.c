@@ -522,6 +522,186 @@ test_claimed_file(void **state)
 	    0);
 }
 
+/* --- the spool --- */
+
+/* What is in the claims, in order, each with a '|' behind it. */
+static void
+print_claims(const struct place *place, char *text, size_t size)
+{
+	struct problem problem = {0};
+	struct journal_claims claims;
+	struct journal_lock *lock = must_lock(place);
+	size_t len = 0;
+
+	if (!journal_claims(lock, &claims, &problem))
+		fail_msg("%s", problem.text);
+	for (size_t i = 0; i < claims.count; i++) {
+		uint64_t bytes;
+		bool is_rested;
+		int fd = journal_open_claim(
+		    claims.path[i], &bytes, &is_rested, &problem);
+		assert_true(fd >= 0 && is_rested);
+		assert_true(len + bytes + 2 < size);
+		assert_int_equal(read(fd, text + len, bytes), bytes);
+		len += bytes;
+		text[len++] = '|';
+		(void)close(fd);
+	}
+	text[len] = '\0';
+	journal_claims_free(&claims);
+	journal_unlock(lock);
+}
+
+static uint64_t
+must_spool(const struct place *place, const char *text)
+{
+	struct problem problem = {0};
+	uint64_t bytes = 0;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+	(void)close(ends[1]);
+	if (!journal_spool(place->file, ends[0], &bytes, &problem))
+		fail_msg("%s", problem.text);
+	(void)close(ends[0]);
+	return bytes;
+}
+
+static void
+put(const struct place *place, const char *suffix, const char *text)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "%s%s", place->file, suffix);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* One after another, on the claims of those before. */
+static void
+test_spool(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *left; /* by a copy that was killed; or NULL */
+		const char *input;
+		uint64_t bytes;
+		const char *claims;
+	} rows[] = {
+	    {"nothing", NULL, "", 0, ""},
+	    {"the first", NULL, "a\nb\n", 4, "a\nb\n|"},
+	    {"nothing again", NULL, "", 0, "a\nb\n|"},
+	    {"the same again", NULL, "a\nb\n", 0, "a\nb\n|"},
+	    {"and more", NULL, "a\nb\nc\nd", 3, "a\nb\nc\nd|"},
+	    {"a torn line continued", NULL, "a\nb\nc\nde\n", 2,
+		"a\nb\nc\nde\n|"},
+	    {"less of the same", NULL, "a\nb\n", 0, "a\nb\nc\nde\n|"},
+	    {"another", NULL, "b\n", 2, "a\nb\nc\nde\n|b\n|"},
+	    {"the longer one is continued", NULL, "b\nc\n", 2,
+		"a\nb\nc\nde\n|b\nc\n|"},
+	    {"killed, and given again", "x\ny", "x\nyz\n", 2,
+		"a\nb\nc\nde\n|b\nc\n|x\nyz\n|"},
+	    {"killed, and gone", "v\n", "", 0,
+		"a\nb\nc\nde\n|b\nc\n|x\nyz\n|v\n|"},
+	    {"killed amid what was known", "b\n", "w\n", 2,
+		"a\nb\nc\nde\n|b\nc\n|x\nyz\n|v\n|w\n|"},
+	};
+	const struct place *place = *state;
+	char claims[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (rows[i].left != NULL)
+			put(place, ".input", rows[i].left);
+		uint64_t bytes = must_spool(place, rows[i].input);
+		print_claims(place, claims, sizeof claims);
+		if (bytes != rows[i].bytes ||
+		    strcmp(claims, rows[i].claims) != 0)
+			fail_msg("%s: %llu bytes, \"%s\"", rows[i].name,
+			    (unsigned long long)bytes, claims);
+	}
+}
+
+/* More than a block, alike but for the last byte or not at all. */
+static void
+test_spool_blocks(void **state)
+{
+	enum { SIZE = 200000 };
+	const struct place *place = *state;
+	struct problem problem = {0};
+	char *text = malloc(SIZE + 1);
+	uint64_t bytes = 0;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < SIZE; i++)
+		text[i] = "0123456789\n"[i % 11];
+	text[SIZE] = '\0';
+	for (int turn = 0; turn < 3; turn++) {
+		static const uint64_t new[] = {SIZE, 0, SIZE};
+		if (turn == 2)
+			text[SIZE - 1] = 'x';
+		put(place, ".given", text);
+		char path[128];
+		(void)snprintf(path, sizeof path, "%s.given", place->file);
+		struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+		int fd = open(path, O_RDONLY);
+		if (!journal_spool(place->file, fd, &bytes, &problem))
+			fail_msg("%s", problem.text);
+		(void)close(fd);
+		assert_int_equal(bytes, new[turn]);
+	}
+	free(text);
+}
+
+/* A writer without a lock is still at it: the end of its entry is taken too. */
+static void
+test_spool_waits(void **state)
+{
+	const struct place *place = *state;
+	struct problem problem = {0};
+	char claims[64];
+	char path[128];
+	uint64_t bytes = 0;
+
+	put(place, ".given", "a\nb");
+	(void)snprintf(path, sizeof path, "%s.given", place->file);
+	pid_t writer = fork();
+	if (writer == 0) {
+		const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
+		(void)nanosleep(&pause, NULL);
+		int fd = open(path, O_WRONLY | O_APPEND);
+		_exit(write(fd, "c\n", 2) != 2);
+	}
+	int fd = open(path, O_RDONLY);
+	if (!journal_spool(place->file, fd, &bytes, &problem))
+		fail_msg("%s", problem.text);
+	(void)close(fd);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	print_claims(place, claims, sizeof claims);
+	assert_string_equal(claims, "a\nbc\n|");
+}
+
+static void
+test_spool_refused(void **state)
+{
+	struct place place = *(const struct place *)*state;
+	struct problem problem = {0};
+	uint64_t bytes = 0;
+	int folder = open(place.folder, O_RDONLY);
+
+	assert_false(journal_spool(place.file, folder, &bytes, &problem));
+	assert_int_equal(problem.kind, PROBLEM_SYSTEM); /* no bytes there */
+	(void)close(folder);
+	problem = (struct problem){0};
+	(void)snprintf(
+	    place.file, sizeof place.file, "%.60s/no/f", place.folder);
+	assert_false(journal_spool(place.file, 0, &bytes, &problem));
+	assert_int_equal(problem.kind, PROBLEM_NO_INPUT);
+}
+
 /* Other names beside it are no claims. */
 static void
 test_names(void **state)
@@ -789,6 +969,10 @@ main(void)
 	    SCENARIO(test_rest),
 	    SCENARIO(test_no_regular_file),
 	    SCENARIO(test_claimed_file),
+	    SCENARIO(test_spool),
+	    SCENARIO(test_spool_blocks),
+	    SCENARIO(test_spool_waits),
+	    SCENARIO(test_spool_refused),
 	    SCENARIO(test_names),
 	    SCENARIO(test_permission),
 	    SCENARIO(test_lock_owner),
