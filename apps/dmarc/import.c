@@ -1,7 +1,6 @@
-#include "tool.h"
+#include "import.h"
 
 #include "base/date.h"
-#include "clerk/clerk.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -48,27 +47,23 @@ struct importing {
 	int status;
 };
 
-static void
-tell(const struct importing *importing, const char *path,
+void
+import_tell(const struct tool *tool, const char *path,
     const struct clerk_imported *done)
 {
-	if (importing->import.on_progress != NULL)
-		(void)fprintf(stderr, "\r     \r");
 	if (done->is_open_to_all)
 		(void)fprintf(stderr,
-		    "dmarc import: warning: anybody may write to %s, and so "
+		    "%s: warning: anybody may write to %s, and so "
 		    "forge what is reported; if its writers own it or are in "
 		    "its group: chmod o-w %s\n",
-		    path, path);
+		    tool->name, path, path);
 	if (done->rejected > 0)
 		(void)printf("%s: %llu bad entries set aside in %s\n", path,
 		    (unsigned long long)done->rejected, done->rejected_file);
 }
 
-/* What may succeed when nothing but the moment is another one, a full disk or
- * a database that is away, is to be run again. */
-static int
-status_of(const struct problem *problem)
+int
+import_status(const struct problem *problem)
 {
 	int status = problem_exit_code(problem);
 	bool may_pass = status == EX_CANTCREAT || status == EX_OSERR ||
@@ -82,7 +77,7 @@ fail(struct importing *importing, const struct problem *problem)
 {
 	(void)tool_fail(importing->tool, problem);
 	if (importing->status == EX_OK)
-		importing->status = status_of(problem);
+		importing->status = import_status(problem);
 }
 
 static void
@@ -93,7 +88,9 @@ import_file(struct importing *importing, const char *path)
 	bool is_done = clerk_import(
 	    &importing->import, importing->store, path, &done, &problem);
 
-	tell(importing, path, &done);
+	if (importing->import.on_progress != NULL)
+		(void)fprintf(stderr, "\r     \r");
+	import_tell(importing->tool, path, &done);
 	if (!is_done)
 		fail(importing, &problem);
 	importing->sum.entries += done.entries;

@@ -1,4 +1,5 @@
 /* dmarc: the tool. One word, one command. */
+#include "opendmarc.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -20,6 +21,14 @@ static const struct command *const commands[] = {
     NULL,
 };
 
+/* Called by one of these names, dmarc is that program. */
+static const struct command *const namesakes[] = {
+    &command_opendmarc_import,
+    &command_opendmarc_importstats,
+    &command_opendmarc_expire,
+    NULL,
+};
+
 static void
 print_usage(FILE *out)
 {
@@ -33,13 +42,21 @@ print_usage(FILE *out)
 }
 
 static const struct command *
-find_command(const char *name)
+find_command(const struct command *const *list, const char *name)
 {
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
+	for (; *list != NULL; list++) {
+		if (strcmp((*list)->name, name) == 0)
+			return *list;
 	}
 	return NULL;
+}
+
+static const struct command *
+find_namesake(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return find_command(namesakes, slash == NULL ? path : slash + 1);
 }
 
 static bool
@@ -50,24 +67,28 @@ is_help(const char *word)
 
 /* Half an answer is none. */
 static int
-finish(int status)
+finish(const char *program, int status)
 {
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return status;
-	(void)fprintf(stderr, "dmarc: standard output: %s\n", strerror(errno));
+	(void)fprintf(
+	    stderr, "%s: standard output: %s\n", program, strerror(errno));
 	return EX_IOERR;
 }
 
 static int
 run(const struct command *command, struct tool *tool, int argc, char **argv)
 {
+	char name[32];
+
 	/* Only there: further on it may be the value of an option, such as a
 	 * stranger's HELO. */
 	if (argc > 1 && is_help(argv[1])) {
 		(void)fputs(command->usage, stdout);
 		return EX_OK;
 	}
-	tool->command = command->name;
+	(void)snprintf(name, sizeof name, "dmarc %s", command->name);
+	tool->name = name;
 	opterr = 0;
 	return command->run(tool, argc, argv);
 }
@@ -76,7 +97,14 @@ int
 main(int argc, char **argv)
 {
 	struct tool tool = {.now = (int64_t)time(NULL)};
+	const struct command *namesake =
+	    argc < 1 ? NULL : find_namesake(argv[0]);
 
+	if (namesake != NULL) {
+		tool.name = namesake->name;
+		opterr = 0;
+		return finish(namesake->name, namesake->run(&tool, argc, argv));
+	}
 	/* dmarc -c FILE COMMAND … is taken as dmarc COMMAND -c FILE … */
 	if (argc > 2 && strcmp(argv[1], "-c") == 0) {
 		tool.config_path = argv[2];
@@ -89,17 +117,17 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		(void)printf("dmarc %s\n", DMARCD_VERSION);
-		return finish(EX_OK);
+		return finish("dmarc", EX_OK);
 	}
 	if (is_help(argv[1])) {
 		print_usage(stdout);
-		return finish(EX_OK);
+		return finish("dmarc", EX_OK);
 	}
-	const struct command *command = find_command(argv[1]);
+	const struct command *command = find_command(commands, argv[1]);
 	if (command == NULL) {
 		(void)fprintf(stderr,
 		    "dmarc: %s: no such command; see dmarc --help\n", argv[1]);
 		return EX_USAGE;
 	}
-	return finish(run(command, &tool, argc - 1, argv + 1));
+	return finish("dmarc", run(command, &tool, argc - 1, argv + 1));
 }

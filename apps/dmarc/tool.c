@@ -30,16 +30,15 @@ int
 tool_fail(const struct tool *tool, const struct problem *problem)
 {
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "dmarc %s: %s\n", tool->command, problem->text);
+	(void)fprintf(stderr, "%s: %s\n", tool->name, problem->text);
 	return problem_exit_code(problem);
 }
 
 int
 tool_usage(const struct tool *tool, const char *what, const char *value)
 {
-	(void)fprintf(stderr, "dmarc %s: %s%s%s; see dmarc %s --help\n",
-	    tool->command, what, value == NULL ? "" : ": ",
-	    value == NULL ? "" : value, tool->command);
+	(void)fprintf(stderr, "%s: %s%s%s; see %s --help\n", tool->name, what,
+	    value == NULL ? "" : ": ", value == NULL ? "" : value, tool->name);
 	return EX_USAGE;
 }
 
@@ -110,7 +109,7 @@ tool_open_dns(const struct tool *tool, const struct config *config,
     const struct dns_zone *facts, struct tool_dns *ret_dns,
     struct problem *problem)
 {
-	struct tool_dns dns = {.command = tool->command,
+	struct tool_dns dns = {.name = tool->name,
 	    .facts = facts,
 	    .seconds = config->message_timeout};
 
@@ -144,8 +143,7 @@ tool_begin(struct tool_dns *dns)
 static void
 say_unknown(const struct tool_dns *dns, const struct dns_question *question)
 {
-	(void)fprintf(
-	    stderr, "dmarc %s: not in the facts, so failed: ", dns->command);
+	(void)fprintf(stderr, "%s: not in the facts, so failed: ", dns->name);
 	write_clean(stderr, question->name);
 	(void)fprintf(stderr, " %s\n", dns_type_name(question->type));
 }

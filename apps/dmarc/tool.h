@@ -8,7 +8,7 @@
 #include "store/store.h"
 
 struct tool {
-	const char *command;     /* for messages: "verify" */
+	const char *name;        /* for messages: "dmarc verify" */
 	const char *config_path; /* -c; NULL: the default, if there is one */
 	int64_t now;             /* --now, else the clock */
 	const char *zone;        /* --zone */
@@ -32,7 +32,7 @@ extern const struct command command_report;
 extern const struct command command_spf;
 extern const struct command command_verify;
 
-/* Prints "dmarc COMMAND: text" and returns the exit status (sysexits.h). */
+/* Prints "NAME: text" and returns the exit status (sysexits.h). */
 int tool_fail(const struct tool *tool, const struct problem *problem);
 /* Says what is wrong with the command line; returns EX_USAGE. */
 int tool_usage(const struct tool *tool, const char *what, const char *value);
@@ -50,7 +50,7 @@ bool tool_has_one_source(const struct tool *tool);
 /* DNS for one command: --zone, --resolver, the configuration's, or the
  * system's. */
 struct tool_dns {
-	const char *command; /* of the tool, for what it says */
+	const char *name; /* of the tool, for what it says */
 	struct loop *loop;
 	struct dns_zone *zone;
 	const struct dns_zone *facts; /* answered from these alone */

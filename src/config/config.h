@@ -94,6 +94,7 @@ struct config {
 	struct text database;
 	unsigned import_interval; /* seconds */
 	unsigned claim_keep;      /* seconds */
+	struct text import_spool;
 	unsigned expire_days;
 
 	struct text report_email;

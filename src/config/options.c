@@ -144,6 +144,10 @@ const struct config_option config_options[] = {
     {"ImportInterval", OPTION_SECONDS, OPTION_RELOAD, AT(import_interval),
      "5m", 1, 86400, NULL,
      "How often dmarcd imports the history."},
+    {"ImportSpool", OPTION_FILE, OPTION_RELOAD, AT(import_spool), NULL, 0, 0,
+     NULL,
+     "Folder where opendmarc-import keeps what it was given until it is "
+     "stored. Not set: /var/lib/dmarcd/import, or one in /var/tmp."},
     {"LocalPolicy", OPTION_FILE, OPTION_RELOAD, AT(local_policy), NULL, 0, 0,
      NULL,
      "File of rules for messages that fail: an author's domain or .domain "

@@ -184,7 +184,8 @@ const char *store_state_name(unsigned state); /* 0: "sealed" */
 struct store_figures {
 	const char *engine;
 	unsigned schema;
-	uint64_t messages; /* every entry that was imported and did not expire */
+	uint64_t
+	    messages; /* every entry that was imported and did not expire */
 	uint64_t rows;
 	uint64_t batches;
 	uint64_t rejected;
