@@ -37,7 +37,9 @@ static const struct {
 	struct dkim_verdict signature;
 } signs[] = {
     [NO_SIGNS] = {NULL, {.result = DKIM_NONE}},
-    [LIST] = {"List-Id", {.result = DKIM_PASS, .domain = {"list.example", 12}}},
+    [LIST] = {"List-Id", {.result = DKIM_PASS,
+			     .domain = {"list.example", 12},
+			     .signed_names = {"from:list-id", 12}}},
     [LIST_UNSIGNED] = {"List-Id",
 	{.result = DKIM_FAIL, .domain = {"list.example", 12}}},
     [BULK] = {"List-Unsubscribe",
