@@ -4,6 +4,7 @@
 
 #include "history/codec.h"
 
+#include <stdio.h>
 #include <time.h>
 
 enum { SECOND = 1000 /* milliseconds */ };
@@ -19,6 +20,7 @@ judgement_begin(struct judgement *j)
 {
 	j->envelope.receiver = its_setup(j)->config->host_name;
 	j->envelope.now = (int64_t)time(NULL);
+	(void)clock_gettime(CLOCK_MONOTONIC, &j->began);
 	j->checks = checks_new(j->arena, &its_setup(j)->checks, &j->envelope);
 	return j->checks != NULL;
 }
@@ -176,23 +178,42 @@ judgement_record(struct judgement *j, const struct verdict *verdict,
 	build_free(&lines);
 }
 
+/* Milliseconds since the header began, DNS and the sender's pauses and all. */
+static unsigned long long
+age(const struct judgement *j)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)(now.tv_sec - j->began.tv_sec) * 1000 +
+	       (unsigned long long)(now.tv_nsec / 1000000) -
+	       (unsigned long long)(j->began.tv_nsec / 1000000);
+}
+
 void
 judgement_log(const struct judgement *j, const struct verdict *verdict)
 {
 	const struct disposition *disposition = &verdict->disposition;
+	const struct author *author = &verdict->author;
 	char client[IP_TEXT_MAX];
+	char milliseconds[32];
 
-	log_say(TEXT_FMT ": " TEXT_FMT " %s client=%s spf=%s policy=%s "
-			 "disposition=%s reason=%s \"" TEXT_FMT "\"",
-	    TEXT_ARG(j->envelope.job),
-	    TEXT_ARG(verdict->author.status == AUTHOR_OK
-			 ? verdict->author.domain
-			 : verdict->author.reason),
-	    names_word(&dmarc_result_names, (int)verdict->dmarc.result),
-	    ip_cstr(&j->envelope.client, client),
-	    names_word(&spf_result_names, (int)verdict->spf.result),
-	    names_word(&dmarc_policy_names, (int)verdict->dmarc.policy),
-	    names_word(&disposition_action_names, (int)disposition->action),
-	    names_word(&override_type_names, (int)disposition->reason),
-	    TEXT_ARG(disposition->comment));
+#define WORD(names, value) text_from_cstr(names_word(&(names), (int)(value)))
+	(void)snprintf(milliseconds, sizeof milliseconds, "%llu", age(j));
+	const struct log_value values[] = {
+	    {"id", j->envelope.job},
+	    {"from",
+		author->status == AUTHOR_OK ? author->domain : author->reason},
+	    {"dmarc", WORD(dmarc_result_names, verdict->dmarc.result)},
+	    {"client", text_from_cstr(ip_cstr(&j->envelope.client, client))},
+	    {"spf", WORD(spf_result_names, verdict->spf.result)},
+	    {"policy", WORD(dmarc_policy_names, verdict->dmarc.policy)},
+	    {"disposition",
+		WORD(disposition_action_names, disposition->action)},
+	    {"reason", WORD(override_type_names, disposition->reason)},
+	    {"ms", text_from_cstr(milliseconds)},
+	    {"comment", disposition->comment},
+	};
+#undef WORD
+	log_message(values, sizeof values / sizeof *values);
 }

@@ -18,6 +18,8 @@
 #include "history/entry.h"
 #include "resolve/resolver.h"
 
+#include <time.h>
+
 struct judgement {
 	struct worker *worker;
 	struct arena *arena; /* the message's */
@@ -30,6 +32,7 @@ struct judgement {
 	struct checks *checks; /* NULL: not begun, or no memory */
 	struct fetch *fetch;
 	struct loop_timer *deadline;
+	struct timespec began;
 };
 
 /* The envelope's host name and time are set here. False: no memory; the rest

@@ -1,16 +1,18 @@
 #include "log.h"
 
-#include "base/build.h"
+#include "base/date.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_BYTES_MAX = 2048, LOG_BYTES_MAX = 1024 * 1024 };
 
 static const char *log_who = "dmarcd";
 static int log_facility = -1; /* no syslog */
+static bool log_is_json;
 
 static const struct {
 	const char *word;
@@ -57,22 +59,69 @@ log_to_syslog(const char *facility)
 	log_open(log_who);
 }
 
+void
+log_as_json(bool is_json)
+{
+	log_is_json = is_json;
+}
+
+/* --- lines --- */
+
+/* Bytes outside 0x20-0x7E as \u00NN, so that no value can forge a line. */
+static void
+build_json(struct build *out, struct text value)
+{
+	build_byte(out, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char byte = (unsigned char)value.ptr[i];
+		if (byte < ' ' || byte > '~')
+			build_format(out, "\\u%04x", byte);
+		else if (byte == '"' || byte == '\\')
+			build_format(out, "\\%c", byte);
+		else
+			build_byte(out, (char)byte);
+	}
+	build_byte(out, '"');
+}
+
+static void
+build_member(struct build *out, const char *name, struct text value)
+{
+	build_format(out, ",\"%s\":", name);
+	build_json(out, value);
+}
+
+static void
+begin_line(struct build *out)
+{
+	if (!log_is_json) {
+		build_format(out, "%s[%ld]: ", log_who, (long)getpid());
+		return;
+	}
+	build_cstr(out, "{\"time\":\"");
+	date_write(out, (int64_t)time(NULL));
+	build_byte(out, '"');
+	build_member(out, "program", text_from_cstr(log_who));
+	build_format(out, ",\"pid\":%ld", (long)getpid());
+}
+
+static void
+end_line(struct build *out)
+{
+	build_cstr(out, log_is_json ? "}\n" : "\n");
+}
+
 /* syslogd writes who we are itself. */
 static void
 write_syslog(struct text lines)
 {
 	while (lines.len > 0) {
 		struct text line = text_split(&lines, '\n');
-		size_t mark = text_find_part(line, TEXT("]: "));
-		line = text_slice(line, mark + 3, line.len);
+		if (!log_is_json)
+			line = text_slice(line,
+			    text_find_part(line, TEXT("]: ")) + 3, line.len);
 		syslog(LOG_INFO, TEXT_FMT, TEXT_ARG(line));
 	}
-}
-
-static void
-begin_line(struct build *out)
-{
-	build_format(out, "%s[%ld]: ", log_who, (long)getpid());
 }
 
 /* By one write, if it can be, so that the lines of two threads do not mix. */
@@ -109,8 +158,59 @@ log_say(const char *format, ...)
 	size_t kept = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
 	build_init(&out, LOG_BYTES_MAX);
 	begin_line(&out);
-	build_clean(&out, (struct text){line, kept});
-	build_byte(&out, '\n');
+	if (log_is_json)
+		build_member(&out, "message", (struct text){line, kept});
+	else
+		build_clean(&out, (struct text){line, kept});
+	end_line(&out);
+	write_out(&out);
+}
+
+/* As build_clean, and so that nothing ends the quotes. */
+static void
+build_quoted(struct build *out, struct text value)
+{
+	build_byte(out, '"');
+	while (value.len > 0) {
+		size_t quote = text_find(value, '"');
+		build_clean(out, text_slice(value, 0, quote));
+		if (quote < value.len)
+			build_cstr(out, "\\x22");
+		value = text_slice(value, quote + 1, value.len);
+	}
+	build_byte(out, '"');
+}
+
+/* The first three are bare, as people search for them; the last is quoted. */
+static void
+build_words(struct build *out, const struct log_value *values, size_t count)
+{
+	static const char *const before[] = {"", ": ", " "};
+
+	for (size_t i = 0; i < count; i++) {
+		if (i < 3)
+			build_cstr(out, before[i]);
+		else
+			build_format(out, " %s=", values[i].name);
+		if (i + 1 < count)
+			build_clean(out, values[i].value);
+		else
+			build_quoted(out, values[i].value);
+	}
+}
+
+void
+log_message(const struct log_value *values, size_t count)
+{
+	struct build out;
+
+	build_init(&out, LOG_BYTES_MAX);
+	begin_line(&out);
+	if (!log_is_json)
+		build_words(&out, values, count);
+	for (size_t i = 0; log_is_json && i < count; i++)
+		build_member(&out, values[i].name, values[i].value);
+	end_line(&out);
 	write_out(&out);
 }
 
@@ -124,9 +224,14 @@ log_lost_entry(struct text entry)
 	build_init(&out, LOG_BYTES_MAX);
 	while (entry.len > 0) {
 		begin_line(&out);
-		build_cstr(&out, "lost entry: ");
-		build_text(&out, text_split(&entry, '\n'));
-		build_byte(&out, '\n');
+		struct text line = text_split(&entry, '\n');
+		if (log_is_json) {
+			build_member(&out, "lost_entry", line);
+		} else {
+			build_cstr(&out, "lost entry: ");
+			build_text(&out, line);
+		}
+		end_line(&out);
 	}
 	write_out(&out);
 }

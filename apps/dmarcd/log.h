@@ -11,6 +11,17 @@ void log_open(const char *who);
 /* From now on, instead of standard error, under this facility (a word as "mail").
  * NULL: standard error again. */
 void log_to_syslog(const char *facility);
+/* From now on each line is one object of JSON, or not. */
+void log_as_json(bool is_json);
+
+struct log_value {
+	const char *name;
+	struct text value;
+};
+
+/* The line of a message. As text: FIRST: SECOND THIRD name=value … name="LAST",
+ * the last quoted since it may hold blanks. */
+void log_message(const struct log_value *values, size_t count);
 /* One line; whatever the values hold, bytes outside 0x20-0x7E are \xNN. */
 void log_say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* A history entry that could be neither written nor kept: its lines, whole,

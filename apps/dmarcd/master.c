@@ -198,6 +198,7 @@ settings_of(const struct master *master, enum child_place place)
 static void
 aim_log(const struct config *config, bool is_hidden)
 {
+	log_as_json(config->log_format == CONFIG_LOG_JSON);
 	log_to_syslog(
 	    config->syslog || is_hidden
 		? names_word(&config_facility_names, config->syslog_facility)

@@ -95,7 +95,7 @@ test_value(const char *name, const char *otherwise)
 }
 
 static void
-become_verify(const struct flags *flags, char *file)
+become_verify(const struct flags *flags, const char *file)
 {
 	char tool[PATH_MAX];
 	const char *words[16] = {"dmarc", "verify", "--ip",
@@ -123,7 +123,7 @@ become_verify(const struct flags *flags, char *file)
 }
 
 static int
-test_file(const struct flags *flags, char *file)
+test_file(const struct flags *flags, const char *file)
 {
 	int status = 0;
 

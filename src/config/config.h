@@ -29,6 +29,8 @@ struct config_files {
 	VEC(struct config_file) list;
 };
 
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+
 /* syslog(3)'s words. */
 extern const struct names config_facility_names;
 
@@ -56,6 +58,7 @@ struct config {
 	unsigned workers; /* 0: one for each processor */
 	bool background;  /* as opendmarc */
 	struct text base_directory;
+	int log_format; /* enum config_log_format */
 	bool syslog;
 	int syslog_facility; /* of config_facility_names */
 

@@ -13,6 +13,12 @@ static const char *const sync_words[] = {
 };
 static const struct names sync_names = NAMES(sync_words);
 
+static const char *const log_format_words[] = {
+    [CONFIG_LOG_TEXT] = "text",
+    [CONFIG_LOG_JSON] = "json",
+};
+static const struct names log_format_names = NAMES(log_format_words);
+
 static const char *const facility_words[] = {"auth", "authpriv", "cron",
     "daemon", "ftp", "kern", "lpr", "mail", "news", "user", "uucp", "local0",
     "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
@@ -152,6 +158,9 @@ const struct config_option config_options[] = {
      NULL,
      "File of rules for messages that fail: an author's domain or .domain "
      "and none, quarantine or reject a line."},
+    {"LogFormat", OPTION_WORD, OPTION_RELOAD, AT(log_format), "text", 0, 0,
+     &log_format_names,
+     "Lines of the log as text, or each as one object of JSON."},
     {"LogSPFDNS", OPTION_TEXT, OPTION_IDLE, AT(idle.text), NULL, 0, 0, NULL,
      "Not needed: dmarc verify --explain tells of each lookup."},
     {"MessageTimeout", OPTION_SECONDS, OPTION_RELOAD, AT(message_timeout),

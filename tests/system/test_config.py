@@ -327,6 +327,38 @@ def upgrade(top):
         equal((top / "old.dat").read_text().count("\nend "), 1, "history")
 
 
+@case("LogFormat json: one object a line, values escaped")
+def log_json(top):
+    with daemon(top, LogFormat="json", Enforce="strict"):
+        send(top, job=b'4"J\\\n\xff')
+        send(top, (b"From", b'"\x1b[31m"@bank.example, <b@c.example>'))
+        parts.wait_for("both", lambda: log(top).count('"disposition"') == 2)
+        lines = [json.loads(line) for line in log(top).splitlines()]
+    first = next(line for line in lines if "id" in line)
+    equal({name: first[name] for name in (
+        "id", "from", "dmarc", "client", "spf", "policy", "disposition",
+        "reason", "comment", "program")},
+          {"id": '4"J\\\n\xff', "from": "bank.example", "dmarc": "fail",
+           "client": "203.0.113.66", "spf": "pass", "policy": "reject",
+           "disposition": "reject", "reason": "none", "comment": "",
+           "program": "dmarcd filter"})
+    assert first["ms"].isdigit() and first["time"].endswith("Z"), first
+    assert any("listening" in line.get("message", "") for line in lines)
+
+
+@case("LogFormat text: one line a message")
+def log_text(top):
+    with daemon(top):
+        send(top, job=b'4"J\\\n\xff')
+        parts.wait_for("it", lambda: "disposition" in log(top))
+    line = next(line for line in log(top).splitlines()
+                if "disposition" in line)
+    contains(line, ']: 4"J\\x5C\\x0A\\xFF: bank.example fail '
+             "client=203.0.113.66 spf=pass policy=reject disposition=none "
+             "reason=local_policy ms=")
+    assert line.endswith(' comment="Enforce monitor"'), line
+
+
 # --- called as opendmarc ---
 
 def opendmarc(top, *words, status=0, **environment):
