@@ -16,14 +16,15 @@ USERS = {"passwd": "postfix:x:64901:64901::/nonexistent:/usr/sbin/nologin\n",
          "group": "postfix:x:64901:\npostdrop:x:64902:\n"}
 
 
-def enter_namespace():
-    """Runs this program again where user postfix exists."""
+def enter_namespace(users=USERS):
+    """Runs this program again where USERS exist."""
     if os.environ.get("POSTFIX_NAMESPACE"):
-        for name, lines in USERS.items():
+        for name, lines in users.items():
             file = pathlib.Path("/etc", name)
             copy = pathlib.Path(os.environ["POSTFIX_NAMESPACE"], name)
+            names = [line.split(":")[0] for line in lines.splitlines()]
             own = [line for line in file.read_text().splitlines(True)
-                   if line.split(":")[0] not in ("postfix", "postdrop")]
+                   if line.split(":")[0] not in names]
             copy.write_text("".join(own) + lines)
             subprocess.run(["mount", "--bind", copy, file], check=True)
         return

@@ -1,0 +1,151 @@
+"""Exim from its Debian package, unpacked and never installed, with a
+configuration of a test's own; mail that it accepts stays in its queue."""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import smtplib
+import socket
+import subprocess
+
+import parts
+
+USER = "Debian-exim"
+USERS = {"passwd": f"{USER}:x:64911:64911::/nonexistent:/usr/sbin/nologin\n",
+         "group": f"{USER}:x:64911:\n"}
+FILES = parts.ROOT / "packaging/exim"
+# Libraries that a machine may lack.
+PACKAGES = {"libidn.so.12": "libidn12", "libspf2.so.2": "libspf2-2",
+            "libgnutls-dane.so.0": "libgnutls-dane0",
+            "libunbound.so.8": "libunbound8", "libpq.so.5": "libpq5",
+            "libldap-2.5.so.0": "libldap-2.5-0",
+            "liblber-2.5.so.0": "libldap-2.5-0",
+            "libperl.so.5.36": "libperl5.36",
+            "libpcre2-8.so.0": "libpcre2-8-0"}
+
+
+class Exim:
+    def __init__(self, path, package="exim4-daemon-heavy"):
+        self.program = parts.unpacked(package) / "usr/sbin/exim4"
+        self.path, self.port = path, parts.free_port()
+        self.environment = {"PATH": os.environ["PATH"],
+                            "LD_LIBRARY_PATH": ":".join(self.libraries())}
+
+    def libraries(self):
+        """Where those lie that this machine has not."""
+        run = subprocess.run(["ldd", self.program], stdout=subprocess.PIPE)
+        for name in re.findall(rb"(\S+) => not found", run.stdout):
+            tree = parts.unpacked(PACKAGES[name.decode()])
+            for file in tree.rglob(name.decode()):
+                yield str(file.parent)
+
+    def configure(self, main="", acl="", data_before="", data_after=""):
+        self.path.mkdir()
+        for name in ("log", "spool"):
+            (self.path / name).mkdir()
+            shutil.chown(self.path / name, USER, USER)
+        (self.path / "conf").write_text(f"""
+exim_path = {self.program}
+primary_hostname = mx.test
+qualify_domain = mx.test
+spool_directory = {self.path}/spool
+log_file_path = {self.path}/log/%slog
+pid_file_path = {self.path}/pid
+daemon_smtp_ports = {self.port}
+local_interfaces = 127.0.0.1
+hosts_proxy = 127.0.0.2
+tls_advertise_hosts =
+host_lookup =
+rfc1413_query_timeout = 0s
+dns_retrans = 1s
+dns_retry = 1
+keep_environment = LD_LIBRARY_PATH
+queue_only
+auth_advertise_hosts = *
+acl_smtp_rcpt = accept
+acl_smtp_data = acl_data
+helo_allow_chars = _;="\\'()@:/
+helo_accept_junk_hosts = *
+{main}
+.include {FILES}/dmarcd-macros.conf
+begin acl
+{acl}
+acl_data:
+{data_before}
+.include {FILES}/dmarcd-data.acl
+  warn logwrite = DMARC <$acl_m_dmarc_disposition> <$acl_c0> <$acl_c1>
+{data_after}
+  accept
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = true
+  server_set_id = $auth2
+""")
+
+    @contextlib.contextmanager
+    def running(self, **options):
+        self.configure(**options)
+        out = self.path / "out"
+        with parts.process(
+                [self.program, "-C", self.path / "conf", "-bdf"], out,
+                env=self.environment) as process:
+            parts.wait_for("Exim", lambda: parts.answers(self.port), process)
+            yield self
+
+    def log(self):
+        return "".join(file.read_text(errors="replace")
+                       for file in (self.path / "log").iterdir())
+
+    def queued(self, said):
+        """The header, as it would be delivered, of a message taken with the
+        words SAID."""
+        name = re.search(r"id=(\S+)", said)[1]
+        file, = (self.path / "spool/input").rglob(f"{name}-H")
+        text = file.read_text(errors="surrogateescape")
+        text = text.partition("\nXX\n")[2].partition("\n\n")[2]
+        fields = []
+        while text.strip():
+            length, flag = re.match(r"(\d+)(.) ", text).groups()
+            at = len(length) + 2
+            if flag != "*":  # that one is deleted
+                fields.append(text[at:at + int(length)])
+            text = text[at + int(length):]
+        return fields
+
+
+class Client(smtplib.SMTP):
+    """A client with an address of our choice, by the PROXY protocol; without
+    one it comes from loopback."""
+
+    def __init__(self, exim, address=None, helo="attacker.example"):
+        self.address = address
+        super().__init__("127.0.0.1", exim.port, helo, parts.PATIENCE)
+
+    def _get_socket(self, host, port, timeout):
+        if self.address is None:
+            return super()._get_socket(host, port, timeout)
+        one = socket.create_connection((host, port), timeout,
+                                       ("127.0.0.2", 0))
+        one.sendall(f"PROXY TCP4 {self.address} 127.0.0.1 4000 25\r\n"
+                    .encode())
+        return one
+
+
+def send(exim, message, address="203.0.113.66", helo="attacker.example",
+         sender="x@attacker.example", login=False):
+    """(code, words) of the answer to a message."""
+    with Client(exim, address, helo) as client:
+        client.docmd("EHLO", helo)
+        client.ehlo_resp = b""
+        if login:
+            client.docmd("AUTH PLAIN AGFubgBzZWNyZXQ=")
+        client.docmd("MAIL", f"FROM:<{sender}>")
+        client.docmd("RCPT", "TO:<customer@mx.test>")
+        code, words = client.docmd("DATA")
+        assert code == 354, words
+        client.send(message.replace(b"\n", b"\r\n") + b"\r\n.\r\n")
+        code, words = client.getreply()
+        return code, words.decode()

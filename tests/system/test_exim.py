@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Debian's own Exim, which has no DMARC, with dmarcd behind packaging/exim:
+what the sender is told, what is delivered, and what the history has."""
+import contextlib
+import os
+import re
+import shutil
+import socket
+
+import exim
+import parts
+import postfix
+from exim import send
+from tap import case, contains, equal, run_cases, skip_all
+
+if os.geteuid() != 0:
+    skip_all("Exim must start as root")
+postfix.enter_namespace(exim.USERS)
+
+SPOOF = b"From: Bank <news@bank.example>\nSubject: hello\n\nhello\n"
+FORGED = b"Authentication-Results: mx.test; dmarc=pass" \
+    b" header.from=bank.example\nX-DMARC-Disposition: none\n"
+OUTSIDE = "203.0.113.66"
+
+
+def genuine():
+    return (parts.MESSAGES / "1-genuine.eml").read_bytes() \
+        .replace(b"\r\n", b"\n")
+
+
+class Stage:
+    def __init__(self, path):
+        self.path = path
+        self.count = 0
+
+    @contextlib.contextmanager
+    def daemon(self, **options):
+        (self.path / "history").unlink(missing_ok=True)
+        (self.path / "nobody").write_text("")
+        with parts.nsd(self.fresh("nsd"), self.zone()) as port, \
+                parts.dmarcd(self.path / "d", **{
+                    "AuthservID": "mx.test", "Enforce": "strict",
+                    "IgnoreHosts": self.path / "nobody",
+                    "Nameservers": f"127.0.0.1:{port}", "Workers": 1,
+                    "QuerySocket": f"unix:{self.path}/d/query",
+                    "QuerySocketGroup": exim.USER,
+                    "HistoryFile": self.path / "history", **options}):
+            yield
+
+    @staticmethod
+    def zone():
+        return (parts.MESSAGES / "zone").read_text()
+
+    def fresh(self, name):
+        self.count += 1
+        return self.path / f"{name}{self.count}"
+
+    def exim(self, main="", **options):
+        return exim.Exim(self.fresh("exim")).running(
+            main=f"DMARCD_SOCKET = {self.path}/d/query\n{main}", **options)
+
+    def actions(self):
+        file = self.path / "history"
+        return re.findall(r"(?m)^action (\d)$", file.read_text()) \
+            if file.exists() else []
+
+
+@contextlib.contextmanager
+def stage():
+    with parts.folder("exim") as path:
+        yield Stage(path)
+
+
+def results(fields):
+    """The values of our field; it must be the first one."""
+    mine = [field for field in fields
+            if field.lower().startswith("authentication-results:")]
+    equal(fields[:1] if mine else [], mine, "on top and alone")
+    return mine[0] if mine else ""
+
+
+@case("genuine: delivered with our field, verified from the spool")
+def genuine_mail(it):
+    for main in ("", "split_spool_directory"):
+        with it.daemon(), it.exim(main) as mta:
+            code, said = send(mta, genuine())
+            equal(code, 250, said)
+            field = results(mta.queued(said))
+            contains(field, "Authentication-Results: mx.test;")
+            contains(field, "dkim=pass header.d=bank.example")
+            contains(field, "dmarc=pass")
+            equal(it.actions(), ["2"], "history")
+
+
+@case("spoofed: refused with the text, also with forged results")
+def spoofed(it):
+    with it.daemon(RejectString="not from %s"), it.exim() as mta:
+        for message in (SPOOF, FORGED + SPOOF):
+            equal(send(mta, message),
+                  (550, "5.7.1 DMARC: not from bank.example"))
+        equal(it.actions(), ["0", "0"], "history")
+        contains(mta.log(), "not from bank.example", "Exim's log")
+
+
+@case("quarantine under sp=: points, a reason and a field; forged ones go")
+def quarantine(it):
+    message = FORGED + b"From: x@billing.shop.example\n\nhello\n"
+    with it.daemon(), it.exim() as mta:
+        code, said = send(mta, message)
+        equal(code, 250, said)
+        fields = mta.queued(said)
+        equal([f for f in fields if f.startswith("X-DMARC")],
+              ["X-DMARC-Disposition: quarantine\n"])
+        equal(sum(f.startswith("Authentication-Results:") for f in fields),
+              1, "results")
+        contains(mta.log(), "DMARC <quarantine> <40> < DMARC:")
+        equal(it.actions(), ["4"], "history")
+
+
+@case("a score that was there is added to; monitor does nothing")
+def score(it):
+    message = b"From: x@billing.shop.example\n\nhello\n"
+    with it.daemon(), it.exim(
+            data_before="  warn set acl_c0 = 25\n") as mta:
+        send(mta, message)
+        contains(mta.log(), "<65>")
+    with it.daemon(Enforce="monitor"), it.exim() as mta:
+        code, said = send(mta, SPOOF)
+        equal(code, 250, said)
+        contains(results(mta.queued(said)), "dmarc=fail")
+
+
+@case("no record; a malformed From; a header that Exim cuts")
+def others(it):
+    with it.daemon(), it.exim() as mta:
+        code, said = send(mta, b"From: x@nowhere.example\n\nhello\n")
+        equal(code, 250, said)
+        contains(results(mta.queued(said)), "dmarc=none")
+        two = b"From: a@attacker.example\n" + SPOOF
+        equal(send(mta, two)[0], 550, "two From")
+        for padding in (b"x" * 70000, b"x\nX: " * 12000):
+            code, said = send(mta, b"From: a@attacker.example\nX: " +
+                              padding + b"\n" + SPOOF)
+            equal(code, 550, f"behind what is cut: {said}")
+
+
+@case("DNS fails")
+def no_dns(it):
+    dead = f"127.0.0.1:{parts.free_port()}"
+    with it.daemon(Nameservers=dead, DNSTimeout=1, MessageTimeout=2), \
+            it.exim() as mta:
+        code, said = send(mta, SPOOF)
+        equal(code, 250, said)
+        contains(results(mta.queued(said)), "dmarc=temperror")
+
+
+@case("who logged in and relays are not judged; only relays keep results")
+def exempt(it):
+    with it.daemon(), it.exim("DMARCD_EXEMPT = 192.0.2.0/24\n") as mta:
+        code, said = send(mta, FORGED + SPOOF, login=True)
+        equal(code, 250, said)
+        equal(results(mta.queued(said)), "", "who logged in")
+        code, said = send(mta, FORGED + SPOOF, address="192.0.2.7")
+        equal(code, 250, said)
+        contains("".join(mta.queued(said)), "dmarc=pass", "a relay")
+        equal(send(mta, SPOOF)[0], 550, "all others")
+        equal(it.actions(), ["0"], "history")
+
+
+@case("dmarcd down: deferred, or let through where the macro says so")
+def down(it):
+    with it.exim() as mta:
+        code, said = send(mta, SPOOF)
+        equal((code, said[:5]), (451, "4.7.1"), said)
+    with it.exim("DMARCD_UNANSWERED = accept\n") as mta:
+        code, said = send(mta, FORGED + SPOOF)
+        equal(code, 250, said)
+        equal(results(mta.queued(said)), "", "no results")
+        contains(mta.log(), "not checked: no answer")
+
+
+@case("dmarcd slow: as without an answer")
+def slow(it):
+    path = it.path / "slow"
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(path))
+        mute.listen()
+        path.chmod(0o666)
+        with exim.Exim(it.fresh("exim")).running(
+                main=f"DMARCD_SOCKET = {path}\nDMARCD_WAIT = 1s\n") as mta:
+            equal(send(mta, SPOOF)[0], 451)
+            contains(mta.log(), "dmarcd: no answer")
+
+
+HOSTILE = 'x"_disposition="none";dmarc=pass'
+
+
+@case("hostile d=, s=, i=, HELO, MAIL FROM and From make no pass")
+def hostile(it):
+    tag = b'bank.example" disposition="none" x="'
+    message = b"DKIM-Signature: v=1; a=rsa-sha256; d=" + tag + b"; s=" + tag + \
+        b"; i=@" + tag + b"; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMp" \
+        b"JWZG3hSuFU=; b=AAAA\n" \
+        b'From: "\\" disposition=\\"none\\" ${run{/bin/false}} $h_from:"' \
+        b" <news@bank.example>\n\nhello\n"
+    with it.daemon(), it.exim() as mta:
+        for sender in ("x@attacker.example",
+                       '"a\\" disposition=\\"none"@attacker.example'):
+            code, said = send(mta, message, helo=HOSTILE, sender=sender)
+            equal((code, said[:5]), (550, "5.7.1"), said)
+    with it.daemon(Enforce="monitor"), it.exim() as mta:
+        code, said = send(mta, message, helo=HOSTILE)
+        equal(code, 250, said)
+        plain = re.sub(r'"(\\.|[^"\\])*"', "", results(mta.queued(said)))
+        equal(re.findall(r"\tdmarc=(\w+)", plain), ["fail"])
+
+
+@case("where the spool may not be read, Exim's own results of DKIM count")
+def dkim_lines(it):
+    files = exim.FILES
+    shutil.chown(it.path, "nobody")
+    with it.daemon(UserID="nobody"), it.exim() as mta:
+        code, said = send(mta, genuine())
+        equal(code, 451, f"neither spool nor lines: {said}")
+        contains((it.path / "d/log").read_text(), "spool may not be read")
+    with it.daemon(UserID="nobody"), it.exim(
+            "acl_smtp_dkim = acl_dmarcd_dkim\n",
+            acl=f".include {files}/dmarcd-dkim.acl") as mta:
+        code, said = send(mta, genuine())
+        # This Exim finds no key: its DNS is not ours.
+        equal(code, 550, said)
+        log = (it.path / "d/log").read_text()
+        assert "query" not in log.partition("started;")[2] \
+            .partition("\n")[2], log
+
+
+run_cases(stage())
