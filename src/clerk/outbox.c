@@ -531,11 +531,10 @@ show_uris(const struct errand *errand)
 			outbox_say(outbox, report,
 			    "not sent to " TEXT_FMT ": " TEXT_FMT,
 			    TEXT_ARG(uri), TEXT_ARG(destination.reason));
-		else if (target_is_ourselves(
-			     errand->outbox, destination.address))
+		else if (target_suppressed(outbox, destination.address) != NULL)
 			outbox_say(outbox, report,
-			    "not sent to " TEXT_FMT ": our own ReportEmail",
-			    TEXT_ARG(uri));
+			    "not sent to " TEXT_FMT ": %s", TEXT_ARG(uri),
+			    target_suppressed(outbox, destination.address));
 		else
 			outbox_say(outbox, report,
 			    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),

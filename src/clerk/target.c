@@ -36,10 +36,14 @@ targets_have(const struct targets *targets, struct text address)
 	return false;
 }
 
-bool
-target_is_ourselves(const struct outbox *outbox, struct text address)
+const char *
+target_suppressed(const struct outbox *outbox, struct text address)
 {
-	return text_equal_nocase(address, outbox->sender.email);
+	if (text_equal_nocase(address, outbox->sender.email))
+		return "our own ReportEmail";
+	return config_reports_not_to(outbox->job->config, address)
+		   ? "in NoReportsList"
+		   : NULL;
 }
 
 static int64_t
@@ -82,9 +86,12 @@ decide(const struct search *search, const struct destination *destination)
 	    .state = DELIVERY_UNAUTHORIZED,
 	    .words = destination->reason};
 
-	if (target_is_ourselves(search->outbox, destination->address)) {
+	const char *why =
+	    target_suppressed(search->outbox, destination->address);
+
+	if (why != NULL) {
 		target.state = DELIVERY_SUPPRESSED;
-		target.words = TEXT("our own ReportEmail");
+		target.words = text_from_cstr(why);
 	} else if (destination->status == DESTINATION_OK) {
 		target.action = TARGET_SEND;
 	} else if (destination->status == DESTINATION_TEMPERROR) {

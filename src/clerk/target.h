@@ -34,7 +34,8 @@ bool targets_have(const struct targets *targets, struct text address);
 void target_ask_consent(struct destination *destination,
     struct text policy_domain, const struct dmarc_options *dmarc,
     struct resolver *resolver, unsigned seconds, struct arena *arena);
-/* Reports about reports help nobody. */
-bool target_is_ourselves(const struct outbox *outbox, struct text address);
+/* Why nothing is ever sent there: reports about reports help nobody, and some
+ * want none. NULL: no reason. */
+const char *target_suppressed(const struct outbox *outbox, struct text address);
 
 #endif

@@ -162,6 +162,17 @@ read_ignored_hosts(struct config *config, struct problem *problem)
 }
 
 static bool
+read_no_reports(struct config *config, struct problem *problem)
+{
+	const char *path = arena_cstr(config->arena, config->no_reports_list);
+
+	return config->no_reports_list.len == 0 ||
+	       (config_note_file(config, path) &&
+		   file_read(config->arena, path, CONFIG_BYTES_MAX,
+		       &config->no_reports, problem));
+}
+
+static bool
 ignore_loopback(struct config *config)
 {
 	static const char *const nets[] = {"127.0.0.0/8", "::1"};
@@ -274,7 +285,7 @@ complete(struct config *config, struct problem *problem)
 		   (config->ignore_hosts.len == 0
 			   ? ignore_loopback(config)
 			   : read_ignored_hosts(config, problem)) &&
-		   resolve_names(config)) ||
+		   read_no_reports(config, problem) && resolve_names(config)) ||
 	       problem_no_memory(problem);
 }
 
@@ -381,6 +392,25 @@ config_ignores_author(const struct config *config, struct text domain)
 	while (rest.len > 0) {
 		struct text name = text_trim(text_split(&rest, ','));
 		if (name.len > 0 && text_equal_nocase(name, domain))
+			return true;
+	}
+	return false;
+}
+
+bool
+config_reports_not_to(const struct config *config, struct text address)
+{
+	struct text rest = config->no_reports;
+	struct text domain =
+	    text_slice(address, text_find_last(address, '@') + 1, address.len);
+
+	while (rest.len > 0) {
+		struct text line = text_split(&rest, '\n');
+		line = text_trim(text_slice(line, 0, text_find(line, '#')));
+		if (line.len > 0 && line.ptr[0] == '@')
+			line = text_slice(line, 1, line.len);
+		if (line.len > 0 && (text_equal_nocase(line, address) ||
+					text_equal_nocase(line, domain)))
 			return true;
 	}
 	return false;

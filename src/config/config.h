@@ -104,8 +104,10 @@ struct config {
 	struct text report_org;
 	struct text report_contact;
 	struct text report_relay;
-	unsigned report_interval; /* seconds, divides a day */
-	unsigned report_delay;    /* seconds */
+	unsigned report_interval;    /* seconds, divides a day */
+	unsigned report_delay;       /* seconds */
+	struct text no_reports_list; /* file */
+	struct text no_reports;      /* what is in it */
 
 	/* Kept until there are failure reports and ARC. */
 	bool failure_reports;
@@ -115,7 +117,6 @@ struct config {
 	struct text report_command;
 	struct text domain_whitelist;
 	struct text domain_whitelist_file;
-	struct text no_reports_list;
 	struct text ignore_mail_to;
 
 	/* What is not needed any more. */
@@ -159,6 +160,9 @@ bool config_ignores(
 
 /* Does IgnoreMailFrom name this author's domain? */
 bool config_ignores_author(const struct config *config, struct text domain);
+
+/* Does NoReportsList name this address, or its domain? */
+bool config_reports_not_to(const struct config *config, struct text address);
 
 /* Does a line say it? INDEX is the row in config_options. */
 bool config_is_set(const struct config *config, size_t index);

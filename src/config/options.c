@@ -173,10 +173,9 @@ const struct config_option config_options[] = {
      NULL,
      "Resolvers to ask, as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53, "
      "comma-separated. Not set: those of /etc/resolv.conf."},
-    {"NoReportsList", OPTION_FILE, OPTION_IDLE, AT(no_reports_list), NULL, 0,
+    {"NoReportsList", OPTION_FILE, OPTION_RELOAD, AT(no_reports_list), NULL, 0,
      0, NULL,
-     "Does nothing yet: reports go to these addresses too, once ReportEmail "
-     "is set."},
+     "File of addresses and domains that never get a report, one a line."},
     {"OnTempError", OPTION_WORD, OPTION_RELOAD, AT(on_temperror), "defer", 0,
      0, &on_temperror_names,
      "What a message gets that cannot be judged for now though its author "

@@ -48,12 +48,12 @@ class Relay:
                                else b"250 2.0.0 fine\r\n")
 
 
-def daemon(top, relay):
+def daemon(top, relay, **options):
     (top / "zone").write_text(ZONE)
     return parts.dmarcd(
         top / "d", ZoneFile=top / "zone", HistoryFile=top / "history",
         Database=f"sqlite:{top}/db", ReportEmail="r@receiver.example",
-        ReportTransport=f"smtp://127.0.0.1:{relay.port}")
+        ReportTransport=f"smtp://127.0.0.1:{relay.port}", **options)
 
 
 def states(top):
@@ -107,6 +107,21 @@ def cases(tap, top):
         equal(states(place), [("r@a.example", "waiting"),
                               ("r@b.example", "accepted")], "deliveries")
 
+    def no_reports():
+        place, quick = top / "unwanted", Relay()
+        place.mkdir()
+        quick.release.set()
+        (place / "list").write_text("# they asked\nR@a.example\n")
+        noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
+        (place / "history").write_text(entry("a.example", noon) +
+                                       entry("b.example", noon))
+        with daemon(place, quick, NoReportsList=place / "list") as started:
+            parts.wait_for("the mail", lambda: quick.mails == 1, started)
+            parts.wait_for("the delivery", lambda: "1 sent" in
+                           (place / "d/log").read_text(), started)
+        equal(states(place), [("r@a.example", "suppressed"),
+                              ("r@b.example", "accepted")], "deliveries")
+
     def other_suffixes():
         """Whose report goes to b.firm.example unasked: that of a neighbour of
         the same organization."""
@@ -149,6 +164,7 @@ def cases(tap, top):
         equal(quick.mails, 1, "mails to the same organization")
 
     tap.case("the clerk follows the suffix list", other_suffixes)
+    tap.case("who wants no reports gets none", no_reports)
     tap.case("a lost lease ends no job", lose_lease)
     tap.case("SIGTERM: the report under way is finished, no other begun",
              stop_sending)

@@ -279,6 +279,46 @@ test_ignored_hosts(void **state)
 	config_free(config);
 }
 
+static void
+test_no_reports(void **state)
+{
+	static const struct {
+		const char *address;
+		bool is_named;
+	} rows[] = {
+	    {"a@one.example", true},
+	    {"A@ONE.example", true},
+	    {"b@one.example", false},
+	    {"x@two.example", true},
+	    {"x@three.example", true},
+	    {"x@sub.two.example", false},
+	    {"x@example", false},
+	    {"x@\"@two.example", true},
+	};
+
+	char list[] = "/tmp/dmarcd-test-list-XXXXXX";
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	char lines[128];
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(list, "a@one.example # asked\n\n#\n two.Example\r\n"
+			 "@three.example\n@\n");
+	(void)snprintf(lines, sizeof lines, "NoReportsList %s\n", list);
+	write_file(file, lines);
+	struct config *config = config_load(file, &problem);
+	(void)unlink(list);
+	struct config *without = config_load(file, &problem);
+	(void)unlink(file);
+	assert_non_null(config);
+	assert_null(without);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(config_reports_not_to(
+				     config, text_from_cstr(rows[i].address)),
+		    rows[i].is_named);
+	config_free(config);
+}
+
 /* A part of the mapped addresses and others besides. */
 static void
 test_wide_mapped_network(void **state)
@@ -504,6 +544,7 @@ main(void)
 	    cmocka_unit_test(test_base_directory),
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
+	    cmocka_unit_test(test_no_reports),
 	    cmocka_unit_test(test_wide_mapped_network),
 	    cmocka_unit_test(test_file_too_large),
 	    cmocka_unit_test(test_together),
