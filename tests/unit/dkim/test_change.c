@@ -252,13 +252,14 @@ set_up(void **state)
 
 	(void)state;
 	signer_init(&signer);
-	zone =
-	    dns_zone_read(arena_join(signer.arena,
-			      signer_record(&signer, "s._domainkey.example.com",
-				  "", SIGN_RSA),
-			      signer_record(&signer, "t._domainkey.example.com",
-				  "t=y; ", SIGN_RSA)),
-		"zone", &problem);
+	struct build text;
+	build_init_arena(&text, signer.arena, 8192);
+	build_text(&text,
+	    signer_record(&signer, "s._domainkey.example.com", "", SIGN_RSA));
+	build_text(&text, signer_record(&signer, "t._domainkey.example.com",
+			      "t=y; ", SIGN_RSA));
+	build_text(&text, TEXT("gone._domainkey.example.com TXT \"p=\"\n"));
+	zone = dns_zone_read(build_view(&text), "zone", &problem);
 	return zone == NULL;
 }
 
@@ -397,6 +398,23 @@ test_testing_key(void **state)
 	arena_free(run.arena);
 }
 
+/* A signature that fails for its key's sake is nobody's. */
+static void
+test_revoked_key(void **state)
+{
+	struct run run = {.arena = arena_new(ARENA_MAX),
+	    .options = {NOW, TEXT("example.com")}};
+	const struct row row = {"", RELAXED, FROM SUBJECT, "a\r\n",
+	    FROM "Subject: [list] dinner\r\n", NULL, 0};
+
+	(void)state;
+	const struct dkim_verdict *verdict = verify(&run, &row, "gone");
+	assert_non_null(verdict);
+	assert_int_equal(verdict->result, DKIM_PERMERROR);
+	assert_int_equal(verdict->changes, 0);
+	arena_free(run.arena);
+}
+
 /* --- limits --- */
 
 static const char *
@@ -527,6 +545,7 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_stories),
 	    cmocka_unit_test(test_testing_key),
+	    cmocka_unit_test(test_revoked_key),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_quoted_printable),
 	    cmocka_unit_test(test_line_length),
