@@ -4,11 +4,12 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 import parts
 from milter import Milter, inserted
-from tap import case, contains, equal, run_cases
+from tap import Skip, case, contains, equal, run_cases
 
 RESULTS = "Authentication-Results"
 SAMPLE = parts.ROOT / "packaging/dmarcd.conf"
@@ -357,6 +358,52 @@ def log_text(top):
              "client=203.0.113.66 spf=pass policy=reject disposition=none "
              "reason=local_policy ms=")
     assert line.endswith(' comment="Enforce monitor"'), line
+
+
+# A /dev of its own, so that the machine's /dev/log is left alone.
+OTHER_DEV = """
+mkdir "$0/dev" && mount -t tmpfs none "$0/dev" || exit 75
+for node in null:3 zero:5 random:8 urandom:9; do
+    mknod -m 666 "$0/dev/${node%:*}" c 1 "${node#*:}" || exit 75
+done
+ln -s "$0/log" "$0/dev/log" && mount --bind "$0/dev" /dev || exit 75
+exec "$@"
+"""
+
+
+@case("Syslog, SyslogFacility")
+def to_syslog(top):
+    place = top / "syslog"
+    place.mkdir()
+    (place / "nobody").write_text("")
+    parts.write_config(place / "c", Socket=f"unix:{place}/s", Syslog="yes",
+                       SyslogFacility="local3", IgnoreHosts=place / "nobody",
+                       ZoneFile=parts.MESSAGES / "zone", UMask=0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log_socket:
+        log_socket.bind(str(place / "log"))
+        log_socket.settimeout(parts.PATIENCE)
+        with parts.process(["unshare", "-m", "sh", "-c", OTHER_DEV, place,
+                            parts.DMARCD, "-c", place / "c"],
+                           place / "err") as started:
+            def hear(part):
+                while True:
+                    line = log_socket.recv(65536).decode()
+                    if part in line:
+                        return line
+
+            parts.wait_for("a socket", lambda: (place / "s").exists() or
+                           started.poll() is not None)
+            if started.poll() is not None:
+                raise Skip("no namespaces here: " +
+                           (place / "err").read_text().strip())
+            line = hear("listening")
+            assert line.startswith("<158>"), line  # local3, informational
+            with Milter(place / "s") as mta:
+                mta.begin()
+                mta.message()
+                equal(mta.verdict()[0], "a")
+            contains(hear("disposition="), " dmarcd filter[")
+        equal((place / "err").read_text(), "", "standard error")
 
 
 # --- called as opendmarc ---

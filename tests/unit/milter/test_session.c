@@ -747,11 +747,63 @@ knows_what_was_negotiated(void **state)
 	milter_session_free(session);
 }
 
+static size_t
+find_recipient(const struct milter_session *session)
+{
+	struct text output = milter_session_output(session);
+	size_t at = text_find_part(output, TEXT("+<a@b.example??x>\0"));
+
+	return at == output.len ? 0 : at;
+}
+
+/* Only who asked for it, and whom the MTA allowed it, adds recipients. */
+static void
+adds_recipients_when_allowed(void **state)
+{
+	static const struct {
+		bool is_wanted;
+		uint32_t offered;
+		bool is_added;
+	} cases[] = {{true, 0x1FF, true}, {false, 0x1FF, false},
+	    {true, 0x1FF & ~MILTER_ACTION_ADD_RECIPIENTS, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct milter_session *session = milter_session_new();
+		struct milter_event event;
+		struct build input;
+		build_init(&input, 4096);
+		milter_put_number(&input, 13);
+		build_byte(&input, MILTER_NEGOTIATE);
+		milter_put_number(&input, 6);
+		milter_put_number(&input, cases[i].offered);
+		milter_put_number(&input, 0x1FFFFF);
+		milter_frame_write(&input, 'M', TEXT("<a@b.example>\0"));
+		milter_frame_write(&input, 'E', TEXT(""));
+		if (cases[i].is_wanted)
+			milter_session_want(
+			    session, MILTER_ACTION_ADD_RECIPIENTS);
+		milter_session_feed(session, build_view(&input));
+		while (milter_session_next(session, &event))
+			assert_int_not_equal(event.kind, MILTER_EVENT_ERROR);
+		assert_int_equal(
+		    milter_session_may(session, MILTER_ACTION_ADD_RECIPIENTS),
+		    cases[i].is_added);
+		milter_add_recipient(session, TEXT("a@b.example\r\nx"));
+		assert_true(milter_accept(session));
+		assert_int_equal(
+		    find_recipient(session) > 0, cases[i].is_added);
+		build_free(&input);
+		milter_session_free(session);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(holds_dialogues),
+	    cmocka_unit_test(adds_recipients_when_allowed),
 	    cmocka_unit_test(bounds_frames),
 	    cmocka_unit_test(bounds_input_while_waiting),
 	    cmocka_unit_test(bounds_macros),

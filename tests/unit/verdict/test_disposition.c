@@ -379,6 +379,62 @@ test_without_author(void **state)
 	}
 }
 
+/* What OpenDMARC's options ask for goes before Enforce, and never the other
+ * way: without them everything is as it was. */
+static void
+test_form(void **state)
+{
+	enum { HEADERS = 1, FROM = 2, MULTI = 4 };
+
+	static const struct {
+		const char *fields; /* one letter a field: F D T M x */
+		enum author_status author;
+		unsigned refused_by;
+	} cases[] = {
+	    {"FD", AUTHOR_OK, 0},
+	    {"FDTMxx", AUTHOR_OK, 0},
+	    {"F", AUTHOR_OK, HEADERS},
+	    {"FDD", AUTHOR_OK, HEADERS},
+	    {"FDTT", AUTHOR_OK, HEADERS},
+	    {"FDMM", AUTHOR_OK, HEADERS},
+	    {"D", AUTHOR_NONE, HEADERS | FROM},
+	    {"FD", AUTHOR_MALFORMED, HEADERS | FROM},
+	    {"FD", AUTHOR_MULTIPLE, MULTI},
+	    {"FFD", AUTHOR_MULTIPLE, HEADERS | MULTI},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases * 8; i++) {
+		struct scene scene = scene_open(NO_SIGNS);
+		const char *fields = cases[i / 8].fields;
+		scene.options.enforce = ENFORCE_MONITOR;
+		scene.options.required_headers = (i & HEADERS) != 0;
+		scene.options.required_from = (i & FROM) != 0;
+		scene.options.reject_multi_value_from = (i & MULTI) != 0;
+		scene.author.status = cases[i / 8].author;
+		scene.author.reason = TEXT("the author");
+		scene.dmarc.result = DMARC_PASS;
+		for (; *fields != '\0'; fields++)
+			assert_true(mail_header_add(&scene.header, scene.arena,
+			    *fields == 'F'   ? TEXT("From")
+			    : *fields == 'D' ? TEXT("DATE")
+			    : *fields == 'T' ? TEXT("To")
+			    : *fields == 'M' ? TEXT("message-id")
+					     : TEXT("X-Other"),
+			    TEXT(" x"), true));
+		struct disposition got = decide(&scene);
+		bool is_refused = (cases[i / 8].refused_by & i) != 0;
+		if ((got.action == DISPOSITION_REJECT) != is_refused)
+			fail_msg("%s, options %zu", cases[i / 8].fields, i & 7);
+		if (is_refused) {
+			assert_int_equal(got.reason, OVERRIDE_LOCAL_POLICY);
+			assert_string_equal(got.smtp_code, "550");
+			assert_true(got.smtp_text.len > 0);
+		}
+		arena_free(scene.arena);
+	}
+}
+
 static const struct reply_row {
 	const char *reject_string;
 	const char *expected;
@@ -550,6 +606,7 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_without_author),
+	    cmocka_unit_test(test_form),
 	    cmocka_unit_test(test_replies),
 	    cmocka_unit_test(test_defer_reply),
 	    cmocka_unit_test(test_long_reply),
