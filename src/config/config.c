@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONFIG_BYTES_MAX = 4 * 1024 * 1024 };
+enum { CONFIG_BYTES_MAX = 4 * 1024 * 1024, DNS_TIMEOUT_MAX = 60 };
 
 /* A file being read, for messages that say where. */
 struct place {
@@ -249,6 +249,16 @@ find_files(struct config *config)
 	return !arena_failed(config->arena);
 }
 
+/* OpenDMARC took any number, and did nothing with it. */
+static void
+bound_dns_timeout(struct config *config)
+{
+	if (config->dns_timeout < 1)
+		config->dns_timeout = 1;
+	if (config->dns_timeout > DNS_TIMEOUT_MAX)
+		config->dns_timeout = DNS_TIMEOUT_MAX;
+}
+
 /* With nothing but the defaults yet. */
 static struct config *
 new_config(struct problem *problem)
@@ -277,16 +287,17 @@ complete(struct config *config, struct problem *problem)
 {
 	const char *name = config->path == NULL ? "defaults" : config->path;
 
-	return (config_read(config, config->lines, name, problem) &&
-		   config_read(
-		       config, config->overrides, "command line", problem) &&
-		   check_together(config, name, problem) &&
-		   find_files(config) &&
-		   (config->ignore_hosts.len == 0
-			   ? ignore_loopback(config)
-			   : read_ignored_hosts(config, problem)) &&
-		   read_no_reports(config, problem) && resolve_names(config)) ||
-	       problem_no_memory(problem);
+	bool is_good =
+	    config_read(config, config->lines, name, problem) &&
+	    config_read(config, config->overrides, "command line", problem) &&
+	    check_together(config, name, problem) && find_files(config) &&
+	    (config->ignore_hosts.len == 0
+		    ? ignore_loopback(config)
+		    : read_ignored_hosts(config, problem)) &&
+	    read_no_reports(config, problem) && resolve_names(config);
+
+	bound_dns_timeout(config);
+	return is_good || problem_no_memory(problem);
 }
 
 struct config *

@@ -88,9 +88,10 @@ const struct config_option config_options[] = {
     {"DMARCbisWalkModeFallback", OPTION_TEXT, OPTION_IDLE, AT(idle.text),
      NULL, 0, 0, NULL,
      "Not needed: DiscoveryMethod says how the policy is found."},
-    {"DNSTimeout", OPTION_SECONDS, OPTION_RELOAD, AT(dns_timeout), "5", 1, 60,
+    {"DNSTimeout", OPTION_SECONDS, OPTION_RELOAD, AT(dns_timeout), "5", 0, 3600,
      NULL,
-     "The most time one DNS question may take."},
+     "The most time one DNS question may take; what is not from 1 to 60 seconds "
+     "counts as the nearer of them."},
     {"DomainWhitelist", OPTION_TEXT, OPTION_IDLE, AT(domain_whitelist), NULL,
      0, 0, NULL,
      "Does nothing yet: domains whose ARC seals would be believed."},

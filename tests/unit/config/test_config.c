@@ -180,14 +180,15 @@ test_written(void **state)
 }
 
 static void
-test_base_directory(void **state)
+test_old_file(void **state)
 {
 	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	(void)state;
-	write_file(file, "HistoryFile dmarc.dat\nPidFile /run/x.pid\n"
-			 "BaseDirectory /var/spool/opendmarc\n");
+	write_file(file,
+	    "DNSTimeout 120\nHistoryFile dmarc.dat\nPidFile /run/x.pid\n"
+	    "BaseDirectory /var/spool/opendmarc\n");
 	struct config *config = config_load(file, &problem);
 	(void)unlink(file);
 	assert_non_null(config);
@@ -195,6 +196,7 @@ test_base_directory(void **state)
 	    config->history_file, TEXT("/var/spool/opendmarc/dmarc.dat")));
 	assert_true(text_equal(config->pid_file, TEXT("/run/x.pid")));
 	assert_int_equal(config->trusted_senders.len, 0);
+	assert_int_equal(config->dns_timeout, 60); /* not refused */
 	config_free(config);
 }
 
@@ -541,7 +543,7 @@ main(void)
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_former),
 	    cmocka_unit_test(test_written),
-	    cmocka_unit_test(test_base_directory),
+	    cmocka_unit_test(test_old_file),
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
 	    cmocka_unit_test(test_no_reports),
