@@ -12,9 +12,7 @@
  *	delivery      a report on its way to one destination
  *
  * Times are seconds since 1970; an hour is named by its first second. Texts
- * are written as in the history (history_value_write), so ASCII is enough. A
- * statement is one step, and every step may be run again, since not every
- * engine can undo it. */
+ * are written as in the history (history_value_write), so ASCII is enough. */
 #include "store/schema.h"
 
 #define DOMAIN  "VARCHAR(255) NOT NULL"
@@ -25,7 +23,6 @@
 #define ADDRESS "VARCHAR(1000) NOT NULL"
 #define TABLE   "CREATE TABLE IF NOT EXISTS "
 
-/* "$…" is what engines say differently, see struct db_types. */
 static const char *const version_1[] = {
     TABLE "dmarc_batch (id " NUMBER ", claim VARCHAR(64) NOT NULL,"
 	  " first_byte " NUMBER ", last_byte " NUMBER ", entries " NUMBER
@@ -59,16 +56,14 @@ static const char *const version_1[] = {
 	  ", PRIMARY KEY (report, destination))$END",
 };
 
-struct migration {
-	size_t count;
-	const char *const *statements;
-};
-
-static const struct migration migrations[] = {
+static const struct migration versions[] = {
     {sizeof version_1 / sizeof *version_1, version_1},
 };
 
-enum { LATEST = sizeof migrations / sizeof *migrations, STATEMENT_MAX = 4096 };
+const struct migrations schema_migrations = {
+    sizeof versions / sizeof *versions, versions};
+
+enum { STATEMENT_MAX = 4096 };
 
 static const char version_table[] =
     TABLE "dmarc_schema_version (version " NUMBER ", applied " NUMBER
@@ -142,14 +137,14 @@ static const char note_version[] =
 static bool
 migrate(struct db *db, void *context, struct problem *ret_problem)
 {
+	const struct migrations *migrations = context;
 	unsigned version;
 
-	(void)context;
 	if (!run(db, version_table, NULL, ret_problem) ||
 	    !schema_version(db, &version, ret_problem))
 		return false;
-	for (; version < LATEST; version++) {
-		const struct migration *migration = &migrations[version];
+	for (; version < migrations->count; version++) {
+		const struct migration *migration = &migrations->at[version];
 		const struct db_value number = db_number(version + 1);
 		for (size_t i = 0; i < migration->count; i++) {
 			if (!run(db, migration->statements[i], NULL,
@@ -167,8 +162,9 @@ schema_write(struct build *sql, const struct db_driver *driver)
 {
 	write_statement(sql, driver, version_table);
 	build_cstr(sql, ";\n");
-	for (unsigned version = 0; version < LATEST; version++) {
-		const struct migration *migration = &migrations[version];
+	for (unsigned version = 0; version < schema_migrations.count;
+	     version++) {
+		const struct migration *migration = &versions[version];
 		for (size_t i = 0; i < migration->count; i++) {
 			write_statement(sql, driver, migration->statements[i]);
 			build_cstr(sql, ";\n");
@@ -181,24 +177,26 @@ schema_write(struct build *sql, const struct db_driver *driver)
 }
 
 bool
-schema_migrate(struct db *db, struct problem *ret_problem)
+schema_migrate(struct db *db, const struct migrations *migrations,
+    struct problem *ret_problem)
 {
+	struct migrations wanted = *migrations;
 	struct problem ignored = {0};
 	unsigned version;
 
 	/* Looking first: no lock is needed when there is nothing to do. */
-	if (!schema_version(db, &version, &ignored) || version < LATEST) {
+	if (!schema_version(db, &version, &ignored) || version < wanted.count) {
 		if (ignored.kind == PROBLEM_TEMPORARY)
 			return problem_set(
 			    ret_problem, ignored.kind, "%s", ignored.text);
-		if (!db_transaction(db, migrate, NULL, ret_problem) ||
+		if (!db_transaction(db, migrate, &wanted, ret_problem) ||
 		    !schema_version(db, &version, ret_problem))
 			return false;
 	}
-	if (version > LATEST)
+	if (version > wanted.count)
 		return problem_set(ret_problem, PROBLEM_UNAVAILABLE,
 		    "the database has schema version %u, and this program "
 		    "knows %u: a later one has worked with it",
-		    version, (unsigned)LATEST);
+		    version, wanted.count);
 	return true;
 }

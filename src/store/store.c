@@ -58,7 +58,8 @@ store_open(const char *database, bool create, struct problem *ret_problem)
 		return NULL;
 	}
 	store->db = db_open(database, create, ret_problem);
-	if (store->db == NULL || !schema_migrate(store->db, ret_problem)) {
+	if (store->db == NULL ||
+	    !schema_migrate(store->db, &schema_migrations, ret_problem)) {
 		store_close(store);
 		return NULL;
 	}

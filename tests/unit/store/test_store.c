@@ -10,6 +10,7 @@
 #include "base/date.h"
 #include "store/db.h"
 #include "store/row.h"
+#include "store/schema.h"
 #include "store/store.h"
 
 #include <signal.h>
@@ -492,6 +493,173 @@ join_all(const pid_t *children, size_t count)
 		int status = -1;
 		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
 		assert_int_equal(status, 0);
+	}
+}
+
+/* What was released stays as it was: there are databases made by it. */
+static void
+test_first_schema(void **state)
+{
+	const struct place *place = *state;
+	struct build sql;
+	char released[16384];
+
+	FILE *file =
+	    fopen(place->is_server ? "tests/unit/store/schema-1.mysql.sql"
+				   : "tests/unit/store/schema-1.sqlite.sql",
+		"r");
+	assert_non_null(file);
+	size_t len = fread(released, 1, sizeof released, file);
+	assert_true(len > 0 && len < sizeof released);
+	(void)fclose(file);
+	build_init(&sql, SIZE_MAX);
+	MUST(store_write_schema(place->database, &sql, &problem));
+	assert_true(sql.len >= len);
+	assert_memory_equal(sql.ptr, released, len);
+	build_free(&sql);
+}
+
+/* --- two versions to come --- */
+
+enum { TO_COME = 2, STATEMENTS = 2 };
+
+/* Version 1 and these; BROKEN: the statement that fails, or -1. */
+struct future {
+	const char *statements[TO_COME][STATEMENTS];
+	struct migration versions[1 + TO_COME];
+	struct migrations migrations;
+};
+
+static void
+make_future(struct future *future, int broken)
+{
+	static const char *const statements[TO_COME][STATEMENTS] = {
+	    {"CREATE TABLE IF NOT EXISTS dmarc_two (n BIGINT NOT NULL, t $TEXT,"
+	     " PRIMARY KEY (n))$END",
+		"INSERT INTO dmarc_two SELECT SUM(entries), 'x' FROM"
+		" dmarc_batch WHERE NOT EXISTS (SELECT 1 FROM dmarc_two)"
+		" HAVING COUNT(*) > 0"},
+	    {"CREATE TABLE IF NOT EXISTS dmarc_three (n BIGINT NOT NULL,"
+	     " at BIGINT NOT NULL, PRIMARY KEY (n))$END",
+		"INSERT INTO dmarc_three SELECT n + 1, $CLOCK FROM dmarc_two"
+		" WHERE NOT EXISTS (SELECT 1 FROM dmarc_three)"},
+	};
+
+	memcpy(future->statements, statements, sizeof statements);
+	if (broken >= 0)
+		future->statements[broken / STATEMENTS][broken % STATEMENTS] =
+		    "SELECT nonsense FROM nowhere";
+	future->versions[0] = schema_migrations.at[0];
+	for (int i = 0; i < TO_COME; i++)
+		future->versions[1 + i] =
+		    (struct migration){STATEMENTS, future->statements[i]};
+	future->migrations = (struct migrations){1 + TO_COME, future->versions};
+}
+
+static bool
+go_to_future(const struct place *place, int broken)
+{
+	struct future future;
+	struct db *db;
+
+	make_future(&future, broken);
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	problem = (struct problem){0};
+	bool good = schema_migrate(db, &future.migrations, &problem);
+	db_close(db);
+	return good;
+}
+
+static int64_t
+number_of(const struct place *place, const char *sql)
+{
+	int64_t number = -1;
+	struct db *db;
+
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db_query_number(db, DB_SQL_PLAIN(sql), &number, &problem));
+	db_close(db);
+	return number;
+}
+
+static void
+assert_future(const struct place *place)
+{
+	static const char version[] =
+	    "SELECT MAX(version) FROM dmarc_schema_version";
+
+	assert_int_equal(number_of(place, version), 3);
+	assert_int_equal(number_of(place, "SELECT SUM(n) FROM dmarc_two"), 3);
+	assert_int_equal(number_of(place, "SELECT SUM(n) FROM dmarc_three"), 4);
+	assert_int_equal(
+	    number_of(place, "SELECT SUM(messages) FROM dmarc_row"), 3);
+}
+
+static void
+go_back(const struct place *place)
+{
+	run_sql(place, "DROP TABLE IF EXISTS dmarc_two");
+	run_sql(place, "DROP TABLE IF EXISTS dmarc_three");
+	run_sql(place, "DELETE FROM dmarc_schema_version WHERE version > 1");
+}
+
+static void
+add_three(const struct place *place)
+{
+	const struct history_entry entries[] = {sample(), sample(), sample()};
+
+	add_to(place->store, "c", 0, entries, 3);
+}
+
+/* A database of version 1 goes on to 3; stopped at any statement, the next run
+ * goes on from there. */
+static void
+test_migrate(void **state)
+{
+	const struct place *place = *state;
+	struct problem refused = {0};
+
+	add_three(place);
+	for (int broken = 0; broken < TO_COME * STATEMENTS; broken++) {
+		assert_false(go_to_future(place, broken));
+		MUST(go_to_future(place, -1));
+		assert_future(place);
+		/* Again: nothing. */
+		MUST(go_to_future(place, -1));
+		assert_future(place);
+		/* One that knows less says so. */
+		assert_null(store_open(place->database, false, &refused));
+		assert_int_equal(refused.kind, PROBLEM_UNAVAILABLE);
+		go_back(place);
+	}
+}
+
+/* Killed at any moment, or not alone. */
+static void
+test_migrate_killed(void **state)
+{
+	const struct place *place = *state;
+
+	add_three(place);
+	for (int turn = 0; turn < 30; turn++) {
+		const struct timespec a_moment = {.tv_nsec = turn * 200 * 1000};
+		pid_t children[2];
+		for (int i = 0; i < 2; i++) {
+			children[i] = fork();
+			if (children[i] > 0)
+				continue;
+			bool good = go_to_future(place, -1);
+			if (!good)
+				(void)fprintf(stderr, "# %s\n", problem.text);
+			_exit(!good);
+		}
+		(void)nanosleep(&a_moment, NULL);
+		(void)kill(children[0], SIGKILL);
+		assert_int_equal(waitpid(children[0], NULL, 0), children[0]);
+		join_all(children + 1, 1);
+		MUST(go_to_future(place, -1));
+		assert_future(place);
+		go_back(place);
 	}
 }
 
@@ -1650,6 +1818,9 @@ main(void)
 	    SCENARIO(test_open_as_root),
 	    SCENARIO(test_not_a_database),
 	    SCENARIO(test_later_schema),
+	    SCENARIO(test_first_schema),
+	    SCENARIO(test_migrate),
+	    SCENARIO(test_migrate_killed),
 	    SCENARIO(test_open_at_once),
 	    SCENARIO(test_batches),
 	    SCENARIO(test_rows),
