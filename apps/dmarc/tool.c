@@ -1,6 +1,6 @@
 #include "tool.h"
 
-#include "dmarcd/privileges.h"
+#include "config/identity.h"
 
 #include <stdio.h>
 #include <sysexits.h>

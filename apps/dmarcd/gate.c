@@ -1,7 +1,6 @@
 #include "gate.h"
 
-#include "privileges.h"
-
+#include "config/identity.h"
 #include "loop/address.h"
 
 #include <unistd.h>

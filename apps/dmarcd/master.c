@@ -11,10 +11,10 @@
 #include "filter.h"
 #include "log.h"
 #include "pid_file.h"
-#include "privileges.h"
 #include "settings.h"
 #include "watch.h"
 
+#include "config/identity.h"
 #include "config/options.h"
 #include "loop/address.h"
 

@@ -1,9 +1,9 @@
 #include "settings.h"
 
 #include "gate.h"
-#include "privileges.h"
 
 #include "clerk/clerk.h"
+#include "config/identity.h"
 #include "config/options.h"
 #include "deliver/deliver.h"
 #include "loop/address.h"

@@ -1,6 +1,6 @@
-/* Privileges: becoming UserID for good. */
-#ifndef DMARCD_PRIVILEGES_H
-#define DMARCD_PRIVILEGES_H
+/* Identity: who UserID is, and becoming it for good. */
+#ifndef CONFIG_IDENTITY_H
+#define CONFIG_IDENTITY_H
 
 #include "base/problem.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* initgroups */
-#include "privileges.h"
+#include "config/identity.h"
 
 #include <errno.h>
 #include <grp.h>
