@@ -30,7 +30,7 @@ loop_stream_peer(const struct loop_stream *stream, struct loop_peer *ret_peer)
 {
 	int fd = loop_stream_fd(stream);
 	struct loop_peer peer = {.is_local = false};
-	struct sockaddr_storage name;
+	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof name;
 
 	if (getpeername(fd, (struct sockaddr *)&name, &len) != 0)

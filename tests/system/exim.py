@@ -41,7 +41,6 @@ class Exim:
                 yield str(file.parent)
 
     def configure(self, main="", acl="", data_before="", data_after=""):
-        self.path.mkdir()
         for name in ("log", "spool"):
             (self.path / name).mkdir()
             shutil.chown(self.path / name, USER, USER)
@@ -54,7 +53,9 @@ log_file_path = {self.path}/log/%slog
 pid_file_path = {self.path}/pid
 daemon_smtp_ports = {self.port}
 local_interfaces = 127.0.0.1
+.ifdef _HAVE_PROXY
 hosts_proxy = 127.0.0.2
+.endif
 tls_advertise_hosts =
 host_lookup =
 rfc1413_query_timeout = 0s
@@ -74,7 +75,8 @@ begin acl
 acl_data:
 {data_before}
 .include {FILES}/dmarcd-data.acl
-  warn logwrite = DMARC <$acl_m_dmarc_disposition> <$acl_c0> <$acl_c1>
+  warn logwrite = DMARC <$acl_m_dmarc_disposition> \\
+    <${{if def:acl_c0{{$acl_c0}}}}> <${{if def:acl_c1{{$acl_c1}}}}>
 {data_after}
   accept
 begin authenticators
@@ -85,9 +87,59 @@ plain:
   server_set_id = $auth2
 """)
 
+    def configure_debian(self, is_split, macros):
+        """As Debian's update-exim4.conf makes it from Debian's files and our
+        MACROS, with this test's own places in them."""
+        tree = parts.unpacked("exim4-config")
+        etc = self.path / "etc"
+        shutil.copytree(tree / "etc/exim4", etc)
+        for name in ("log", "spool"):
+            (self.path / name).mkdir()
+            shutil.chown(self.path / name, USER, USER)
+        (etc / "mailname").write_text("mx.test\n")
+        (etc / "aliases").write_text("customer: root\nroot: daemon\n")
+        (etc / ("conf.d/main/000_localmacros" if is_split
+                else "exim4.conf.localmacros")).write_text(macros + f"""
+SPOOLDIR = {self.path}/spool
+log_file_path = {self.path}/log/%slog
+pid_file_path = {self.path}/pid
+MAIN_HARDCODE_PRIMARY_HOSTNAME = mx.test
+MAIN_KEEP_ENVIRONMENT = LD_LIBRARY_PATH
+MAIN_HOST_LOOKUP = 192.0.2.255
+hosts_proxy = 127.0.0.2
+queue_only
+""")
+        (etc / "update-exim4.conf.conf").write_text(f"""
+dc_eximconfig_configtype='internet'
+dc_other_hostnames='mx.test'
+dc_local_interfaces='127.0.0.1.{self.port}'
+dc_use_split_config='{"true" if is_split else "false"}'
+dc_localdelivery='mail_spool'
+CFILEMODE='644'
+""")
+        script = (tree / "usr/sbin/update-exim4.conf").read_text()
+        for name in ("mailname", "exim4/exim4.conf.localmacros"):
+            script = script.replace(f"/etc/{name}",
+                                    f"{etc}/{pathlib.Path(name).name}")
+        (etc / "update").write_text(script)
+        run = subprocess.run(
+            ["sh", etc / "update", "-d", etc, "-o", self.path / "conf"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert run.returncode == 0, run.stdout.decode()
+        (self.path / "conf").write_text(
+            (self.path / "conf").read_text()
+            .replace("/usr/sbin/exim4", str(self.program))
+            .replace("/etc/aliases", str(etc / "aliases"))
+            .replace("/etc/mailname", str(etc / "mailname")))
+
     @contextlib.contextmanager
-    def running(self, **options):
-        self.configure(**options)
+    def running(self, debian=None, **options):
+        """DEBIAN: is its configuration split? None: ours, see configure."""
+        self.path.mkdir()
+        if debian is None:
+            self.configure(**options)
+        else:
+            self.configure_debian(debian, **options)
         out = self.path / "out"
         with parts.process(
                 [self.program, "-C", self.path / "conf", "-bdf"], out,

@@ -113,7 +113,7 @@ def quarantine(it):
               ["X-DMARC-Disposition: quarantine\n"])
         equal(sum(f.startswith("Authentication-Results:") for f in fields),
               1, "results")
-        contains(mta.log(), "DMARC <quarantine> <40> < DMARC:")
+        contains(mta.log(), "DMARC <quarantine> <40> <DMARC:")
         equal(it.actions(), ["4"], "history")
 
 
@@ -177,6 +177,35 @@ def down(it):
         equal(code, 250, said)
         equal(results(mta.queued(said)), "", "no results")
         contains(mta.log(), "not checked: no answer")
+
+
+@case("Debian's own configuration, single and split, with the three lines")
+def debian(it):
+    for is_split in (False, True):
+        with it.daemon(), exim.Exim(it.fresh("exim")).running(
+                debian=is_split, macros=f"""
+DMARCD_SOCKET = {it.path}/d/query
+DMARCD_EXEMPT = +relay_from_hosts
+CHECK_DATA_LOCAL_ACL_FILE = {exim.FILES}/dmarcd-data.acl
+.include {exim.FILES}/dmarcd-macros.conf
+""") as mta:
+            equal(send(mta, SPOOF)[0], 550, "spoofed")
+            code, said = send(mta, genuine())
+            equal(code, 250, said)
+            contains(results(mta.queued(said)), "dmarc=pass")
+
+
+@case("exim4-daemon-light, too")
+def light(it):
+    mta = exim.Exim(it.fresh("exim"), "exim4-daemon-light")
+    with it.daemon(), mta.running(main=f"""
+DMARCD_SOCKET = {it.path}/d/query
+DMARCD_EXEMPT = 192.0.2.0/24
+"""):
+        equal(send(mta, SPOOF, address=None)[0], 550, "spoofed")
+        code, said = send(mta, genuine(), address=None)
+        equal(code, 250, said)
+        contains(results(mta.queued(said)), "dmarc=pass")
 
 
 @case("dmarcd slow: as without an answer")
