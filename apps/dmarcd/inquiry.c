@@ -104,6 +104,14 @@ fail(struct inquiry *i, const char *why)
 	answer_unjudged(i, "error", why);
 }
 
+static void
+exempt(struct inquiry *i, const char *why)
+{
+	log_say(
+	    "query " TEXT_FMT ": %s; not judged", TEXT_ARG(i->request.id), why);
+	answer_unjudged(i, "exempt", why);
+}
+
 static enum history_action
 action_of(const struct verdict *verdict)
 {
@@ -301,12 +309,12 @@ take_request(struct inquiry *i)
 	    !query_finish(&i->query, i->request_arena, &i->request, &why))
 		fail(i, why);
 	else if (request->client.version == 0)
-		answer_unjudged(i, "exempt", "a local submission");
+		exempt(i, "a local submission");
 	else if (config_ignores(config, &request->client, TEXT("")))
-		answer_unjudged(i, "exempt", "IgnoreHosts names the client");
+		exempt(i, "IgnoreHosts names the client");
 	else if (request->is_authenticated &&
 		 config->ignore_authenticated_clients)
-		answer_unjudged(i, "exempt", "the client logged in");
+		exempt(i, "the client logged in");
 	else
 		judge(i);
 }

@@ -235,6 +235,7 @@ def exempt(top):
         equal(ask(sock(top), SPOOF)["disposition"], "exempt")
     with daemon(top, IgnoreHosts=top / "relays"):
         equal(ask(sock(top), SPOOF)["disposition"], "exempt")
+        contains((top / "d/log").read_text(), "IgnoreHosts names the client")
         equal((top / "history").exists() and
               (top / "history").read_text() != "", False, "an entry")
 
