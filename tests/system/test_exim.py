@@ -11,6 +11,7 @@ import exim
 import parts
 import postfix
 from exim import send
+from query import WHOLE, b64
 from tap import case, contains, equal, run_cases, skip_all
 
 if os.geteuid() != 0:
@@ -254,10 +255,13 @@ def dkim_lines(it):
         contains((it.path / "d/log").read_text(), "spool may not be read")
     with it.daemon(UserID="nobody"), it.exim(
             "acl_smtp_dkim = acl_dmarcd_dkim\n",
-            acl=f".include {files}/dmarcd-dkim.acl") as mta:
+            acl=f".include {files}/dmarcd-dkim.acl",
+            data_before="  warn logwrite = $acl_m_dmarc_dkim\n") as mta:
         code, said = send(mta, genuine())
         # This Exim finds no key: its DNS is not ours.
         equal(code, 550, said)
+        contains(mta.log(), f"dkim=invalid {b64(b'bank.example')} "
+                 f"{b64(b's1')} rsa-sha256 {WHOLE}")
         log = (it.path / "d/log").read_text()
         assert "query" not in log.partition("started;")[2] \
             .partition("\n")[2], log
