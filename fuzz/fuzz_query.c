@@ -62,7 +62,9 @@ unescape(char byte)
 {
 	if (byte == 'n')
 		return '\n';
-	return byte == 't' ? '\t' : byte;
+	if (byte == 't')
+		return '\t';
+	return byte;
 }
 
 static void

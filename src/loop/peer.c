@@ -30,9 +30,10 @@ loop_stream_peer(const struct loop_stream *stream, struct loop_peer *ret_peer)
 {
 	int fd = loop_stream_fd(stream);
 	struct loop_peer peer = {.is_local = false};
-	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+	struct sockaddr_storage name;
 	socklen_t len = sizeof name;
 
+	memset(&name, 0, sizeof name);
 	if (getpeername(fd, (struct sockaddr *)&name, &len) != 0)
 		return false;
 	if (name.ss_family == AF_INET) {

@@ -106,8 +106,8 @@ static const struct told_row {
 
 #define D(status, d, s, a, limited)                                            \
  {                                                                             \
-  QUERY_DKIM_##status, {d, sizeof d - 1}, {s, sizeof s - 1},                   \
-      {a, sizeof a - 1}, limited                                               \
+  QUERY_DKIM_##status, {(d), sizeof(d) - 1}, {(s), sizeof(s) - 1},             \
+      {(a), sizeof(a) - 1}, (limited)                                          \
  }
 #define RSA "rsa-sha256"
     {"pass", ONE, {D(PASS, "a.example", "s1", RSA, false)}, "pass"},
