@@ -66,8 +66,9 @@ int
 import_status(const struct problem *problem)
 {
 	int status = problem_exit_code(problem);
+	/* EX_DATAERR would say that all was done but for bad entries. */
 	bool may_pass = status == EX_CANTCREAT || status == EX_OSERR ||
-			status == EX_UNAVAILABLE;
+			status == EX_UNAVAILABLE || status == EX_DATAERR;
 
 	return may_pass ? EX_TEMPFAIL : status;
 }

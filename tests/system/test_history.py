@@ -174,6 +174,15 @@ def locked(top):
     equal(stored(path / "db"), {"a.test": 1})
 
 
+@case("what is no database: 75, since 65 would say that all is done")
+def no_database(top):
+    path, conf = place(top, "no_database", ours("a.test", NOW))
+    write(path / "db", "something else\n" * 100)
+    _, err = run("import", "-c", conf, status=75)
+    contains(err, f"database {path}/db: file is not a database")
+    equal((path / "history").read_text(), ours("a.test", NOW))
+
+
 @case("a missing permission is named: status 77, nothing is lost")
 def permission(top):
     if os.geteuid() != 0:
