@@ -52,8 +52,12 @@ mariadb_open(const char *where, bool create, struct problem *ret_problem)
 		free(mariadb);
 		return NULL;
 	}
-	(void)snprintf(mariadb->name, sizeof mariadb->name, "mysql://%s@%s/%s",
-	    mariadb->at.user, mariadb->at.host, mariadb->at.name);
+	char port[16] = "";
+	if (mariadb->at.port != 0)
+		(void)snprintf(port, sizeof port, ":%u", mariadb->at.port);
+	(void)snprintf(mariadb->name, sizeof mariadb->name,
+	    "mysql://%s@%s%s/%s", mariadb->at.user, mariadb->at.host, port,
+	    mariadb->at.name);
 	bool good = mariadb_reach(mariadb, &problem) ||
 		    (mariadb->is_missing && create &&
 			mariadb_reach_new(mariadb, &problem));

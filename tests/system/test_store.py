@@ -284,6 +284,8 @@ def tls(it):
                             "database", "status")
                 equal(run.returncode, status,
                       f"{served} {options}: {run.stderr}")
+                if status != 0:
+                    contains(run.stderr, f"mysql://u@{host}:{port}/t")
 
 
 @contextlib.contextmanager
