@@ -33,12 +33,18 @@ class Exim:
                             "LD_LIBRARY_PATH": ":".join(self.libraries())}
 
     def libraries(self):
-        """Where those lie that this machine has not."""
-        run = subprocess.run(["ldd", self.program], stdout=subprocess.PIPE)
-        for name in re.findall(rb"(\S+) => not found", run.stdout):
-            tree = parts.unpacked(PACKAGES[name.decode()])
-            for file in tree.rglob(name.decode()):
-                yield str(file.parent)
+        """Where those lie that this machine has not, and those they need."""
+        folders = []
+        while True:
+            run = subprocess.run(
+                ["ldd", self.program], stdout=subprocess.PIPE,
+                env=dict(os.environ, LD_LIBRARY_PATH=":".join(folders)))
+            missing = re.findall(r"(\S+) => not found", run.stdout.decode())
+            found = {str(file.parent) for name in missing
+                     for file in parts.unpacked(PACKAGES[name]).rglob(name)}
+            if not found - set(folders):
+                return folders
+            folders += sorted(found - set(folders))
 
     def configure(self, main="", acl="", data_before="", data_after=""):
         for name in ("log", "spool"):
