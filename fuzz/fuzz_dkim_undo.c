@@ -85,10 +85,11 @@ sign(struct arena *arena, EVP_PKEY *pair, struct message *message)
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned char made[64];
 	size_t len = sizeof made;
+	struct dkim_signed fields;
 	struct sha256 digest;
 
-	assert(dkim_signed_hash(
-	    arena, &message->header, &message->signature, &digest));
+	dkim_signed_find(&message->header, &message->signature, &fields);
+	assert(dkim_signed_hash(arena, &fields, &message->signature, &digest));
 	assert(EVP_DigestSignInit(context, NULL, NULL, NULL, pair) == 1);
 	assert(
 	    EVP_DigestSign(context, made, &len, digest.byte, SHA256_SIZE) == 1);

@@ -49,6 +49,7 @@ struct job {
 	const struct crypto_key *first_key; /* that could have signed */
 	bool has_digest;
 	struct sha256 digest; /* of the signed header */
+	bool is_covered;      /* dkim_signed.is_covered */
 };
 
 struct dkim {
@@ -283,9 +284,24 @@ dkim_end_of_body(struct dkim *dkim)
 
 /* --- judging --- */
 
+/* False: no memory. */
+static bool
+hash_header(const struct dkim *dkim, struct job *job)
+{
+	struct dkim_signed fields;
+
+	if (!job->has_digest) {
+		dkim_signed_find(dkim->header, &job->signature, &fields);
+		job->is_covered = fields.is_covered;
+		job->has_digest = dkim_signed_hash(
+		    dkim->arena, &fields, &job->signature, &job->digest);
+	}
+	return job->has_digest;
+}
+
 /* The header verified; so did the body if BODY_MATCHES. */
 static void
-judge_body(const struct dkim *dkim, const struct job *job, bool body_matches)
+judge_body(const struct job *job, bool body_matches)
 {
 	const struct dkim_signature *signature = &job->signature;
 	struct dkim_verdict *verdict = job->verdict;
@@ -302,7 +318,7 @@ judge_body(const struct dkim *dkim, const struct job *job, bool body_matches)
 		/* 8.2: anything can stand in what is not signed. */
 		decide(verdict, DKIM_POLICY,
 		    "l= leaves a part of the body unsigned");
-	} else if (dkim_signed_is_covered(dkim->header, signature)) {
+	} else if (job->is_covered) {
 		decide(verdict, DKIM_POLICY,
 		    "a field that may stand once stands above the signed one");
 	} else {
@@ -330,10 +346,7 @@ judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
 			decide(verdict, DKIM_PERMERROR, problem);
 		return false;
 	}
-	if (!job->has_digest)
-		job->has_digest = dkim_signed_hash(
-		    dkim->arena, dkim->header, signature, &job->digest);
-	if (!job->has_digest || dkim_form_failed(job->form)) {
+	if (!hash_header(dkim, job) || dkim_form_failed(job->form)) {
 		decide(verdict, DKIM_TEMPERROR, "no memory");
 		return true;
 	}
@@ -345,7 +358,7 @@ judge_key(struct dkim *dkim, struct job *job, const struct dkim_key *key)
 	switch (crypto_verify(key->key, &job->digest, signature->signature)) {
 	case CRYPTO_GOOD:
 		job->first_key = key->key;
-		judge_body(dkim, job, body_matches);
+		judge_body(job, body_matches);
 		return true;
 	case CRYPTO_UNABLE:
 		decide(verdict, DKIM_TEMPERROR, "no memory");
@@ -388,6 +401,7 @@ diagnose(struct dkim *dkim, struct job *job)
 	    .key = job->first_key,
 	    .header_verifies = verdict->body_hash_failed,
 	    .body_matches = verdict->body_matches,
+	    .is_covered = job->is_covered,
 	};
 
 	if (verdict->result == DKIM_FAIL)

@@ -76,53 +76,6 @@ find_name(const struct wanted_names *names, struct text name)
 	return names->count;
 }
 
-/* Gives FIELD its place in h=. False: h= has the name, but not so often. */
-static bool
-take_place(struct wanted_names *names, const struct mail_field *field,
-    const struct mail_field *ret_fields[])
-{
-	size_t first = find_name(names, field->name);
-
-	if (first == names->count)
-		return true;
-	size_t next = first + names->taken[first];
-	if (next == names->count ||
-	    compare_names(names->at[next].name, field->name) != 0)
-		return false;
-	ret_fields[names->at[next].place] = field;
-	names->taken[first]++;
-	return true;
-}
-
-bool
-dkim_signed_has(struct text signed_names, struct text name)
-{
-	bool has = false;
-
-	while (signed_names.len > 0 && !has)
-		has = text_equal_nocase(
-		    text_trim(text_split(&signed_names, ':')), name);
-	return has;
-}
-
-size_t
-dkim_signed_fields(const struct mail_header *header,
-    const struct dkim_signature *signature,
-    const struct mail_field *ret_fields[DKIM_SIGNED_NAMES_MAX])
-{
-	struct wanted_names names;
-
-	read_names(signature->signed_names, &names);
-	for (size_t i = 0; i < names.count; i++)
-		ret_fields[i] = NULL;
-	for (size_t i = header->fields.count; i > 0; i--) {
-		const struct mail_field *field = &header->fields.at[i - 1];
-		if (field != signature->field)
-			(void)take_place(&names, field, ret_fields);
-	}
-	return names.count;
-}
-
 /* Of RFC 5322 3.6 and RFC 2045 those that readers show, or show others by. */
 static bool
 stands_once(struct text name)
@@ -138,21 +91,52 @@ stands_once(struct text name)
 	return false;
 }
 
-bool
-dkim_signed_is_covered(
-    const struct mail_header *header, const struct dkim_signature *signature)
+/* Gives FIELD its place in h=, if there is one left. */
+static void
+take_place(struct wanted_names *names, const struct mail_field *field,
+    struct dkim_signed *ret_fields)
 {
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	size_t first = find_name(names, field->name);
+
+	if (first == names->count)
+		return;
+	size_t next = first + names->taken[first];
+	if (next < names->count &&
+	    compare_names(names->at[next].name, field->name) == 0) {
+		ret_fields->field[names->at[next].place] = field;
+		names->taken[first]++;
+	} else if (stands_once(field->name)) {
+		ret_fields->is_covered = true;
+	}
+}
+
+void
+dkim_signed_find(const struct mail_header *header,
+    const struct dkim_signature *signature, struct dkim_signed *ret_fields)
+{
 	struct wanted_names names;
 
 	read_names(signature->signed_names, &names);
+	ret_fields->count = names.count;
+	ret_fields->is_covered = false;
+	for (size_t i = 0; i < names.count; i++)
+		ret_fields->field[i] = NULL;
 	for (size_t i = header->fields.count; i > 0; i--) {
 		const struct mail_field *field = &header->fields.at[i - 1];
-		if (!take_place(&names, field, fields) &&
-		    stands_once(field->name))
-			return true;
+		if (field != signature->field)
+			take_place(&names, field, ret_fields);
 	}
-	return false;
+}
+
+bool
+dkim_signed_has(struct text signed_names, struct text name)
+{
+	bool has = false;
+
+	while (signed_names.len > 0 && !has)
+		has = text_equal_nocase(
+		    text_trim(text_split(&signed_names, ':')), name);
+	return has;
 }
 
 static void
@@ -162,19 +146,17 @@ feed_hash(void *context, struct text piece)
 }
 
 bool
-dkim_signed_hash(struct arena *arena, const struct mail_header *header,
+dkim_signed_hash(struct arena *arena, const struct dkim_signed *fields,
     const struct dkim_signature *signature, struct sha256 *ret_digest)
 {
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
-	size_t count = dkim_signed_fields(header, signature, fields);
 	struct crypto_hash *hash = crypto_hash_new(arena);
 
 	if (hash == NULL)
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (fields[i] != NULL)
-			dkim_canonical_field(
-			    fields[i], signature->header, feed_hash, hash);
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->field[i] != NULL)
+			dkim_canonical_field(fields->field[i],
+			    signature->header, feed_hash, hash);
 	}
 	dkim_canonical_own_field(signature, feed_hash, hash);
 	return crypto_hash_finish(hash, ret_digest);

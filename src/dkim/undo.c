@@ -418,12 +418,13 @@ static bool
 header_verifies(struct dkim_undo *undo, const struct attempt *attempt)
 {
 	struct dkim_signature signature = *attempt->broken->signature;
+	struct dkim_signed fields;
 	struct sha256 digest;
 
 	signature.field =
 	    &undo->edited.fields.at[signature.field - undo->header->fields.at];
-	return dkim_signed_hash(
-		   undo->arena, &undo->edited, &signature, &digest) &&
+	dkim_signed_find(&undo->edited, &signature, &fields);
+	return dkim_signed_hash(undo->arena, &fields, &signature, &digest) &&
 	       crypto_verify(attempt->broken->key, &digest,
 		   signature.signature) == CRYPTO_GOOD;
 }
@@ -461,20 +462,16 @@ try_headers(struct dkim_undo *undo, const struct attempt *attempt)
 /* --- all together --- */
 
 /* What the reader is shown after decoding depends on these two fields, so they
- * must be the author's for the text to be. */
+ * must be the author's for the text to be. Neither stands twice. */
 static bool
 signs_encoding(
     const struct dkim_undo *undo, const struct dkim_signature *signature)
 {
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
-	size_t count = dkim_signed_fields(undo->header, signature, fields);
-	size_t found = 0;
+	struct text h = signature->signed_names;
 
-	for (size_t i = 0; i < count; i++)
-		found +=
-		    fields[i] != NULL && (fields[i] == undo->encoding_field ||
-					     fields[i] == undo->type_field);
-	return found == (undo->type_field == NULL ? 1 : 2);
+	return dkim_signed_has(h, TEXT("Content-Transfer-Encoding")) &&
+	       (undo->type_field == NULL ||
+		   dkim_signed_has(h, TEXT("Content-Type")));
 }
 
 /* A body that matches can be another one only by the name of its encoding. */
@@ -512,8 +509,7 @@ dkim_undo_find(struct dkim_undo *undo, const struct dkim_broken *broken)
 
 	/* With l= anything may stand behind what is signed, and what is not
 	 * signed may stand above it. */
-	if (broken->signature->has_length ||
-	    dkim_signed_is_covered(undo->header, broken->signature))
+	if (broken->signature->has_length || broken->is_covered)
 		return 0;
 	if (!undo->has_read)
 		read_header(undo);

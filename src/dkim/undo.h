@@ -30,6 +30,7 @@ struct dkim_broken {
 	const struct crypto_key *key;
 	bool header_verifies; /* b= does */
 	bool body_matches;    /* bh= does */
+	bool is_covered;      /* dkim_signed.is_covered */
 };
 
 struct dkim_undo;

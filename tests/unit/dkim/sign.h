@@ -178,6 +178,7 @@ signer_sign(struct signer *signer, const struct mail_header *header,
 	struct dkim_signature signature;
 	struct mail_header one = {0};
 	const char *reason = "";
+	struct dkim_signed fields;
 	struct sha256 digest = {{0}};
 	struct text zeros = sign_base64(signer->arena, digest.byte, 32);
 	struct text raw = sign_field(signer, options, zeros, TEXT("AAAA"));
@@ -197,8 +198,10 @@ signer_sign(struct signer *signer, const struct mail_header *header,
 	raw = sign_field(signer, options, hash, TEXT("AAAA"));
 	if (!mail_header_add_raw(&one, signer->arena, raw) ||
 	    !dkim_signature_read(
-		signer->arena, &one.fields.at[1], &signature, &reason) ||
-	    !dkim_signed_hash(signer->arena, header, &signature, &digest))
+		signer->arena, &one.fields.at[1], &signature, &reason))
+		abort();
+	dkim_signed_find(header, &signature, &fields);
+	if (!dkim_signed_hash(signer->arena, &fields, &signature, &digest))
 		abort();
 	return sign_field(
 	    signer, options, hash, sign_digest(signer, options->key, &digest));

@@ -181,7 +181,7 @@ test_signed_fields(void **state)
 	(void)state;
 	json_array_foreach(section("dkim_header_selection"), index, example)
 	{
-		const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+		struct dkim_signed fields;
 		struct arena *arena = arena_new(65536);
 		struct mail_header header = {.bytes = 0};
 		struct dkim_signature signature = {
@@ -192,15 +192,16 @@ test_signed_fields(void **state)
 			arena_format(arena, "%s: %s",
 			    json_string_value(json_array_get(pair, 0)),
 			    json_string_value(json_array_get(pair, 1)))));
-		size_t count = dkim_signed_fields(&header, &signature, fields);
-		for (i = 0; i < count; i++) {
-			if (fields[i] == NULL)
+		dkim_signed_find(&header, &signature, &fields);
+		for (i = 0; i < fields.count; i++) {
+			const struct mail_field *field = fields.field[i];
+			if (field == NULL)
 				continue;
 			pair = json_array_get(
 			    json_object_get(example, "expect"), found++);
-			assert_true(text_equal(fields[i]->name,
-			    json_text(json_array_get(pair, 0))));
-			assert_true(text_equal(text_trim(fields[i]->value),
+			assert_true(text_equal(
+			    field->name, json_text(json_array_get(pair, 0))));
+			assert_true(text_equal(text_trim(field->value),
 			    json_text(json_array_get(pair, 1))));
 		}
 		assert_int_equal(

@@ -361,7 +361,7 @@ static const struct pick_row {
 static bool
 pick_is(struct arena *arena, const struct pick_row *row)
 {
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	struct dkim_signed fields;
 	struct mail_header header = {0};
 	struct dkim_signature signature = {
 	    .signed_names = text_from_cstr(row->h)};
@@ -373,12 +373,13 @@ pick_is(struct arena *arena, const struct pick_row *row)
 			text_slice(field, 1, 2), true))
 			return false;
 	}
-	size_t count = dkim_signed_fields(&header, &signature, fields);
-	if (count != strlen(row->expected))
+	dkim_signed_find(&header, &signature, &fields);
+	if (fields.count != strlen(row->expected))
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		struct text value =
-		    fields[i] == NULL ? TEXT("-") : fields[i]->value;
+	for (size_t i = 0; i < fields.count; i++) {
+		struct text value = fields.field[i] == NULL
+					? TEXT("-")
+					: fields.field[i]->value;
 		if (value.ptr[0] != row->expected[i])
 			return false;
 	}
@@ -406,7 +407,7 @@ test_signed_fields(void **state)
 static void
 test_signed_fields_without_own(void **state)
 {
-	const struct mail_field *fields[DKIM_SIGNED_NAMES_MAX];
+	struct dkim_signed fields;
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct mail_header header = {0};
 	struct dkim_signature signature = {
@@ -417,9 +418,10 @@ test_signed_fields_without_own(void **state)
 	    mail_header_add_raw(&header, arena, TEXT("DKIM-Signature: a")) &&
 	    mail_header_add_raw(&header, arena, TEXT("DKIM-Signature: b")));
 	signature.field = &header.fields.at[1];
-	assert_int_equal(dkim_signed_fields(&header, &signature, fields), 2);
-	assert_ptr_equal(fields[0], &header.fields.at[0]);
-	assert_null(fields[1]);
+	dkim_signed_find(&header, &signature, &fields);
+	assert_int_equal(fields.count, 2);
+	assert_ptr_equal(fields.field[0], &header.fields.at[0]);
+	assert_null(fields.field[1]);
 	arena_free(arena);
 }
 
