@@ -10,6 +10,14 @@
  *	report        a sealed report; never changed
  *	report_batch  what is in it; the key keeps any batch's hour out of two
  *	delivery      a report on its way to one destination
+ *	part          a report that is too large for one mail is several, which
+ *	              share the report_batch of the first; the range of its rows
+ *	mail          what a report's mail measures, once it was made
+ *	quiet         a part of unsealed that calls for no report by itself:
+ *	              nothing but mail to report addresses
+ *	suppression   who wants no reports, as the operator was told
+ *	redirection   where the operator has a domain's reports sent, whatever
+ *	              its record says
  *
  * Times are seconds since 1970; an hour is named by its first second. Texts
  * are written as in the history (history_value_write), so ASCII is enough. */
@@ -56,8 +64,24 @@ static const char *const version_1[] = {
 	  ", PRIMARY KEY (report, destination))$END",
 };
 
+static const char *const version_2[] = {
+    TABLE "dmarc_part (report " DIGEST ", part_of " DIGEST ", first_row " NUMBER
+	  ", row_count " NUMBER ", PRIMARY KEY (report))$END",
+    TABLE "dmarc_mail (report " DIGEST ", row_count " NUMBER
+	  ", xml_bytes " NUMBER ", mail_bytes " NUMBER
+	  ", PRIMARY KEY (report))$END",
+    TABLE "dmarc_quiet (policy_domain " DOMAIN ", policy " DIGEST
+	  ", hour " NUMBER ", batch " NUMBER
+	  ", PRIMARY KEY (policy_domain, policy, hour, batch))$END",
+    TABLE "dmarc_suppression (address " ADDRESS ", added " NUMBER
+	  ", words " LONG ", PRIMARY KEY (address))$END",
+    TABLE "dmarc_redirection (policy_domain " DOMAIN ", added " NUMBER
+	  ", rua " LONG ", PRIMARY KEY (policy_domain))$END",
+};
+
 static const struct migration versions[] = {
     {sizeof version_1 / sizeof *version_1, version_1},
+    {sizeof version_2 / sizeof *version_2, version_2},
 };
 
 const struct migrations schema_migrations = {

@@ -291,7 +291,7 @@ test_open(void **state)
 	struct stat status;
 	char path[320];
 
-	assert_int_equal(figures_of(place->store).schema, 1);
+	assert_int_equal(figures_of(place->store).schema, 2);
 	assert_int_equal(figures_of(place->store).oldest, 0);
 	assert_int_equal(stat(place->database + 7, &status), 0);
 	assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
@@ -521,12 +521,12 @@ test_first_schema(void **state)
 
 /* --- two versions to come --- */
 
-enum { TO_COME = 2, STATEMENTS = 2 };
+enum { VERSIONS = 2, TO_COME = 2, STATEMENTS = 2 };
 
-/* Version 1 and these; BROKEN: the statement that fails, or -1. */
+/* What there is and these; BROKEN: the statement that fails, or -1. */
 struct future {
 	const char *statements[TO_COME][STATEMENTS];
-	struct migration versions[1 + TO_COME];
+	struct migration versions[VERSIONS + TO_COME];
 	struct migrations migrations;
 };
 
@@ -549,11 +549,14 @@ make_future(struct future *future, int broken)
 	if (broken >= 0)
 		future->statements[broken / STATEMENTS][broken % STATEMENTS] =
 		    "SELECT nonsense FROM nowhere";
-	future->versions[0] = schema_migrations.at[0];
+	assert_int_equal(schema_migrations.count, VERSIONS);
+	for (int i = 0; i < VERSIONS; i++)
+		future->versions[i] = schema_migrations.at[i];
 	for (int i = 0; i < TO_COME; i++)
-		future->versions[1 + i] =
+		future->versions[VERSIONS + i] =
 		    (struct migration){STATEMENTS, future->statements[i]};
-	future->migrations = (struct migrations){1 + TO_COME, future->versions};
+	future->migrations =
+	    (struct migrations){VERSIONS + TO_COME, future->versions};
 }
 
 static bool
@@ -588,7 +591,7 @@ assert_future(const struct place *place)
 	static const char version[] =
 	    "SELECT MAX(version) FROM dmarc_schema_version";
 
-	assert_int_equal(number_of(place, version), 3);
+	assert_int_equal(number_of(place, version), VERSIONS + TO_COME);
 	assert_int_equal(number_of(place, "SELECT SUM(n) FROM dmarc_two"), 3);
 	assert_int_equal(number_of(place, "SELECT SUM(n) FROM dmarc_three"), 4);
 	assert_int_equal(
@@ -600,7 +603,7 @@ go_back(const struct place *place)
 {
 	run_sql(place, "DROP TABLE IF EXISTS dmarc_two");
 	run_sql(place, "DROP TABLE IF EXISTS dmarc_three");
-	run_sql(place, "DELETE FROM dmarc_schema_version WHERE version > 1");
+	run_sql(place, "DELETE FROM dmarc_schema_version WHERE version > 2");
 }
 
 static void
@@ -611,7 +614,7 @@ add_three(const struct place *place)
 	add_to(place->store, "c", 0, entries, 3);
 }
 
-/* A database of version 1 goes on to 3; stopped at any statement, the next run
+/* A database goes on to what is to come; stopped at any statement, the next run
  * goes on from there. */
 static void
 test_migrate(void **state)
@@ -631,6 +634,32 @@ test_migrate(void **state)
 		assert_null(store_open(place->database, false, &refused));
 		assert_int_equal(refused.kind, PROBLEM_UNAVAILABLE);
 		go_back(place);
+	}
+}
+
+/* A database as version 1 left it, entries and all, is brought up to date. */
+static void
+test_migrate_from_first(void **state)
+{
+	static const char *const later[] = {"dmarc_mail", "dmarc_part",
+	    "dmarc_quiet", "dmarc_redirection", "dmarc_suppression"};
+	struct place *place = *state;
+	char sql[128];
+
+	add_three(place);
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+		(void)snprintf(sql, sizeof sql, "DROP TABLE %s", later[i]);
+		run_sql(place, sql);
+	}
+	run_sql(place, "DELETE FROM dmarc_schema_version WHERE version > 1");
+	store_close(place->store);
+	place->store = must_open(place);
+	assert_int_equal(figures_of(place->store).schema, VERSIONS);
+	assert_int_equal(figures_of(place->store).messages, 3);
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+		(void)snprintf(
+		    sql, sizeof sql, "SELECT COUNT(*) FROM %s", later[i]);
+		assert_int_equal(number_of(place, sql), 0);
 	}
 }
 
@@ -672,9 +701,11 @@ test_open_at_once(void **state)
 
 	if (place->is_server) {
 		run_sql(place, "DROP TABLE dmarc_batch, dmarc_delivery,"
-			       " dmarc_policy, dmarc_report,"
+			       " dmarc_mail, dmarc_part, dmarc_policy,"
+			       " dmarc_quiet, dmarc_redirection, dmarc_report,"
 			       " dmarc_report_batch, dmarc_row,"
-			       " dmarc_schema_version, dmarc_unsealed");
+			       " dmarc_schema_version, dmarc_suppression,"
+			       " dmarc_unsealed");
 		(void)snprintf(path, sizeof path, "%s", place->database);
 	} else {
 		(void)snprintf(path, sizeof path, "%s.new", place->database);
@@ -1820,6 +1851,7 @@ main(void)
 	    SCENARIO(test_later_schema),
 	    SCENARIO(test_first_schema),
 	    SCENARIO(test_migrate),
+	    SCENARIO(test_migrate_from_first),
 	    SCENARIO(test_migrate_killed),
 	    SCENARIO(test_open_at_once),
 	    SCENARIO(test_batches),
