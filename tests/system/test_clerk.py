@@ -2,12 +2,11 @@
 """The clerk inside dmarcd: told to stop it ends what it has begun, and begins
 nothing else."""
 import contextlib
-import socket
 import sqlite3
-import threading
 import time
 
 import parts
+import sink
 from history import ours as entry
 from tap import Tap, equal
 
@@ -18,34 +17,11 @@ _dmarc.b.example TXT "v=DMARC1; p=none; rua=mailto:r@b.example"
 """
 
 
-class Relay:
-    """An SMTP server that thinks about each mail until RELEASE is set."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.mails = 0
-        self.release = threading.Event()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            connection, _ = self.listener.accept()
-            with contextlib.suppress(OSError), connection:
-                self.talk(connection)
-
-    def talk(self, connection):
-        lines = connection.makefile("rb")
-        connection.sendall(b"220 relay\r\n")
-        for line in lines:
-            if line.startswith(b"DATA"):
-                connection.sendall(b"354 go on\r\n")
-                while lines.readline() not in (b".\r\n", b""):
-                    pass
-                self.mails += 1
-                self.release.wait(parts.PATIENCE)
-            connection.sendall(b"221 bye\r\n" if line.startswith(b"QUIT")
-                               else b"250 2.0.0 fine\r\n")
+def slow_sink():
+    """Thinks about each mail until it is released."""
+    slow = sink.Sink()
+    slow.replies["end"] = sink.STALL
+    return slow
 
 
 def daemon(top, relay, **options):
@@ -53,7 +29,7 @@ def daemon(top, relay, **options):
     return parts.dmarcd(
         top / "d", ZoneFile=top / "zone", HistoryFile=top / "history",
         Database=f"sqlite:{top}/db", ReportEmail="r@receiver.example",
-        ReportTransport=f"smtp://127.0.0.1:{relay.port}", **options)
+        ReportTransport=relay.url, **options)
 
 
 def states(top):
@@ -63,7 +39,7 @@ def states(top):
 
 
 def cases(tap, top):
-    relay = Relay()
+    relay = slow_sink()
 
     def stop_sending():
         # Two days ago: for ReportDelay after midnight yesterday is not over.
@@ -71,52 +47,53 @@ def cases(tap, top):
         (top / "history").write_text(entry("a.example", noon) +
                                      entry("b.example", noon))
         with daemon(top, relay) as started:
-            parts.wait_for("a mail", lambda: relay.mails == 1, started)
+            parts.wait_for("a mail", lambda: len(relay.mails) == 1, started)
             started.terminate()
             time.sleep(1)
             equal(started.poll(), None, "status before the relay's answer")
             relay.release.set()
             equal(started.wait(parts.PATIENCE), 0, "status")
-        equal(relay.mails, 1, "mails after SIGTERM")
+        equal(len(relay.mails), 1, "mails after SIGTERM")
         equal(states(top), [("r@a.example", "accepted")], "deliveries")
 
     def go_on():
         with daemon(top, relay) as started:
-            parts.wait_for("the other mail", lambda: relay.mails == 2, started)
+            parts.wait_for("the other mail",
+                           lambda: len(relay.mails) == 2, started)
             parts.wait_for("the delivery", lambda: "1 sent" in
                            (top / "d/log").read_text(), started)
         equal(states(top), [("r@a.example", "accepted"),
                             ("r@b.example", "accepted")], "deliveries")
 
     def lose_lease():
-        slow = Relay()
+        slow = slow_sink()
         place = top / "lease"
         place.mkdir()
         noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
         (place / "history").write_text(entry("a.example", noon) +
                                        entry("b.example", noon))
         with daemon(place, slow) as started:
-            parts.wait_for("a mail", lambda: slow.mails == 1, started)
+            parts.wait_for("a mail", lambda: len(slow.mails) == 1, started)
             with contextlib.closing(sqlite3.connect(place / "db")) as other:
                 other.execute("UPDATE dmarc_delivery SET fence = fence + 1")
                 other.commit()
             slow.release.set()
-            parts.wait_for("the other mail", lambda: slow.mails == 2, started)
+            parts.wait_for("the other mail",
+                           lambda: len(slow.mails) == 2, started)
             parts.wait_for("the delivery", lambda: "1 sent" in
                            (place / "d/log").read_text(), started)
         equal(states(place), [("r@a.example", "waiting"),
                               ("r@b.example", "accepted")], "deliveries")
 
     def no_reports():
-        place, quick = top / "unwanted", Relay()
+        place, quick = top / "unwanted", sink.Sink()
         place.mkdir()
-        quick.release.set()
         (place / "list").write_text("# they asked\nR@a.example\n")
         noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
         (place / "history").write_text(entry("a.example", noon) +
                                        entry("b.example", noon))
         with daemon(place, quick, NoReportsList=place / "list") as started:
-            parts.wait_for("the mail", lambda: quick.mails == 1, started)
+            parts.wait_for("the mail", lambda: len(quick.mails) == 1, started)
             parts.wait_for("the delivery", lambda: "1 sent" in
                            (place / "d/log").read_text(), started)
         equal(states(place), [("r@a.example", "suppressed"),
@@ -125,9 +102,8 @@ def cases(tap, top):
     def other_suffixes():
         """Whose report goes to b.firm.example unasked: that of a neighbour of
         the same organization."""
-        place, quick = top / "suffixes", Relay()
+        place, quick = top / "suffixes", sink.Sink()
         place.mkdir()
-        quick.release.set()
         history, suffixes = place / "history", place / "list"
         noon = int(time.time()) // DAY * DAY - 2 * DAY - DAY // 2
 
@@ -153,15 +129,15 @@ def cases(tap, top):
                 place / "d", ZoneFile=place / "zone", HistoryFile=history,
                 Database=f"sqlite:{place}/db", DiscoveryMethod="psl",
                 PublicSuffixList=suffixes, ReportEmail="r@receiver.example",
-                ReportTransport=f"smtp://127.0.0.1:{quick.port}") as started:
+                ReportTransport=quick.url) as started:
             parts.wait_for("a report without a destination",
                            is_refused, started)
-            equal(quick.mails, 0, "mails to another organization")
+            equal(len(quick.mails), 0, "mails to another organization")
             with open(history, "a") as late:
                 late.write(entry("c.firm.example", noon - DAY))
             write_list()
             parts.wait_for("the mail", lambda: "1 sent" in log(), started)
-        equal(quick.mails, 1, "mails to the same organization")
+        equal(len(quick.mails), 1, "mails to the same organization")
 
     tap.case("the clerk follows the suffix list", other_suffixes)
     tap.case("who wants no reports gets none", no_reports)
