@@ -332,6 +332,20 @@ is_about_identity(
 	       count > 0;
 }
 
+/* Nothing is said of DOMAIN, or there is none. */
+static struct spf_outcome
+spf_none(struct text domain, struct trace *trace)
+{
+	bool has_domain = domain.len > 0;
+	struct text reason =
+	    has_domain ? TEXT("no believed result") : TEXT("no usable domain");
+
+	trace_say(trace, TEXT_FMT "%s" TEXT_FMT ": spf=none", TEXT_ARG(reason),
+	    has_domain ? " is about " : "", TEXT_ARG(domain));
+	return (struct spf_outcome){
+	    .result = SPF_NONE, .domain = domain, .reason = reason};
+}
+
 struct spf_outcome
 upstream_spf(const struct upstream *upstream, enum upstream_identity identity,
     struct text domain, struct trace *trace)
@@ -343,16 +357,8 @@ upstream_spf(const struct upstream *upstream, enum upstream_identity identity,
 
 	if (domain.len > 0)
 		opinion = ask(upstream, &method, &subject, trace);
-	if (!opinion.is_given) {
-		trace_say(trace,
-		    "no believed result is about " TEXT_FMT ": none",
-		    TEXT_ARG(domain));
-		return (struct spf_outcome){
-		    .result = SPF_NONE,
-		    .domain = domain,
-		    .reason = TEXT("no believed result"),
-		};
-	}
+	if (!opinion.is_given)
+		return spf_none(domain, trace);
 	trace_say(trace, TEXT_FMT " says: spf=%s for " TEXT_FMT,
 	    TEXT_ARG(opinion.id), names_word(method.words, opinion.word),
 	    TEXT_ARG(domain));

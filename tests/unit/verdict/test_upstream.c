@@ -561,6 +561,7 @@ test_many_signatures(void **state)
 static const struct {
 	const char *fields;
 	const char *lines[4]; /* in the story */
+	const char *helo;     /* NULL: mail.example.com */
 } stories[] = {
     {PASS(MX "/4XYZ") DKIM(MX) SIGNED,
 	{"the field of mx.example.org/4XYZ is trusted, with the queue id",
@@ -575,7 +576,9 @@ static const struct {
 	    "fields below the first Received are not believed"}},
     {PASS(MX) FAIL("filter.example.org"),
 	{"spf: results disagree (pass, fail)",
-	    "filter.example.org says: spf=fail", "", ""}},
+	    "filter.example.org says: spf=fail",
+	    "no believed result is about mail.example.com: spf=none", ""}},
+    {PASS(MX), {"no usable domain: spf=none", "", "", ""}, "."},
 };
 
 static void
@@ -588,6 +591,8 @@ test_stories(void **state)
 	for (size_t i = 0; i < sizeof stories / sizeof *stories; i++) {
 		struct judge judge;
 		init(&judge, FROM);
+		if (stories[i].helo != NULL)
+			judge.envelope.helo = text_from_cstr(stories[i].helo);
 		const struct verdict *verdict =
 		    judge_message(&judge, message(arena, stories[i].fields));
 		assert_non_null(verdict);
