@@ -1,4 +1,4 @@
-/* What a zone is made of, between its reader (zone_text.c) and what answers from
+/* What a zone is made of, between its reader (zone_read.c) and what answers from
  * it (zone.c). Nobody else includes this.
  *
  * Each line of the text becomes an entry of the node of its owner. A node
