@@ -1,8 +1,12 @@
 #include "vectors.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 const char *
 vectors_path(struct arena *arena, const char *name)
@@ -37,23 +41,38 @@ vectors_read(struct arena *arena, const char *path)
 }
 
 json_t *
-vectors_json(const char *name)
+vectors_json(const char *name, const char *origin)
 {
 	struct arena *arena = arena_new(4096);
-	const char *path = arena == NULL ? NULL : vectors_path(arena, name);
+	const char *path = vectors_path(arena, name);
 	json_error_t error;
 	json_t *json = NULL;
 
-	if (path != NULL) {
+	if (path != NULL)
 		json = json_load_file(path, JSON_ALLOW_NUL, &error);
-		if (json == NULL) {
-			(void)fprintf(stderr, "%s:%d: %s\n", path, error.line,
-			    error.text);
-			abort();
-		}
+	if (path != NULL && json == NULL) {
+		(void)fprintf(
+		    stderr, "%s:%d: %s\n", path, error.line, error.text);
+		abort();
 	}
 	arena_free(arena);
+	if (json == NULL) {
+		print_message(
+		    "# no vectors/%s: it can be had from %s\n", name, origin);
+		skip();
+	}
 	return json;
+}
+
+json_t *
+vectors_examples(void)
+{
+	static json_t *examples;
+
+	if (examples == NULL)
+		examples = vectors_json("dmarc/rfc-examples.json",
+		    "the RFCs, which have the same examples");
+	return examples;
 }
 
 struct text
@@ -63,4 +82,10 @@ json_text(const json_t *value)
 		return TEXT("");
 	return (struct text){
 	    json_string_value(value), json_string_length(value)};
+}
+
+struct text
+json_get(const json_t *object, const char *key)
+{
+	return json_text(json_object_get(object, key));
 }

@@ -12,10 +12,14 @@
 const char *vectors_path(struct arena *arena, const char *name);
 /* The file's bytes; aborts when it cannot be read. */
 struct text vectors_read(struct arena *arena, const char *path);
-/* A JSON file, or NULL when it is not there; aborts when it is no JSON. Free
- * with json_decref. */
-json_t *vectors_json(const char *name);
+/* A JSON file; free with json_decref. When it is not there, says that it can be
+ * had from ORIGIN and skips the test; aborts when it is no JSON. */
+json_t *vectors_json(const char *name, const char *origin);
+/* dmarc/rfc-examples.json, the RFCs' own examples; it stays. */
+json_t *vectors_examples(void);
 /* json_string_value as a text; "" for anything but a string. */
 struct text json_text(const json_t *value);
+/* The same of a member. */
+struct text json_get(const json_t *object, const char *key);
 
 #endif

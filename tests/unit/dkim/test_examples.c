@@ -14,41 +14,7 @@
 
 #include "base/base64.h"
 
-static json_t *examples; /* NULL: not there */
 static unsigned compared;
-
-static int
-load(void **state)
-{
-	(void)state;
-	examples = vectors_json("dmarc/rfc-examples.json");
-	return 0;
-}
-
-static int
-unload(void **state)
-{
-	(void)state;
-	json_decref(examples);
-	return 0;
-}
-
-static const json_t *
-section(const char *name)
-{
-	if (examples == NULL) {
-		print_message("# no vectors/dmarc/rfc-examples.json: examples "
-			      "out of RFC 6376, which has them too\n");
-		skip();
-	}
-	return json_object_get(examples, name);
-}
-
-static struct text
-get(const json_t *object, const char *key)
-{
-	return json_text(json_object_get(object, key));
-}
 
 static unsigned
 expect(const json_t *example, const char *key, struct text got)
@@ -118,13 +84,13 @@ static void
 read_example(struct arena *arena, const json_t *example,
     struct mail_header *header, struct text *ret_body)
 {
-	struct text rest = get(example, "input");
+	struct text rest = json_get(example, "input");
 	size_t end = text_find_part(rest, TEXT("\r\n\r\n"));
 	struct text fields = text_slice(rest, 0, end);
 
 	*ret_body = text_slice(rest, end + 4, rest.len);
 	if (json_object_get(example, "body") != NULL)
-		*ret_body = get(example, "body");
+		*ret_body = json_get(example, "body");
 	while (fields.len > 0) {
 		size_t at = text_find_part(fields, TEXT("\r\n"));
 		while (at + 2 < fields.len && is_wsp(fields.ptr[at + 2]))
@@ -145,7 +111,9 @@ test_canonical_forms(void **state)
 	size_t index;
 
 	(void)state;
-	json_array_foreach(section("dkim_canonicalization"), index, example)
+	json_array_foreach(
+	    json_object_get(vectors_examples(), "dkim_canonicalization"), index,
+	    example)
 	{
 		struct arena *arena = arena_new(1 << 20);
 		struct mail_header header = {.bytes = 0};
@@ -179,13 +147,15 @@ test_signed_fields(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(section("dkim_header_selection"), index, example)
+	json_array_foreach(
+	    json_object_get(vectors_examples(), "dkim_header_selection"), index,
+	    example)
 	{
 		struct dkim_signed fields;
 		struct arena *arena = arena_new(65536);
 		struct mail_header header = {.bytes = 0};
 		struct dkim_signature signature = {
-		    .signed_names = get(example, "h")};
+		    .signed_names = json_get(example, "h")};
 		size_t found = 0;
 		json_array_foreach(json_object_get(example, "headers"), i, pair)
 		    assert_true(mail_header_add_raw(&header, arena,
@@ -218,5 +188,5 @@ main(void)
 	    cmocka_unit_test(test_signed_fields),
 	};
 
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

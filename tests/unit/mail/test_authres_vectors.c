@@ -183,18 +183,6 @@ of_result(
 	return TEXT("?");
 }
 
-static json_t *
-open_suite(const char *file, const char *where)
-{
-	json_t *suite = vectors_json(file);
-
-	if (suite == NULL) {
-		print_message("# %s is absent; see %s\n", file, where);
-		skip();
-	}
-	return suite;
-}
-
 /* --- dkim_verifier --- */
 
 /* "resinfo[0].properties.header.d" */
@@ -225,8 +213,8 @@ static void
 test_dkim_verifier(void **state)
 {
 	struct reading reading = {.suite = "dkim_verifier"};
-	json_t *suite = open_suite("authres/dkim_verifier/dkim_verifier-arh"
-				   ".json",
+	json_t *suite = vectors_json("authres/dkim_verifier/dkim_verifier-arh"
+				     ".json",
 	    "github.com/lieser/dkim_verifier");
 	json_t *item;
 	json_t *wanted;
@@ -236,14 +224,13 @@ test_dkim_verifier(void **state)
 	json_array_foreach(
 	    json_object_get(suite, "cases"), reading.number, item)
 	{
-		struct text field = json_text(json_object_get(item, "header"));
+		struct text field = json_get(item, "header");
 		read_case(&reading, field);
 		expect_read(&reading,
 		    json_is_false(json_object_get(item, "throws")), field);
 		json_array_foreach(json_object_get(item, "expect"), k, wanted)
 		{
-			struct text path =
-			    json_text(json_object_get(wanted, "path"));
+			struct text path = json_get(wanted, "path");
 			json_t *arg = json_object_get(wanted, "arg");
 			if (reading.is_read)
 				expect(&reading,
@@ -326,7 +313,7 @@ static void
 test_doctests(void **state)
 {
 	struct reading reading = {.suite = "authres"};
-	json_t *suite = open_suite("authres/authres/authres-doctests.json",
+	json_t *suite = vectors_json("authres/authres/authres-doctests.json",
 	    "pypi.org/project/authres");
 	json_t *item;
 	json_t *wanted;
@@ -336,15 +323,15 @@ test_doctests(void **state)
 	json_array_foreach(
 	    json_object_get(suite, "cases"), reading.number, item)
 	{
-		struct text field = json_text(json_object_get(item, "header"));
+		struct text field = json_get(item, "header");
 		read_case(&reading, field);
 		expect_read(&reading, true, field);
 		json_array_foreach(json_object_get(item, "expect"), k, wanted)
 		{
-			struct text expression = without(reading.arena,
-			    json_text(json_object_get(wanted, "expr")), "");
-			struct text value = without(reading.arena,
-			    json_text(json_object_get(wanted, "value")), "\"");
+			struct text expression = without(
+			    reading.arena, json_get(wanted, "expr"), "");
+			struct text value = without(
+			    reading.arena, json_get(wanted, "value"), "\"");
 			if (!reading.is_read || is_about_python(expression))
 				continue;
 			if (text_starts(expression, TEXT("str(")))
@@ -427,7 +414,7 @@ static void
 test_go_msgauth(void **state)
 {
 	struct reading reading = {.suite = "go-msgauth"};
-	json_t *suite = open_suite("authres/go-msgauth/go-msgauth.json",
+	json_t *suite = vectors_json("authres/go-msgauth/go-msgauth.json",
 	    "github.com/emersion/go-msgauth");
 	json_t *item;
 
@@ -435,15 +422,13 @@ test_go_msgauth(void **state)
 	json_array_foreach(
 	    json_object_get(suite, "cases"), reading.number, item)
 	{
-		struct text field = json_text(json_object_get(item, "header"));
-		struct text id =
-		    json_text(json_object_get(item, "authserv_id"));
+		struct text field = json_get(item, "header");
+		struct text id = json_get(item, "authserv_id");
 		read_case(&reading, field);
 		/* The empty field: an id is not optional. */
 		expect_read(&reading, id.len > 0, field);
 		expect(&reading, "id", reading.field.id, id);
-		expect_go(
-		    &reading, json_text(json_object_get(item, "results_go")));
+		expect_go(&reading, json_get(item, "results_go"));
 		end_case(&reading);
 	}
 	assert_int_equal(reading.number, 13);

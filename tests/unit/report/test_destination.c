@@ -423,11 +423,9 @@ run_example(const json_t *example)
 	    json_object_get(json_object_get(example, "expect"), "deliver_to");
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct run run = {.arena = arena,
-	    .policy_domain =
-		json_text(json_object_get(example, "policy_domain")),
+	    .policy_domain = json_get(example, "policy_domain"),
 	    .facts = dns_facts_new(arena),
-	    .asked = destination_read(
-		arena, json_text(json_object_get(example, "uri")))};
+	    .asked = destination_read(arena, json_get(example, "uri"))};
 
 	trace_init(&run.trace, arena);
 	(void)order_drive(run.facts, zone, ORDER_AT_ONCE, 0, run_check, &run);
@@ -449,17 +447,12 @@ run_example(const json_t *example)
 static void
 test_examples(void **state)
 {
-	json_t *json = vectors_json("dmarc/rfc-examples.json");
-	const json_t *examples = json_object_get(json, "external_verification");
+	const json_t *examples =
+	    json_object_get(vectors_examples(), "external_verification");
 	size_t failures = 0;
 	size_t ran = 0;
 
 	(void)state;
-	if (json == NULL) {
-		print_message("no dmarc/rfc-examples.json: the examples of"
-			      " RFC 9990 4 as data\n");
-		skip();
-	}
 	for (size_t i = 0; i < json_array_size(examples); i++) {
 		const json_t *example = json_array_get(examples, i);
 		/* Overrides by ruf are RFC 9991's. */
@@ -468,7 +461,6 @@ test_examples(void **state)
 		failures += !run_example(example);
 		ran++;
 	}
-	json_decref(json);
 	assert_int_equal(failures, 0);
 	assert_true(ran > 0);
 }
