@@ -4,7 +4,6 @@
 
 #include "config/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -187,16 +186,12 @@ run(struct tool *tool, int argc, char **argv)
 	int what = 0;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (letter == 'c')
-			tool->config_path = optarg;
-		else if (what != 0 && what != letter)
+			return EX_USAGE;
+		if (what != 0 && what != letter)
 			return tool_usage(tool, "give --all or --json", NULL);
-		else
-			what = letter;
+		what = letter;
 	}
 	if (optind < argc)
 		return tool_usage(tool, "no such argument", argv[optind]);

@@ -3,7 +3,6 @@
 
 #include "base/date.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -187,14 +186,10 @@ run(struct tool *tool, int argc, char **argv)
 	size_t verb = 0;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (letter == 'c')
-			tool->config_path = optarg;
-		else
-			json = true;
+			return EX_USAGE;
+		json = true;
 	}
 	if (optind == argc)
 		return tool_usage(

@@ -1,9 +1,7 @@
 #include "tool.h"
 
-#include "base/date.h"
 #include "clerk/clerk.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -18,32 +16,14 @@ static const char usage[] =
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
     "  -c FILE     configuration\n";
 
-enum { OPTION_DAYS = 256, OPTION_FORCE, OPTION_NOW, DAYS_MAX = 36500 };
+enum { OPTION_DAYS = 256, OPTION_FORCE, DAYS_MAX = 36500 };
 
 static const struct option options[] = {
     {"days", required_argument, NULL, OPTION_DAYS},
     {"force", no_argument, NULL, OPTION_FORCE},
-    {"now", required_argument, NULL, OPTION_NOW},
+    {"now", required_argument, NULL, TOOL_NOW},
     {NULL, 0, NULL, 0},
 };
-
-static const char *
-take_option(struct tool *tool, uint64_t *days, bool *force, int letter)
-{
-	switch (letter) {
-	case 'c': tool->config_path = optarg; return NULL;
-	case OPTION_FORCE: *force = true; return NULL;
-	case OPTION_DAYS:
-		return text_to_number(text_from_cstr(optarg), DAYS_MAX, days) &&
-			       *days > 0
-			   ? NULL
-			   : "--days: not a number from 1 to 36500";
-	default:
-		return date_read(text_from_cstr(optarg), &tool->now)
-			   ? NULL
-			   : "--now: not a time";
-	}
-}
 
 static int
 run(struct tool *tool, int argc, char **argv)
@@ -54,13 +34,16 @@ run(struct tool *tool, int argc, char **argv)
 	bool force = false;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		const char *what = take_option(tool, &days, &force, letter);
-		if (what != NULL)
-			return tool_usage(tool, what, optarg);
+			return EX_USAGE;
+		if (letter == OPTION_FORCE)
+			force = true;
+		else if (!text_to_number(
+			     text_from_cstr(optarg), DAYS_MAX, &days) ||
+			 days == 0)
+			return tool_usage(tool,
+			    "--days: not a number from 1 to 36500", optarg);
 	}
 	if (optind < argc)
 		return tool_usage(tool, "no such argument", argv[optind]);

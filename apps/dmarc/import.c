@@ -1,8 +1,5 @@
 #include "import.h"
 
-#include "base/date.h"
-
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -21,11 +18,11 @@ static const char usage[] =
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
     "  -c FILE     configuration\n";
 
-enum { OPTION_NOW = 256, OPTION_AGAIN };
+enum { OPTION_AGAIN = 256 };
 
 static const struct option options[] = {
     {"again", no_argument, NULL, OPTION_AGAIN},
-    {"now", required_argument, NULL, OPTION_NOW},
+    {"now", required_argument, NULL, TOOL_NOW},
     {NULL, 0, NULL, 0},
 };
 
@@ -129,16 +126,10 @@ run(struct tool *tool, int argc, char **argv)
 	struct importing importing = {.tool = tool, .import.waits = true};
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (letter == 'c')
-			tool->config_path = optarg;
-		else if (letter == OPTION_AGAIN)
-			importing.import.again = true;
-		else if (!date_read(text_from_cstr(optarg), &tool->now))
-			return tool_usage(tool, "--now: not a time", optarg);
+			return EX_USAGE;
+		importing.import.again = true;
 	}
 	struct config *config = tool_config(tool, &problem);
 	importing.store =

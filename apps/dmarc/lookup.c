@@ -6,7 +6,6 @@
 #include "dns/name.h"
 #include "mail/taglist.h"
 
-#include <getopt.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -23,17 +22,15 @@ static const char usage[] =
     "  -c FILE                 configuration\n";
 
 enum {
-	OPTION_ZONE = 256,
-	OPTION_RESOLVER,
-	OPTION_DISCOVERY,
+	OPTION_DISCOVERY = 256,
 	OPTION_JSON,
 	NO_POLICY = 1, /* exit status */
 	LOOKUP_ARENA_MAX = 4 * 1024 * 1024,
 };
 
 static const struct option options[] = {
-    {"zone", required_argument, NULL, OPTION_ZONE},
-    {"resolver", required_argument, NULL, OPTION_RESOLVER},
+    {"zone", required_argument, NULL, TOOL_ZONE},
+    {"resolver", required_argument, NULL, TOOL_RESOLVER},
     {"discovery", required_argument, NULL, OPTION_DISCOVERY},
     {"json", no_argument, NULL, OPTION_JSON},
     {NULL, 0, NULL, 0},
@@ -381,12 +378,9 @@ look_up_in(const struct tool *tool, const struct config *config,
 }
 
 static bool
-take_option(struct tool *tool, struct asking *asking, int letter)
+take_option(struct asking *asking, int letter)
 {
 	switch (letter) {
-	case 'c': tool->config_path = optarg; return true;
-	case OPTION_ZONE: tool->zone = optarg; return true;
-	case OPTION_RESOLVER: tool->resolver = optarg; return true;
 	case OPTION_JSON: asking->json = true; return true;
 	default:
 		asking->discovery =
@@ -404,11 +398,10 @@ run(struct tool *tool, int argc, char **argv)
 	int status = EX_OK;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (!take_option(tool, &asking, letter))
+			return EX_USAGE;
+		if (!take_option(&asking, letter))
 			return tool_usage(tool,
 			    "--discovery: neither treewalk nor psl", optarg);
 	}

@@ -4,7 +4,6 @@
 #include "clerk/clerk.h"
 #include "config/setup.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -30,7 +29,6 @@ enum {
 	OPTION_DRY_RUN,
 	OPTION_DATE,
 	OPTION_OUTPUT,
-	OPTION_NOW,
 };
 
 static const struct option options[] = {
@@ -38,7 +36,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"date", required_argument, NULL, OPTION_DATE},
     {"output", required_argument, NULL, OPTION_OUTPUT},
-    {"now", required_argument, NULL, OPTION_NOW},
+    {"now", required_argument, NULL, TOOL_NOW},
     {NULL, 0, NULL, 0},
 };
 
@@ -59,21 +57,16 @@ on_report(void *context, const struct store_report *report, const char *what)
 }
 
 static const char *
-take_option(struct tool *tool, struct clerk_report *job, int letter)
+take_option(struct clerk_report *job, int letter)
 {
 	switch (letter) {
-	case 'c': tool->config_path = optarg; return NULL;
 	case OPTION_DOMAIN: job->domain = text_from_cstr(optarg); return NULL;
 	case OPTION_DRY_RUN: job->dry_run = true; return NULL;
 	case OPTION_OUTPUT: job->output = optarg; return NULL;
-	case OPTION_DATE:
+	default:
 		return date_read(text_from_cstr(optarg), &job->date)
 			   ? NULL
 			   : "--date: not a day (2026-11-23)";
-	default:
-		return date_read(text_from_cstr(optarg), &tool->now)
-			   ? NULL
-			   : "--now: not a time";
 	}
 }
 
@@ -118,11 +111,10 @@ run(struct tool *tool, int argc, char **argv)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		const char *what = take_option(tool, &job, letter);
+			return EX_USAGE;
+		const char *what = take_option(&job, letter);
 		if (what != NULL)
 			return tool_usage(tool, what, optarg);
 	}

@@ -3,7 +3,6 @@
 
 #include "spf/identity.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -27,8 +26,6 @@ enum {
 	OPTION_IP = 256,
 	OPTION_HELO,
 	OPTION_MAIL_FROM,
-	OPTION_ZONE,
-	OPTION_RESOLVER,
 	OPTION_JSON,
 	OPTION_EXPLAIN,
 	SPF_ARENA_MAX = 4 * 1024 * 1024,
@@ -38,8 +35,8 @@ static const struct option options[] = {
     {"ip", required_argument, NULL, OPTION_IP},
     {"helo", required_argument, NULL, OPTION_HELO},
     {"mail-from", required_argument, NULL, OPTION_MAIL_FROM},
-    {"zone", required_argument, NULL, OPTION_ZONE},
-    {"resolver", required_argument, NULL, OPTION_RESOLVER},
+    {"zone", required_argument, NULL, TOOL_ZONE},
+    {"resolver", required_argument, NULL, TOOL_RESOLVER},
     {"json", no_argument, NULL, OPTION_JSON},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {NULL, 0, NULL, 0},
@@ -54,16 +51,13 @@ struct session {
 
 /* NULL, or what is wrong with the value. */
 static const char *
-take_option(struct tool *tool, struct session *session, int letter)
+take_option(struct session *session, int letter)
 {
 	struct text value = text_from_cstr(optarg == NULL ? "" : optarg);
 
 	switch (letter) {
-	case 'c': tool->config_path = optarg; return NULL;
 	case OPTION_HELO: session->input.helo = value; return NULL;
 	case OPTION_MAIL_FROM: session->mail_from = value; return NULL;
-	case OPTION_ZONE: tool->zone = optarg; return NULL;
-	case OPTION_RESOLVER: tool->resolver = optarg; return NULL;
 	case OPTION_JSON: session->json = true; return NULL;
 	case OPTION_EXPLAIN: session->explain = true; return NULL;
 	case OPTION_IP:
@@ -119,11 +113,10 @@ run(struct tool *tool, int argc, char **argv)
 	struct tool_dns dns;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		const char *wrong = take_option(tool, &session, letter);
+			return EX_USAGE;
+		const char *wrong = take_option(&session, letter);
 		if (wrong != NULL)
 			return tool_usage(tool, wrong, optarg);
 	}

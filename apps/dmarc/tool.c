@@ -1,5 +1,6 @@
 #include "tool.h"
 
+#include "base/date.h"
 #include "config/identity.h"
 
 #include <stdio.h>
@@ -40,6 +41,32 @@ tool_usage(const struct tool *tool, const char *what, const char *value)
 	(void)fprintf(stderr, "%s: %s%s%s; see %s --help\n", tool->name, what,
 	    value == NULL ? "" : ": ", value == NULL ? "" : value, tool->name);
 	return EX_USAGE;
+}
+
+int
+tool_option(
+    struct tool *tool, int argc, char **argv, const struct option *options)
+{
+	for (;;) {
+		int letter = getopt_long(argc, argv, "c:", options, NULL);
+		switch (letter) {
+		case 'c': tool->config_path = optarg; break;
+		case TOOL_ZONE: tool->zone = optarg; break;
+		case TOOL_RESOLVER: tool->resolver = optarg; break;
+		case TOOL_FACTS: tool->facts = optarg; break;
+		case TOOL_NOW:
+			if (date_read(text_from_cstr(optarg), &tool->now))
+				break;
+			(void)tool_usage(tool, "--now: not a time", optarg);
+			return '?';
+		case '?':
+			(void)tool_usage(tool,
+			    "unknown option, or one without its value",
+			    argv[optind - 1]);
+			return '?';
+		default: return letter;
+		}
+	}
 }
 
 struct config *

@@ -7,6 +7,8 @@
 #include "resolve/resolver.h"
 #include "store/store.h"
 
+#include <getopt.h>
+
 struct tool {
 	const char *name;        /* for messages: "dmarc verify" */
 	const char *config_path; /* -c; NULL: the default, if there is one */
@@ -36,8 +38,19 @@ extern const struct command command_verify;
 int tool_fail(const struct tool *tool, const struct problem *problem);
 /* Says what is wrong with the command line; returns EX_USAGE. */
 int tool_usage(const struct tool *tool, const char *what, const char *value);
-/* For getopt's '?', which is kept from printing words of its own. */
-#define TOOL_BAD_OPTION "unknown option, or one without its value"
+
+/* Options that commands share, for their lists. */
+enum {
+	TOOL_NOW = 512, /* --now TIME */
+	TOOL_ZONE,      /* --zone FILE */
+	TOOL_RESOLVER,  /* --resolver ADDRESS */
+	TOOL_FACTS,     /* --facts FILE */
+};
+
+/* The command's next option as getopt_long gives it, but for the shared ones,
+ * and -c, which go into TOOL. '?': it is wrong, and that has been said. */
+int tool_option(
+    struct tool *tool, int argc, char **argv, const struct option *options);
 
 /* -c's file, else the daemon's default, else built-in defaults. */
 struct config *tool_config(

@@ -7,7 +7,6 @@
 #include "verdict/replay.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -57,13 +56,10 @@ enum {
 	OPTION_HELO,
 	OPTION_MAIL_FROM,
 	OPTION_TIME,
-	OPTION_ZONE,
-	OPTION_RESOLVER,
 	OPTION_DISCOVERY,
 	OPTION_AUTHSERV_ID,
 	OPTION_ENFORCE,
 	OPTION_EXPLAIN,
-	OPTION_FACTS,
 	OPTION_SAVE_FACTS,
 	OPTION_JSON,
 };
@@ -73,12 +69,12 @@ static const struct option options[] = {
     {"helo", required_argument, NULL, OPTION_HELO},
     {"mail-from", required_argument, NULL, OPTION_MAIL_FROM},
     {"time", required_argument, NULL, OPTION_TIME},
-    {"zone", required_argument, NULL, OPTION_ZONE},
-    {"resolver", required_argument, NULL, OPTION_RESOLVER},
+    {"zone", required_argument, NULL, TOOL_ZONE},
+    {"resolver", required_argument, NULL, TOOL_RESOLVER},
     {"discovery", required_argument, NULL, OPTION_DISCOVERY},
     {"authserv-id", required_argument, NULL, OPTION_AUTHSERV_ID},
     {"enforce", required_argument, NULL, OPTION_ENFORCE},
-    {"facts", required_argument, NULL, OPTION_FACTS},
+    {"facts", required_argument, NULL, TOOL_FACTS},
     {"save-facts", required_argument, NULL, OPTION_SAVE_FACTS},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -87,22 +83,17 @@ static const struct option options[] = {
 
 /* False: *ret_what is wrong with the value. */
 static bool
-take_option(
-    struct tool *tool, struct verify *verify, int letter, const char **ret_what)
+take_option(struct verify *verify, int letter, const char **ret_what)
 {
 	struct text value = text_from_cstr(optarg == NULL ? "" : optarg);
 
 	switch (letter) {
-	case 'c': tool->config_path = optarg; return true;
 	case OPTION_IP:
 		*ret_what = "--ip: not an address";
 		return ip_read(value, &verify->ip);
 	case OPTION_HELO: verify->helo = value; return true;
 	case OPTION_MAIL_FROM: verify->mail_from = value; return true;
-	case OPTION_ZONE: tool->zone = optarg; return true;
-	case OPTION_FACTS: tool->facts = optarg; return true;
 	case OPTION_SAVE_FACTS: verify->save_facts = optarg; return true;
-	case OPTION_RESOLVER: tool->resolver = optarg; return true;
 	case OPTION_AUTHSERV_ID: verify->authserv_id = value; return true;
 	case OPTION_EXPLAIN: verify->explain = true; return true;
 	case OPTION_JSON: verify->json = true; return true;
@@ -319,11 +310,10 @@ run(struct tool *tool, int argc, char **argv)
 	struct setup setup;
 
 	for (int letter;
-	     (letter = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
-			return tool_usage(
-			    tool, TOOL_BAD_OPTION, argv[optind - 1]);
-		if (!take_option(tool, &verify, letter, &what))
+			return EX_USAGE;
+		if (!take_option(&verify, letter, &what))
 			return tool_usage(tool, what, optarg);
 	}
 	if (optind + 1 != argc)

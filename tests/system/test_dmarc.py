@@ -31,6 +31,9 @@ def unknown_option(top):
         for option in ("--nonsense", "-Z"):
             _, err = run(command, option, status=64)
             equal(err.split(" ", 2)[:2], ["dmarc", f"{command}:"], err)
+    for command in ("import", "report", "expire"):
+        _, err = run(command, "--now", "soon", status=64)
+        contains(err, f"dmarc {command}: --now: not a time: soon; see ")
 
 
 @case("--help as a value is a value")
