@@ -83,14 +83,42 @@ send_reply(struct inquiry *i, struct build *reply)
 	close_now(&i->guest);
 }
 
+/* Fields of Authentication-Results with these names are ours, or forged. */
+static void
+add_ids(const struct inquiry *i, struct build *reply)
+{
+	const struct config *config = worker_its_setup(i->worker)->config;
+	struct text rest = config->trusted_authserv_ids;
+	struct build ids;
+
+	if (config->authentication_source == AUTHENTICATION_HEADERS)
+		rest = TEXT(""); /* those are believed */
+	build_init(&ids, QUERY_REPLY_MAX);
+	build_text(&ids, config->authserv_id);
+	while (rest.len > 0) {
+		struct text id = text_trim(text_split(&rest, ','));
+		if (id.len > 0)
+			build_format(&ids, " " TEXT_FMT, TEXT_ARG(id));
+	}
+	query_reply_add(reply, "ids", build_view(&ids));
+	build_free(&ids);
+}
+
+static void
+begin_reply(const struct inquiry *i, struct build *reply)
+{
+	build_init(reply, QUERY_REPLY_MAX);
+	query_reply_begin(reply);
+	add_ids(i, reply);
+}
+
 /* Not judged: DISPOSITION says why in one word. */
 static void
 answer_unjudged(struct inquiry *i, const char *disposition, const char *why)
 {
 	struct build reply;
 
-	build_init(&reply, QUERY_REPLY_MAX);
-	query_reply_begin(&reply);
+	begin_reply(i, &reply);
 	query_reply_add(&reply, "disposition", text_from_cstr(disposition));
 	query_reply_add(&reply, "reason", text_from_cstr(why));
 	send_reply(i, &reply);
@@ -163,7 +191,7 @@ write_verdict(
 {
 	const struct disposition *disposition = &verdict->disposition;
 
-	query_reply_begin(reply);
+	begin_reply(i, reply);
 	add_word(reply, "disposition", &disposition_action_names,
 	    (int)disposition->action);
 	query_reply_add(reply, "reason", reason_of(i, verdict));
@@ -189,7 +217,6 @@ on_final(void *context, const struct verdict *verdict, const char *why)
 		fail(i, why);
 		return;
 	}
-	build_init(&reply, QUERY_REPLY_MAX);
 	write_verdict(i, verdict, &reply);
 	judgement_record(&i->judgement, verdict, action_of(verdict));
 	judgement_log(&i->judgement, verdict);

@@ -1,5 +1,6 @@
 """Exim from its Debian package, unpacked and never installed, with a
-configuration of a test's own; mail that it accepts stays in its queue."""
+configuration of a test's own; mail that it accepts stays in its queue.
+EXIM names another program, to try the tests with another version by hand."""
 import contextlib
 import os
 import pathlib
@@ -27,7 +28,9 @@ PACKAGES = {"libidn.so.12": "libidn12", "libspf2.so.2": "libspf2-2",
 
 class Exim:
     def __init__(self, path, package="exim4-daemon-heavy"):
-        self.program = parts.unpacked(package) / "usr/sbin/exim4"
+        self.program = pathlib.Path(
+            os.environ.get("EXIM",
+                           parts.unpacked(package) / "usr/sbin/exim4"))
         self.path, self.port = path, parts.free_port()
         self.environment = {"PATH": os.environ["PATH"],
                             "LD_LIBRARY_PATH": ":".join(self.libraries())}
@@ -38,6 +41,7 @@ class Exim:
         while True:
             run = subprocess.run(
                 ["ldd", self.program], stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
                 env=dict(os.environ, LD_LIBRARY_PATH=":".join(folders)))
             missing = re.findall(r"(\S+) => not found", run.stdout.decode())
             found = {str(file.parent) for name in missing
@@ -45,6 +49,14 @@ class Exim:
             if not found - set(folders):
                 return folders
             folders += sorted(found - set(folders))
+
+    def version(self):
+        run = subprocess.run([self.program, "-C", "/dev/null", "-bV"],
+                             stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL,
+                             env=self.environment)
+        words = re.search(r"version (\d+)\.(\d+)", run.stdout.decode())
+        return int(words[1]), int(words[2])
 
     def configure(self, main="", acl="", data_before="", data_after=""):
         for name in ("log", "spool"):

@@ -73,9 +73,9 @@ def stage():
 
 
 def results(fields):
-    """The values of our field; it must be the first one."""
-    mine = [field for field in fields
-            if field.lower().startswith("authentication-results:")]
+    """The field that bears our name; it must be the first, and alone."""
+    mine = [field for field in fields if re.match(
+        r"(?i)authentication-results:\s*mx\.test\b", field)]
     equal(fields[:1] if mine else [], mine, "on top and alone")
     return mine[0] if mine else ""
 
@@ -112,10 +112,45 @@ def quarantine(it):
         fields = mta.queued(said)
         equal([f for f in fields if f.startswith("X-DMARC")],
               ["X-DMARC-Disposition: quarantine\n"])
-        equal(sum(f.startswith("Authentication-Results:") for f in fields),
-              1, "results")
+        contains(results(fields[1:]), "dmarc=fail")
         contains(mta.log(), "DMARC <quarantine> <40> <DMARC:")
         equal(it.actions(), ["4"], "history")
+
+
+# (id of the field, does it stay where Exim removes by pattern?)
+CLAIMS = [("filter.example", True), ("filter.example 1", True),
+          ("\n\tfilter.example", True), ("filter.example/4J", True),
+          ("notmx.test", True), ("mx.test.example", True),
+          ("mx.test", False), ("MX.Test", False), ("mx.test 1", False),
+          ("\n mx.test ", False), ("mx.test/4J", False), ("mx.test.", False),
+          ('"mx.test"', False), ("(x) mx.test", False), ("mx (x) .test", False),
+          ("mx.test (x)", False), ("other.test", False), ("id.test", False),
+          ("", False), ("filter.example, mx.test", False),
+          ("b\xfccher.example", False)]
+
+
+@case("Authentication-Results: forged ones go, others only if they must")
+def foreign(it):
+    message = b"From: x@attacker.example\n\nhello\n"
+    with it.daemon(AuthservID="id.test", TrustedAuthservIDs="other.test"), \
+            it.exim() as mta:
+        by_pattern = mta.version() >= (4, 97)
+        for number, (claim, stays) in enumerate(CLAIMS):
+            field = f"Authentication-Results: {claim}; x={number}\n" \
+                .encode("latin-1")
+            code, said = send(mta, field.replace(b"-R", b"-r") + field +
+                              b"authentication-results :" + field[23:] +
+                              message)
+            equal(code, 250, said)
+            fields = "".join(mta.queued(said))
+            equal(fields.count(f"x={number}\n"),
+                  3 if stays and by_pattern else 0, (claim, fields))
+            contains(fields, "Authentication-Results: id.test;", claim)
+    with it.exim("DMARCD_UNANSWERED = accept\n") as mta:
+        code, said = send(mta, b"Authentication-Results: a.test; none\n" +
+                          message)
+        equal("Results" in "".join(mta.queued(said)), False,
+              "nobody says which are forged")
 
 
 @case("a score that was there is added to; monitor does nothing")

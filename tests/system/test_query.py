@@ -103,6 +103,18 @@ def spoofed(top):
         equal(history(top)["action"], "0", "action")
 
 
+@case("ids: whose results are forged; believed ones are not")
+def ids(top):
+    trusted = "a.test, ,b.test"
+    with daemon(top, TrustedAuthservIDs=trusted):
+        for answer in (ask(sock(top), SPOOF), ask(sock(top), SPOOF, client=""),
+                       fields(ask_raw(sock(top), b"\n"))):
+            equal(answer["ids"], "mx.test a.test b.test", answer)
+    with daemon(top, TrustedAuthservIDs=trusted,
+                AuthenticationSource="headers"):
+        equal(ask(sock(top), SPOOF)["ids"], "mx.test")
+
+
 @case("quarantine under sp=")
 def subdomain(top):
     with daemon(top):
@@ -259,7 +271,7 @@ def hostile(top):
             assert "pass" not in re.findall(r"dmarc=(\w+)",
                                             re.sub(r'"[^"]*"', "",
                                                    answer["results"]))
-            equal(len(answer), 10, "names in the answer")
+            equal(len(answer), 11, "names in the answer")
 
 
 @case("a bad request is refused, with the reason, and logged")
