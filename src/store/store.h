@@ -163,6 +163,52 @@ bool store_for_each_delivery(struct store *store, struct text report,
     store_delivery_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
 
+/* --- the operator's word on who gets reports --- */
+
+/* WHO is an address, or a domain: "@example.com" or "example.com", which means
+ * every address at exactly that domain. Case does not count. */
+struct store_suppression {
+	struct text who; /* in lower case, a domain with its @ */
+	int64_t added;
+	struct text words; /* why */
+};
+
+/* Adds it, or changes its words. False with PROBLEM_USAGE: WHO is neither. */
+bool store_suppress(struct store *store,
+    const struct store_suppression *suppression,
+    struct problem *ret_problem) MUST_USE;
+bool store_allow(struct store *store, struct text who, bool *ret_was_suppressed,
+    struct problem *ret_problem) MUST_USE;
+/* By address or domain. */
+bool store_is_suppressed(struct store *store, struct text address,
+    bool *ret_suppressed, struct problem *ret_problem) MUST_USE;
+/* In order. EACH may not use the store. */
+typedef bool store_suppression_fn(
+    void *context, const struct store_suppression *suppression);
+bool store_for_each_suppression(struct store *store, store_suppression_fn *each,
+    void *context, struct problem *ret_problem) MUST_USE;
+
+/* Where the reports of a policy domain go, whatever its record says. */
+struct store_redirection {
+	struct text domain; /* in lower case */
+	int64_t added;
+	struct text rua; /* URIs as in a record, with ","; "": nobody */
+};
+
+/* Adds it, or puts it in the place of the one that is there. False with
+ * PROBLEM_USAGE: no domain. */
+bool store_redirect(struct store *store,
+    const struct store_redirection *redirection,
+    struct problem *ret_problem) MUST_USE;
+bool store_unredirect(struct store *store, struct text domain,
+    bool *ret_was_redirected, struct problem *ret_problem) MUST_USE;
+/* Of DOMAIN, or "" for all, in order. EACH may not use the store. */
+typedef bool store_redirection_fn(
+    void *context, const struct store_redirection *redirection);
+bool store_for_each_redirection(struct store *store, struct text domain,
+    store_redirection_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+
 /* --- expiry and figures --- */
 
 /* Deletes, in bounded transactions, with their rows:

@@ -1,0 +1,198 @@
+/* A place for a store, SQLite or the server that STORE_SERVER names, with "{}"
+ * where the name of a database stands (tests/system/mariadb.py); and what is
+ * put there. */
+#ifndef TESTS_STORE_PLACE_H
+#define TESTS_STORE_PLACE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/date.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* 2026-11-23 00:00:00 UTC */
+static const int64_t day = 1795392000;
+
+enum { HOUR = 3600 };
+
+struct place {
+	char folder[64];
+	char database[256];
+	bool is_server;
+	struct store *store;
+	struct arena *arena;
+};
+
+static inline struct store *
+must_open(const struct place *place)
+{
+	struct problem problem = {0};
+	struct store *store = store_open(place->database, true, &problem);
+
+	if (store == NULL)
+		fail_msg("%s", problem.text);
+	return store;
+}
+
+/* NAME at the server. */
+static inline void
+write_server(char *database, size_t size, const char *name)
+{
+	const char *server = getenv("STORE_SERVER");
+	const char *hole = server == NULL ? NULL : strstr(server, "{}");
+
+	if (hole == NULL)
+		fail_msg("STORE_SERVER has no {}");
+	(void)snprintf(database, size, "%.*s%s%s", (int)(hole - server), server,
+	    name, hole + 2);
+}
+
+static inline int
+set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof *place);
+
+	if (place == NULL)
+		return 1;
+	(void)snprintf(place->folder, sizeof place->folder,
+	    "%s/dmarcd-store-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (mkdtemp(place->folder) == NULL)
+		return 1;
+	place->is_server = getenv("STORE_SERVER") != NULL;
+	if (place->is_server)
+		write_server(place->database, sizeof place->database,
+		    strrchr(place->folder, '/') + 1);
+	else
+		(void)snprintf(place->database, sizeof place->database,
+		    "sqlite:%s/store.db", place->folder);
+	place->store = must_open(place);
+	place->arena = arena_new(SIZE_MAX);
+	*state = place;
+	return 0;
+}
+
+/* For what is of files. */
+static inline struct place *
+sqlite_place(void **state)
+{
+	struct place *place = *state;
+
+	if (place->is_server)
+		skip();
+	return place;
+}
+
+static struct problem problem;
+
+static inline void
+must(bool good, int line)
+{
+	if (!good)
+		fail_msg("line %d: %s", line, problem.text);
+}
+
+/* CALL names &problem. */
+#define MUST(call) must((problem = (struct problem){0}, (call)), __LINE__)
+
+static inline struct history_entry
+sample(void)
+{
+	return (struct history_entry){
+	    .job = TEXT("4fQ1"),
+	    .reporter = TEXT("mx.example.net"),
+	    .received = day + 10,
+	    .client = TEXT("192.0.2.1"),
+	    .from = TEXT("example.com"),
+	    .mail_from = TEXT("example.com"),
+	    .spf = TEXT("pass"),
+	    .spf_domain = TEXT("example.com"),
+	    .policy_domain = TEXT("example.com"),
+	    .result = TEXT("pass"),
+	    .requested = TEXT("reject"),
+	    .p = TEXT("reject"),
+	    .adkim = TEXT("r"),
+	    .aspf = TEXT("r"),
+	    .fo = TEXT("0"),
+	    .testing = TEXT("n"),
+	    .discovery = TEXT("treewalk"),
+	    .pct = 100,
+	    .spf_aligned = true,
+	    .action = HISTORY_ACCEPT,
+	};
+}
+
+static inline void
+add_to(struct store *store, const char *claim, uint64_t first,
+    const struct history_entry *entries, size_t count)
+{
+	const struct store_batch batch = {
+	    .claim = text_from_cstr(claim),
+	    .first_byte = first,
+	    .last_byte = first + 99,
+	    .now = day,
+	};
+
+	MUST(store_add_batch(store, &batch, entries, count, &problem));
+}
+
+static inline struct store_figures
+figures_of(struct store *store)
+{
+	struct store_figures figures = {0};
+
+	MUST(store_figures(store, &figures, &problem));
+	return figures;
+}
+
+static inline uint64_t
+seal(struct store *store, int64_t now)
+{
+	uint64_t reports = 0;
+
+	MUST(store_seal(store, now, DAY, HOUR, &reports, &problem));
+	return reports;
+}
+
+static inline void
+run_sql(const struct place *place, const char *sql)
+{
+	struct db *db;
+
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db_exec(db, DB_SQL_PLAIN(sql), NULL, &problem));
+	db_close(db);
+}
+
+static inline int
+tear_down(void **state)
+{
+	struct place *place = *state;
+	char command[128];
+
+	store_close(place->store);
+	arena_free(place->arena);
+	if (place->is_server) {
+		(void)snprintf(command, sizeof command, "DROP DATABASE `%s`",
+		    strrchr(place->folder, '/') + 1);
+		run_sql(place, command);
+	}
+	(void)snprintf(command, sizeof command, "rm -rf %s", place->folder);
+	int status = system(command);
+	free(place);
+	return status;
+}
+
+#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+#endif
