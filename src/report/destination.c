@@ -45,25 +45,40 @@ is_scheme(int byte)
 	return is_alnum(byte) || byte == '+' || byte == '-' || byte == '.';
 }
 
+/* RFC 9989 4.8: obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]
+ * in powers of 2^10 (RFC 7489 6.2). What no number here can hold, and 0, limits
+ * nothing. */
 static bool
-is_unit(int byte)
+read_size(struct text size, uint64_t *ret_max)
 {
-	return byte > 0 && text_has(TEXT("KMGTkmgt"), (char)byte);
+	static const struct text units = {"kmgt", 4};
+	struct scan scan = scan_text(size);
+	struct text digits = scan_while(&scan, is_digit);
+	uint64_t max = 0;
+	unsigned shift = 0;
+
+	if (!scan_at_end(&scan)) {
+		size_t unit = text_find(units, to_lower((char)scan_any(&scan)));
+		if (unit == units.len)
+			return false;
+		shift = 10 * (unsigned)(unit + 1);
+	}
+	if (digits.len == 0 || !scan_at_end(&scan))
+		return false;
+	(void)text_to_number(digits, UINT64_MAX >> shift, &max);
+	*ret_max = max << shift;
+	return true;
 }
 
-/* RFC 9989 4.8: obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]
- */
+/* URI without its size, which goes to *MAX if there is one. */
 static struct text
-drop_size(struct text uri)
+take_size(struct text uri, uint64_t *max)
 {
 	size_t at = text_find_last(uri, '!');
-	struct scan scan = scan_text(text_slice(uri, at, uri.len));
 
-	if (!scan_byte(&scan, '!') || scan_while(&scan, is_digit).len == 0)
-		return uri;
-	if (is_unit(scan_peek(&scan)))
-		(void)scan_any(&scan);
-	return scan_at_end(&scan) ? text_slice(uri, 0, at) : uri;
+	return read_size(text_slice(uri, at + 1, uri.len), max)
+		   ? text_slice(uri, 0, at)
+		   : uri;
 }
 
 /* What is before the query or fragment (RFC 3986 3.4, 3.5). */
@@ -201,14 +216,18 @@ destination_read(struct arena *arena, struct text uri)
 	struct scan scan = scan_text(uri);
 	struct text scheme = scan_while(&scan, is_scheme);
 	struct text address;
+	uint64_t size_max = 0;
 
 	if (scheme.len == 0 || !scan_byte(&scan, ':'))
 		return malformed("no URI");
 	if (!text_equal_nocase(scheme, TEXT("mailto")))
 		return refuse(DESTINATION_UNSUPPORTED, "not a mailto: URI");
-	if (!decode(arena, path(drop_size(scan_rest(&scan))), &address))
+	struct text rest = take_size(scan_rest(&scan), &size_max);
+	if (!decode(arena, path(rest), &address))
 		return malformed("wrong percent-encoding");
-	return read_address(arena, address);
+	struct destination destination = read_address(arena, address);
+	destination.size_max = size_max;
+	return destination;
 }
 
 /* --- RFC 9990 4 --- */

@@ -20,10 +20,12 @@ struct destination {
 	struct text address; /* decoded, printable ASCII, one '@' outside
 				quotes, at most 254 bytes */
 	struct text host;    /* its domain, lower case */
+	uint64_t size_max;   /* "!10m": a mail may have so many bytes; 0: any */
 	struct text reason;  /* for people */
 };
 
-/* mailto: only. "!10m" and "?subject=…" are dropped. */
+/* mailto: only. "?subject=…" is dropped. RFC 9989 has no "!10m" any more; who
+ * writes reports of RFC 7489 heeds it (6.2). */
 struct destination destination_read(struct arena *arena, struct text uri);
 
 /* Asks under DNS_SHARE_POLICY whether DESTINATION (status OK) may get reports

@@ -145,6 +145,51 @@ test_read(void **state)
 	assert_int_equal(failures, 0);
 }
 
+static const struct {
+	const char *uri;
+	uint64_t size_max;
+} size_rows[] = {
+    {"mailto:a@example.org", 0},
+    {"mailto:a@example.org!500", 500},
+    {"mailto:a@example.org!10k", 10240},
+    {"mailto:a@example.org!10M", 10485760},
+    {"mailto:a@example.org!2g", UINT64_C(2) << 30},
+    {"mailto:a@example.org!1t", UINT64_C(1) << 40},
+    {"mailto:a@example.org!16777215t", UINT64_C(16777215) << 40},
+    /* More than any mail has, and nothing at all. */
+    {"mailto:a@example.org!16777216t", 0},
+    {"mailto:a@example.org!18446744073709551615", UINT64_MAX},
+    {"mailto:a@example.org!18446744073709551616", 0},
+    {"mailto:a@example.org!0", 0},
+    /* Of two, the last; what is no size is the address's. */
+    {"mailto:a!5k@example.org!3", 3},
+    {"mailto:a!5k@example.org", 0},
+    {"mailto:a%215k@example.org?subject=x!7", 7},
+    {"mailto:a@example.org!k", 0},
+    {"https://example.org/!5k", 0},
+};
+
+static void
+test_size(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof size_rows / sizeof *size_rows; i++) {
+		struct arena *arena = arena_new(ARENA_MAX);
+		struct text uri = exact(text_from_cstr(size_rows[i].uri));
+		uint64_t found = destination_read(arena, uri).size_max;
+		if (found != size_rows[i].size_max) {
+			print_error("%s: %llu\n", size_rows[i].uri,
+			    (unsigned long long)found);
+			failures++;
+		}
+		exact_free(uri);
+		arena_free(arena);
+	}
+	assert_int_equal(failures, 0);
+}
+
 /* 254 bytes are the limit of the whole address. */
 static void
 test_length(void **state)
@@ -470,6 +515,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_size),
 	    cmocka_unit_test(test_length),
 	    cmocka_unit_test(test_check),
 	    cmocka_unit_test(test_no_memory),
