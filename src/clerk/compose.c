@@ -17,7 +17,8 @@ compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem)
 {
 	struct text email = config->report_email;
-	struct sender sender = {.contact = config->report_contact};
+	struct sender sender = {.contact = config->report_contact,
+	    .format = (enum report_format)config->report_format};
 
 	if (email.len > 0) {
 		/* Read as strictly as an address that we would send to. */
@@ -69,27 +70,41 @@ metadata_of(const struct sender *sender, const struct store_report *report)
 	};
 }
 
+struct composing {
+	struct aggregate aggregate;
+	struct report_metadata metadata;
+	const struct report_policy *policy;
+	bool has_rows;
+};
+
 /* Stops when there is no room for more: see compose_xml. */
 static bool
 add_row(void *context, const struct report_row *row)
 {
-	struct build *xml = context;
+	struct composing *composing = context;
+	const struct aggregate *aggregate = &composing->aggregate;
 
-	aggregate_row(xml, row);
-	return !build_failed(xml);
+	if (!composing->has_rows)
+		aggregate_begin(
+		    aggregate, &composing->metadata, composing->policy);
+	composing->has_rows = true;
+	aggregate_row(aggregate, row);
+	return !build_failed(aggregate->build);
 }
 
 bool
 compose_xml(struct build *xml, struct store *store, const struct sender *sender,
     const struct store_report *report, bool sealed, struct problem *ret_problem)
 {
-	struct report_metadata metadata = metadata_of(sender, report);
+	struct composing composing = {.aggregate = {xml, sender->format},
+	    .metadata = metadata_of(sender, report),
+	    .policy = &report->policy};
 
-	aggregate_begin(xml, &metadata, &report->policy);
 	if (!store_for_each_row(
-		store, report, sealed, add_row, xml, ret_problem))
+		store, report, sealed, add_row, &composing, ret_problem))
 		return false;
-	aggregate_end(xml);
+	if (composing.has_rows)
+		aggregate_end(&composing.aggregate);
 	return true;
 }
 

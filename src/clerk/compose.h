@@ -12,13 +12,15 @@ struct sender {
 	    receiver; /* its domain: we, as file names and Subject say */
 	struct text organization;
 	struct text contact;
+	enum report_format format;
 };
 
 /* False: ReportEmail is set, but is no address. */
 bool compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem) MUST_USE;
 
-/* Adds REPORT's XML; build_failed: it is too large. False: *ret_problem. */
+/* Adds REPORT's XML, or nothing when it has no rows, since a report has one at
+ * least; build_failed: it is too large. False: *ret_problem. */
 bool compose_xml(struct build *xml, struct store *store,
     const struct sender *sender, const struct store_report *report, bool sealed,
     struct problem *ret_problem) MUST_USE;

@@ -104,6 +104,7 @@ struct config {
 	struct text report_org;
 	struct text report_contact;
 	struct text report_relay;
+	int report_format;           /* enum report_format */
 	unsigned report_interval;    /* seconds, divides a day */
 	unsigned report_delay;       /* seconds */
 	struct text no_reports_list; /* file */

@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "dmarc/discover.h"
+#include "report/aggregate.h"
 #include "verdict/upstream.h"
 
 #include <stddef.h>
@@ -229,6 +230,10 @@ const struct config_option config_options[] = {
     {"ReportEmail", OPTION_TEXT, OPTION_RELOAD, AT(report_email), NULL, 0, 0,
      NULL,
      "Address that reports come from. Without it nothing is ever mailed."},
+    {"ReportFormat", OPTION_WORD, OPTION_RELOAD, AT(report_format), "9990", 0,
+     0, &report_format_names,
+     "Reports are written as RFC 9990 has it, or as RFC 7489 had it: 9990 or "
+     "7489."},
     {"ReportInterval", OPTION_SECONDS, OPTION_RELOAD, AT(report_interval),
      "24h", 3600, 86400, NULL,
      "Length of a report's period: whole hours dividing a day."},

@@ -1,9 +1,14 @@
-/* Aggregate reports (RFC 9990) as values, and as XML. */
+/* Aggregate reports as values, and as XML: RFC 9990's, or that of RFC 7489 for
+ * who cannot read it yet. */
 #ifndef REPORT_AGGREGATE_H
 #define REPORT_AGGREGATE_H
 
 #include "base/build.h"
+#include "base/names.h"
 #include "base/vec.h"
+
+enum report_format { REPORT_RFC9990, REPORT_RFC7489 };
+extern const struct names report_format_names; /* "9990", "7489" */
 
 struct report_dkim {
 	struct text domain;
@@ -55,12 +60,19 @@ struct report_metadata {
 };
 
 /* Writes the XML in pieces, so that a large report needs no large memory:
- * begin, every row, end. Valid against RFC 9990's schema whatever the texts
- * hold: characters that XML 1.0 forbids, and bytes that are not UTF-8, are
- * replaced by U+FFFD. */
-void aggregate_begin(struct build *build,
+ * begin, every row (one at least), end. Valid against the format's schema
+ * whatever the texts hold: characters that XML 1.0 forbids, and bytes that are
+ * not UTF-8, are replaced by U+FFFD. All that is for people is English, which
+ * is what a missing lang means. */
+struct aggregate {
+	struct build *build;
+	enum report_format format;
+};
+
+void aggregate_begin(const struct aggregate *aggregate,
     const struct report_metadata *metadata, const struct report_policy *policy);
-void aggregate_row(struct build *build, const struct report_row *row);
-void aggregate_end(struct build *build);
+void aggregate_row(
+    const struct aggregate *aggregate, const struct report_row *row);
+void aggregate_end(const struct aggregate *aggregate);
 
 #endif

@@ -9,14 +9,24 @@ static void
 indent(const struct xml *xml)
 {
 	for (unsigned i = 0; i < xml->depth; i++)
-		build_cstr(xml->build, "  ");
+		build_text(xml->build, TEXT("  "));
+}
+
+/* A report is mostly tags: build_format would take most of its time. */
+static void
+write_tag(const struct xml *xml, const char *open, const char *name,
+    const char *close)
+{
+	build_cstr(xml->build, open);
+	build_cstr(xml->build, name);
+	build_cstr(xml->build, close);
 }
 
 void
 xml_open(struct xml *xml, const char *name)
 {
 	indent(xml);
-	build_format(xml->build, "<%s>\n", name);
+	write_tag(xml, "<", name, ">\n");
 	xml->depth++;
 }
 
@@ -25,24 +35,25 @@ xml_close(struct xml *xml, const char *name)
 {
 	xml->depth--;
 	indent(xml);
-	build_format(xml->build, "</%s>\n", name);
+	write_tag(xml, "</", name, ">\n");
 }
 
 void
 xml_element(struct xml *xml, const char *name, struct text text)
 {
 	indent(xml);
-	build_format(xml->build, "<%s>", name);
+	write_tag(xml, "<", name, ">");
 	xml_text(xml->build, text);
-	build_format(xml->build, "</%s>\n", name);
+	write_tag(xml, "</", name, ">\n");
 }
 
 void
 xml_number(struct xml *xml, const char *name, int64_t number)
 {
 	indent(xml);
-	build_format(
-	    xml->build, "<%s>%lld</%s>\n", name, (long long)number, name);
+	write_tag(xml, "<", name, ">");
+	build_format(xml->build, "%lld", (long long)number);
+	write_tag(xml, "</", name, ">\n");
 }
 
 void
@@ -136,12 +147,16 @@ write_ascii(struct build *build, int byte)
 	case '\n':
 	case '\r':
 	case 0x7F: build_format(build, "&#%d;", byte); return;
-	default: break;
+	default: build_cstr(build, REPLACEMENT); return;
 	}
-	if (byte < ' ')
-		build_cstr(build, REPLACEMENT);
-	else
-		build_byte(build, (char)byte);
+}
+
+/* Bytes that stand for themselves. */
+static bool
+is_plain(int byte)
+{
+	return byte >= ' ' && byte < 0x7F && byte != '&' && byte != '<' &&
+	       byte != '>' && byte != '"' && byte != '\'';
 }
 
 void
@@ -149,9 +164,11 @@ xml_text(struct build *build, struct text text)
 {
 	struct scan scan = scan_text(text);
 
-	while (!scan_at_end(&scan))
-		if (scan_peek(&scan) < 0x80)
-			write_ascii(build, scan_any(&scan));
-		else
+	while (!scan_at_end(&scan)) {
+		build_text(build, scan_while(&scan, is_plain));
+		if (scan_peek(&scan) >= 0x80)
 			write_wide(build, &scan);
+		else if (!scan_at_end(&scan))
+			write_ascii(build, scan_any(&scan));
+	}
 }

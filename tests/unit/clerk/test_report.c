@@ -15,6 +15,7 @@
 #include "exact.h"
 #include "sink.h"
 #include "vectors.h"
+#include "xmlcheck.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -423,7 +424,9 @@ unpack(struct scene *scene, size_t n)
 	stream.avail_out = LINES_MAX;
 	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
 	(void)inflateEnd(&stream);
-	return (struct text){room, stream.total_out};
+	struct text xml = {room, stream.total_out};
+	assert_int_not_equal(xml_check("attachment", xml), XML_INVALID);
+	return xml;
 }
 
 static struct text
@@ -439,6 +442,7 @@ find_xml(struct scene *scene)
 			xml = vectors_read(
 			    scene->arena, path_of(scene, entry->d_name));
 	(void)closedir(folder);
+	assert_int_not_equal(xml_check("file", xml), XML_INVALID);
 	return xml;
 }
 

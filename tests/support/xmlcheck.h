@@ -1,0 +1,14 @@
+/* Reports against their schemas, by tests/system/xmlcheck.py. */
+#ifndef TESTS_XMLCHECK_H
+#define TESTS_XMLCHECK_H
+
+#include "base/text.h"
+
+/* What is missing, xmllint or a schema, is said in a line. */
+enum xml_checked { XML_VALID = 0, XML_INVALID = 1, XML_NOT_CHECKED = 77 };
+
+/* What is wrong is said on standard error, and NAME before it. Aborts when the
+ * checker itself fails. */
+enum xml_checked xml_check(const char *name, struct text xml);
+
+#endif

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Reports against their schemas: RFC 9990's, or RFC 7489's for one without a
+namespace, by xmllint.
+
+xmlcheck.py [--rules] FILE...   "-" is standard input; 0: all are valid, 1: not,
+                                77: xmllint or the schemas are not here"""
+import ipaddress
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as tree
+
+import parts
+from tap import Skip
+
+FOLDER = parts.SHARED / "rfc"
+NAMESPACE = "{urn:ietf:params:xml:ns:dmarc-2.0}"
+
+
+def schema_9990():
+    return (FOLDER / "dmarc-2.0.xsd").read_bytes()
+
+
+def schema_7489():
+    """As printed it is none: types are not found in its own namespace, which
+    nobody sends, and its pattern of addresses fits few of them."""
+    text = (FOLDER / "dmarc-1.0.xsd").read_text()
+    for wrong in (r'\s+targetNamespace="[^"]*"', r"<xs:pattern [^>]*>"):
+        text, times = re.subn(wrong, "", text)
+        assert times == 1, wrong
+    return text.encode()
+
+
+def is_9990(xml):
+    return b"<feedback xmlns=" in xml[:200]
+
+
+def complaints(xml):
+    """What xmllint says of XML (bytes); "" when it is valid."""
+    try:
+        schema = schema_9990() if is_9990(xml) else schema_7489()
+        with tempfile.NamedTemporaryFile(suffix=".xsd") as file:
+            file.write(schema)
+            file.flush()
+            run = subprocess.run(
+                ["xmllint", "--huge", "--noout", "--nonet", "--schema",
+                 file.name, "-"], input=xml, stderr=subprocess.PIPE)
+    except FileNotFoundError as missing:
+        raise Skip(f"no {missing.filename}: Debian has xmllint in "
+                   "libxml2-utils; the schemas are appendix A of RFC 9990 and "
+                   "C of RFC 7489, to be put into ../shared/rfc") from None
+    if run.returncode == 0:
+        return ""
+    return run.stderr.decode(errors="replace")
+
+
+def break_rules(xml):
+    """What no schema can say, of a report about real mail."""
+    report = tree.fromstring(xml.decode().replace(f' xmlns="{NAMESPACE[1:-1]}"',
+                                                  "", 1))
+    begin, end = (int(report.findtext(f"report_metadata/date_range/{name}"))
+                  for name in ("begin", "end"))
+    if not 0 <= begin < end:
+        yield f"period {begin} to {end}"
+    published = report.find("policy_published")
+    policies = {published.findtext(tag) for tag in ("p", "sp", "np")} - {None}
+    for record in report.iter("record"):
+        ipaddress.ip_address(record.findtext("row/source_ip"))
+        if int(record.findtext("row/count")) < 1:
+            yield "nothing counted"
+        yield from break_policy(record.find("row/policy_evaluated"), policies)
+
+
+def break_policy(evaluated, policies):
+    disposition = evaluated.findtext("disposition")
+    passed = "pass" in (evaluated.findtext("dkim"), evaluated.findtext("spf"))
+    if disposition == "pass" and not passed:
+        yield "disposition pass, and nothing did"
+    if disposition == "pass" and policies == {"none"}:
+        yield "disposition pass without an enforcing policy"
+    if (not passed and disposition not in policies and
+            evaluated.find("reason") is None):
+        yield "RFC 9990 3.1.1.9: the policy was not applied, for no reason"
+    if (passed and disposition in ("quarantine", "reject") and
+            evaluated.find("reason") is None):
+        yield "passed, and yet " + disposition
+
+
+def check(xml, name="report", rules=True):
+    """Raises AssertionError with all that is wrong, or Skip."""
+    wrong = complaints(xml)
+    if not wrong and rules:
+        wrong = "\n".join(break_rules(xml))
+    assert not wrong, f"{name}: {wrong}\n{xml.decode(errors='replace')}"
+
+
+def check_folder(folder):
+    """The .xml files below it; how many there are."""
+    files = sorted(pathlib.Path(folder).rglob("*.xml"))
+    for file in files:
+        check(file.read_bytes(), file.name)
+    return len(files)
+
+
+def main(words):
+    rules = "--rules" in words
+    names = [word for word in words if word != "--rules"]
+    if not names:
+        sys.exit(__doc__)
+    try:
+        for name in names:
+            check(sys.stdin.buffer.read() if name == "-" else
+                  pathlib.Path(name).read_bytes(), name, rules)
+    except Skip as reason:
+        print("#", reason, file=sys.stderr)
+        sys.exit(77)
+    except AssertionError as wrong:
+        print(wrong, file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
