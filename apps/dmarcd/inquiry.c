@@ -5,9 +5,9 @@
  * get its answer. */
 #include "inquiry.h"
 
+#include "exim_spool.h"
 #include "judgement.h"
 #include "log.h"
-#include "spool.h"
 
 #include "query/reply.h"
 #include "query/told.h"
@@ -28,7 +28,7 @@ struct inquiry {
 	struct arena *request_arena;
 	struct query_request request;
 	struct judgement judgement;
-	struct spool *spool; /* NULL: no body is read */
+	struct exim_spool *spool; /* NULL: no body is read */
 	struct loop_timer *turn;
 	bool is_asked; /* the request is whole */
 };
@@ -39,7 +39,7 @@ stop_reading(struct inquiry *i)
 	loop_timer_stop(i->turn);
 	i->turn = NULL;
 	if (i->spool != NULL)
-		spool_close(i->spool);
+		exim_spool_close(i->spool);
 	i->spool = NULL;
 }
 
@@ -238,10 +238,10 @@ on_turn(void *context)
 {
 	struct inquiry *i = context;
 
-	switch (spool_read(i->spool)) {
-	case SPOOL_MORE: break;
-	case SPOOL_END: end_body(i); break;
-	case SPOOL_FAILED: fail(i, "the spool cannot be read"); break;
+	switch (exim_spool_read(i->spool)) {
+	case EXIM_SPOOL_MORE: break;
+	case EXIM_SPOOL_END: end_body(i); break;
+	case EXIM_SPOOL_FAILED: fail(i, "the spool cannot be read"); break;
 	}
 }
 
@@ -270,7 +270,7 @@ choose_dkim(struct inquiry *i, const struct mail_header *header)
 	const char *why = "neither spool nor dkim is given";
 
 	if (request->spool.len > 0)
-		i->spool = spool_open(i->judgement.arena, request->spool,
+		i->spool = exim_spool_open(i->judgement.arena, request->spool,
 		    query_spool_name(request->spool, request->id),
 		    i->judgement.checks, &why);
 	if (i->spool != NULL)

@@ -1,4 +1,4 @@
-#include "spool.h"
+#include "exim_spool.h"
 
 #include "mail/message.h"
 
@@ -9,7 +9,7 @@
 
 enum { PIECE = 64 * 1024, PIECES_AT_ONCE = 16, NAME_LINE_MAX = 64 };
 
-struct spool {
+struct exim_spool {
 	int fd;
 	struct mail_message *message;
 	struct checks *checks;
@@ -26,14 +26,14 @@ on_end_of_header(void *context, const struct mail_header *header)
 static void
 on_body(void *context, struct text piece)
 {
-	const struct spool *spool = context;
+	const struct exim_spool *spool = context;
 
 	checks_body(spool->checks, piece);
 }
 
 /* A message without a header makes CR LF of the line ends. */
 static bool
-begin_body(struct spool *spool, struct arena *arena)
+begin_body(struct exim_spool *spool, struct arena *arena)
 {
 	struct mail_message_sink sink = {on_end_of_header, on_body, spool};
 
@@ -63,11 +63,11 @@ has_name_line(int fd, struct text name)
 	       line[name.len] == '\n';
 }
 
-struct spool *
-spool_open(struct arena *arena, struct text path, struct text name,
+struct exim_spool *
+exim_spool_open(struct arena *arena, struct text path, struct text name,
     struct checks *checks, const char **ret_why)
 {
-	struct spool *spool = arena_alloc(arena, sizeof *spool);
+	struct exim_spool *spool = arena_alloc(arena, sizeof *spool);
 	/* A FIFO must not make us wait. */
 	int fd = open(arena_cstr(arena, path),
 	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -91,27 +91,27 @@ spool_open(struct arena *arena, struct text path, struct text name,
 	return NULL;
 }
 
-enum spool_state
-spool_read(struct spool *spool)
+enum exim_spool_state
+exim_spool_read(struct exim_spool *spool)
 {
 	for (unsigned n = 0; n < PIECES_AT_ONCE; n++) {
 		ssize_t len = read(spool->fd, spool->bytes, PIECE);
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0)
-			return SPOOL_FAILED;
+			return EXIM_SPOOL_FAILED;
 		if (len == 0)
 			return mail_message_finish(spool->message)
-				   ? SPOOL_END
-				   : SPOOL_FAILED;
+				   ? EXIM_SPOOL_END
+				   : EXIM_SPOOL_FAILED;
 		mail_message_feed(
 		    spool->message, (struct text){spool->bytes, (size_t)len});
 	}
-	return SPOOL_MORE;
+	return EXIM_SPOOL_MORE;
 }
 
 void
-spool_close(struct spool *spool)
+exim_spool_close(struct exim_spool *spool)
 {
 	(void)close(spool->fd);
 }
