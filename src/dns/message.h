@@ -8,7 +8,9 @@
 
 #include "dns/answer.h"
 
-/* A query: RD and AD set, EDNS0 with 1232 bytes and without DO (so that
+enum { DNS_EDNS_SIZE = 1232 }; /* the largest answer by UDP that we want */
+
+/* A query: RD and AD set, EDNS0 with that size and without DO (so that
  * NXDOMAIN stays NXDOMAIN, RFC 9824). ID comes from the caller, who draws it
  * unpredictably. False: the name is not valid or does not fit. */
 bool dns_message_write_query(struct build *build, uint16_t id,

@@ -3,7 +3,7 @@
 #include "dns/name.h"
 #include "dns/wire.h"
 
-enum { STRING_MAX = 255 /* RFC 1035 3.3 */, EDNS_SIZE = 1232 };
+enum { STRING_MAX = 255 }; /* RFC 1035 3.3 */
 
 static void
 write_u16(struct build *build, unsigned number)
@@ -65,7 +65,7 @@ dns_message_write_query(
 	write_question(build, &head, question);
 	write_name(build, TEXT("")); /* RFC 6891 6.1.2 */
 	write_u16(build, WIRE_TYPE_OPT);
-	write_u16(build, EDNS_SIZE);
+	write_u16(build, DNS_EDNS_SIZE);
 	write_u32(build, 0); /* version 0, no DO */
 	write_u16(build, 0);
 	return !build_failed(build);

@@ -22,8 +22,8 @@ slot_of(const struct dns_zone *zone, struct text name)
 	return (size_t)(hash ^ hash >> 32) & (zone->room - 1);
 }
 
-struct zone_node *
-zone_find_node(const struct dns_zone *zone, struct text name)
+static struct zone_node *
+find_node(const struct dns_zone *zone, struct text name)
 {
 	struct zone_node *node = zone->slots[slot_of(zone, name)].first;
 
@@ -59,7 +59,7 @@ enlarge(struct dns_zone *zone, size_t room)
 struct zone_node *
 zone_make_node(struct dns_zone *zone, struct text name)
 {
-	struct zone_node *node = zone_find_node(zone, name);
+	struct zone_node *node = find_node(zone, name);
 
 	if (node != NULL)
 		return node;
@@ -125,14 +125,14 @@ find_wildcard(const struct dns_zone *zone, struct text name)
 
 	do { /* RFC 4592 3.3.1: the closest encloser */
 		encloser = dns_name_parent(encloser);
-		node = zone_find_node(zone, encloser);
+		node = find_node(zone, encloser);
 	} while (encloser.len > 0 && (node == NULL || !node->exists));
 	if (encloser.len > DNS_NAME_MAX)
 		return NULL;
 	if (encloser.len > 0)
 		memcpy(bytes + 2, encloser.ptr, encloser.len);
 	size_t len = encloser.len == 0 ? 1 : 2 + encloser.len;
-	node = zone_find_node(zone, (struct text){bytes, len});
+	node = find_node(zone, (struct text){bytes, len});
 	if (node == NULL || !node->wildcard || !node->exists)
 		return NULL;
 	return node;
@@ -165,7 +165,7 @@ find_record(const struct zone_node *node, int type)
 static const struct zone_node *
 find_source(const struct dns_zone *zone, struct text name, int type)
 {
-	const struct zone_node *node = zone_find_node(zone, name);
+	const struct zone_node *node = find_node(zone, name);
 
 	if (node != NULL && (node->exists || find_state(node, type) != NULL))
 		return node;
@@ -259,7 +259,7 @@ dns_zone_recall(const struct dns_zone *zone,
     const struct dns_question *question, bool *ret_known)
 {
 	int type = (int)question->type;
-	const struct zone_node *node = zone_find_node(zone, question->name);
+	const struct zone_node *node = find_node(zone, question->name);
 	const struct zone_entry *state =
 	    node == NULL ? NULL : find_state(node, type);
 

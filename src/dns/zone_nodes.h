@@ -46,7 +46,6 @@ struct dns_zone {
 
 /* Empty; NULL: no memory. Freed by dns_zone_free. */
 struct dns_zone *zone_new(void) MUST_USE;
-struct zone_node *zone_find_node(const struct dns_zone *zone, struct text name);
 /* Finds it or makes it, not existing yet. NULL: no memory. */
 struct zone_node *zone_make_node(
     struct dns_zone *zone, struct text name) MUST_USE;

@@ -25,7 +25,7 @@ static const uint32_t ttl_max[] = {
     [DNS_FOUND] = 24 * 60 * 60,
     [DNS_NODATA] = 3 * 60 * 60,
     [DNS_NXDOMAIN] = 3 * 60 * 60,
-    [DNS_FAILED] = 10,
+    [DNS_FAILED] = DNS_FAILED_TTL,
 };
 
 struct entry {

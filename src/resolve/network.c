@@ -18,12 +18,10 @@ enum {
 	BEAT = 50, /* milliseconds */
 	TRIES = 2, /* of each server; the second waits twice as long */
 	TIMEOUT_MIN = 100,
-	EDNS_SIZE = 1232,
 	QUERY_MAX = 512,
 	SERVERS_MAX = 64 * 1024,
 	/* Half of all ids, so that a free one is found soon. */
 	OPEN_MAX = 32768,
-	FAILED_TTL = 10,
 	/* The first version that puts an id of its own, from a good generator,
 	 * in place of ours. */
 	ARES_OWN_ID = 0x011400,
@@ -274,8 +272,8 @@ on_packet(void *context, int status, int timeouts, unsigned char *packet,
 		bool is_ours = status == ARES_ENOMEM ||
 			       status == ARES_EDESTRUCTION ||
 			       status == ARES_ECANCELLED;
-		finish_query(
-		    query, dns_answer_new(DNS_FAILED, FAILED_TTL), !is_ours);
+		finish_query(query, dns_answer_new(DNS_FAILED, DNS_FAILED_TTL),
+		    !is_ours);
 		return;
 	}
 	if (query->network->has_own_ids)
@@ -357,7 +355,7 @@ open_channel(struct network *network, const char *servers, unsigned timeout,
 	    .sock_state_cb = on_socket_state,
 	    .sock_state_cb_data = network,
 	    /* Or it would ask again by TCP after 512 bytes. */
-	    .ednspsz = EDNS_SIZE,
+	    .ednspsz = DNS_EDNS_SIZE,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
 		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_EDNSPSZ |
