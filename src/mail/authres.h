@@ -39,7 +39,8 @@ void authres_begin(struct authres *authres, struct build *build, struct text id,
 void authres_method(struct authres *authres, const char *method,
     const char *result, struct text reason);
 /* Omitted when VALUE is empty, or longer than AUTHRES_VALUE_MAX with its
- * backslashes: a part of a name would be another name. Bytes outside 0x20-0x7E become '?'. */
+ * backslashes: a part of a name would be another name. Bytes outside 0x20-0x7E
+ * become '?'. */
 void authres_property(struct authres *authres, const char *type,
     const char *name, struct text value);
 /* "none" when no method was added. */

@@ -61,30 +61,27 @@ mime_end_of_header(struct build *build)
 /* delimiter = CRLF "--" boundary: the line end belongs to it (RFC 2046 5.1.1),
  * but a part that ends its last line has brought it. */
 static void
-begin_line(struct build *build)
+write_delimiter(struct build *build, struct text boundary, struct text end)
 {
 	struct text written = build_view(build);
 
 	if (written.len > 0 && !text_ends_nocase(written, TEXT("\r\n")))
 		build_text(build, TEXT("\r\n"));
+	build_text(build, TEXT("--"));
+	build_text(build, boundary);
+	build_text(build, end);
 }
 
 void
 mime_open_part(struct build *build, struct text boundary)
 {
-	begin_line(build);
-	build_text(build, TEXT("--"));
-	build_text(build, boundary);
-	build_text(build, TEXT("\r\n"));
+	write_delimiter(build, boundary, TEXT("\r\n"));
 }
 
 void
 mime_close(struct build *build, struct text boundary)
 {
-	begin_line(build);
-	build_text(build, TEXT("--"));
-	build_text(build, boundary);
-	build_text(build, TEXT("--\r\n"));
+	write_delimiter(build, boundary, TEXT("--\r\n"));
 }
 
 static void
