@@ -18,16 +18,83 @@ enum {
 	WRITTEN_MAX = 4 * DKIM_UNDO_BODY,
 };
 
+/* --- line ends --- */
+
+/* Splits off a line and its end: CR LF, LF, or "" at the end of the body. A CR
+ * alone is a byte like any other. */
+static struct text
+take_line(struct text *rest, struct text *ret_end)
+{
+	struct text all = *rest;
+	struct text line = text_split(rest, '\n');
+	bool has_lf = line.len < all.len;
+	bool has_cr = has_lf && line.len > 0 && line.ptr[line.len - 1] == '\r';
+
+	line.len -= has_cr;
+	*ret_end = text_slice(all, line.len, line.len + has_cr + has_lf);
+	return line;
+}
+
+static void
+write_with_crlf(struct build *build, struct text body)
+{
+	struct text end;
+
+	while (body.len > 0) {
+		build_text(build, take_line(&body, &end));
+		if (end.len > 0)
+			build_text(build, TEXT("\r\n"));
+	}
+}
+
+/* All but the last, which the end of SMTP's DATA asks for. */
+static void
+write_with_lf(struct build *build, struct text body)
+{
+	struct text end;
+
+	while (body.len > 0) {
+		build_text(build, take_line(&body, &end));
+		build_text(build, body.len > 0 ? TEXT("\n") : end);
+	}
+}
+
+static void
+write_trimmed(struct build *build, struct text body)
+{
+	struct text end;
+
+	while (body.len > 0) {
+		struct text line = take_line(&body, &end);
+		while (line.len > 0 && is_wsp(line.ptr[line.len - 1]))
+			line.len--;
+		build_text(build, line);
+		build_text(build, end);
+	}
+}
+
+/* The space of "-- " (RFC 3676 4.3) gets lost where line ends are trimmed. */
+static void
+write_delimiter(struct build *build, struct text body)
+{
+	struct text end;
+
+	while (body.len > 0) {
+		struct text line = take_line(&body, &end);
+		build_text(build, line);
+		if (text_equal(line, TEXT("--")))
+			build_byte(build, ' ');
+		build_text(build, end);
+	}
+}
+
+/* --- what may have been done --- */
+
 struct way {
 	enum dkim_change change;
 	enum dkim_encoding to; /* CHANGE is the encoding */
-	bool (*write)(struct build *build, struct text body); /* or not */
+	void (*write)(struct build *build, struct text body); /* or not */
 };
-
-static bool write_with_crlf(struct build *build, struct text body);
-static bool write_with_lf(struct build *build, struct text body);
-static bool write_trimmed(struct build *build, struct text body);
-static bool write_delimiter(struct build *build, struct text body);
 
 static const struct way ways[] = {
     {DKIM_CHANGE_LINES, DKIM_7BIT, write_with_crlf},
@@ -125,80 +192,6 @@ dkim_undo_feed(struct dkim_undo *undo, struct text piece)
 	build_text(&undo->body, piece);
 }
 
-/* --- line ends --- */
-
-/* Splits off a line and its end: CR LF, LF, or "" at the end of the body. A CR
- * alone is a byte like any other. */
-static struct text
-take_line(struct text *rest, struct text *ret_end)
-{
-	struct text all = *rest;
-	struct text line = text_split(rest, '\n');
-	bool has_lf = line.len < all.len;
-	bool has_cr = has_lf && line.len > 0 && line.ptr[line.len - 1] == '\r';
-
-	line.len -= has_cr;
-	*ret_end = text_slice(all, line.len, line.len + has_cr + has_lf);
-	return line;
-}
-
-static bool
-write_with_crlf(struct build *build, struct text body)
-{
-	struct text end;
-
-	while (body.len > 0) {
-		build_text(build, take_line(&body, &end));
-		if (end.len > 0)
-			build_text(build, TEXT("\r\n"));
-	}
-	return true;
-}
-
-/* All but the last, which the end of SMTP's DATA asks for. */
-static bool
-write_with_lf(struct build *build, struct text body)
-{
-	struct text end;
-
-	while (body.len > 0) {
-		build_text(build, take_line(&body, &end));
-		build_text(build, body.len > 0 ? TEXT("\n") : end);
-	}
-	return true;
-}
-
-static bool
-write_trimmed(struct build *build, struct text body)
-{
-	struct text end;
-
-	while (body.len > 0) {
-		struct text line = take_line(&body, &end);
-		while (line.len > 0 && is_wsp(line.ptr[line.len - 1]))
-			line.len--;
-		build_text(build, line);
-		build_text(build, end);
-	}
-	return true;
-}
-
-/* The space of "-- " (RFC 3676 4.3) gets lost where line ends are trimmed. */
-static bool
-write_delimiter(struct build *build, struct text body)
-{
-	struct text end;
-
-	while (body.len > 0) {
-		struct text line = take_line(&body, &end);
-		build_text(build, line);
-		if (text_equal(line, TEXT("--")))
-			build_byte(build, ' ');
-		build_text(build, end);
-	}
-	return true;
-}
-
 /* --- hashes of the body --- */
 
 static void
@@ -226,9 +219,10 @@ static bool
 write_way(struct build *build, const struct way *way, struct text body,
     const struct text *decoded)
 {
-	if (way->write != NULL)
-		return way->write(build, body);
-	return decoded != NULL && dkim_encode(build, *decoded, way->to);
+	if (way->write == NULL)
+		return decoded != NULL && dkim_encode(build, *decoded, way->to);
+	way->write(build, body);
+	return true;
 }
 
 static void
