@@ -6,6 +6,7 @@
 #include "verdict/disposition.h"
 
 #include "dns/name.h"
+#include "verdict/evidence.h"
 #include "verdict/required.h"
 #include "verdict/rule.h"
 
@@ -142,98 +143,6 @@ apply_rule(struct deciding *deciding)
 		    comment_on(deciding, "rule here", rule));
 }
 
-/* --- evidence --- */
-
-/* RFC 2919, RFC 2369. List-Unsubscribe marks any bulk mail, so it is no sign
- * of a list that passes on what others wrote. */
-static bool
-has_list_field(const struct mail_header *header)
-{
-	for (size_t i = 0; i < header->fields.count; i++) {
-		struct text name = header->fields.at[i].name;
-		if (text_starts_nocase(name, TEXT("List-")) &&
-		    !text_starts_nocase(name, TEXT("List-Unsubscribe")))
-			return true;
-	}
-	return false;
-}
-
-static const struct dkim_verdict *
-find_passing(const struct dkim_results *dkim)
-{
-	for (size_t i = 0; i < dkim->count; i++)
-		if (dkim->at[i].result == DKIM_PASS)
-			return &dkim->at[i];
-	return NULL;
-}
-
-struct evidence {
-	enum override_type reason;
-	struct text comment;
-};
-
-/* A signature of the author's own that verifies once what was done on the way
- * is undone, and that text was or was not added to the body. Tags and footers
- * are what lists do (RFC 9990 3.1.6); relays do the rest. */
-static bool
-find_undone(
-    struct deciding *deciding, bool adds_text, struct evidence *ret_evidence)
-{
-	const struct dkim_results *dkim = deciding->input->dkim;
-
-	for (size_t i = 0; i < dkim->count; i++) {
-		unsigned changes = dkim->at[i].changes;
-		if (changes == 0 ||
-		    dkim_changes_add_text(changes) != adds_text ||
-		    !deciding->input->is_authors[i])
-			continue;
-		bool is_list =
-		    (changes & (DKIM_CHANGE_SUBJECT | DKIM_CHANGE_FOOTER)) != 0;
-		ret_evidence->reason =
-		    is_list ? OVERRIDE_MAILING_LIST : OVERRIDE_OTHER;
-		ret_evidence->comment = arena_format(deciding->arena,
-		    "the author's signature verifies after undoing " TEXT_FMT,
-		    TEXT_ARG(dkim_changes_describe(deciding->arena, changes)));
-		return true;
-	}
-	return false;
-}
-
-/* What else a broken signature of the author's own says. */
-static bool
-find_broken_body(
-    const struct disposition_input *input, struct evidence *ret_evidence)
-{
-	const struct dkim_results *dkim = input->dkim;
-	bool has_broken_body = false;
-
-	for (size_t i = 0; i < dkim->count; i++)
-		has_broken_body |=
-		    dkim->at[i].body_hash_failed && input->is_authors[i];
-	if (has_broken_body)
-		*ret_evidence = (struct evidence){OVERRIDE_OTHER,
-		    TEXT("of the author's signature only the body hash is "
-			 "broken")};
-	return has_broken_body;
-}
-
-/* Evidence that anybody with one real mail can make. */
-static bool
-find_claim(struct deciding *deciding, struct evidence *ret_evidence)
-{
-	const struct disposition_input *input = deciding->input;
-	const struct dkim_verdict *passing = find_passing(input->dkim);
-
-	if (passing == NULL || !has_list_field(input->header))
-		return find_undone(deciding, true, ret_evidence) ||
-		       find_broken_body(input, ret_evidence);
-	ret_evidence->reason = OVERRIDE_MAILING_LIST;
-	ret_evidence->comment = arena_format(deciding->arena,
-	    "list fields and a passing DKIM signature of " TEXT_FMT,
-	    TEXT_ARG(passing->domain));
-	return true;
-}
-
 /* --- who goes before what is asked, the strongest first --- */
 
 /* TrustedSenders: an operator's word for who passes on other people's mail. */
@@ -263,14 +172,13 @@ weigh_trust(struct deciding *deciding)
 	return true;
 }
 
-/* Only the author can have written what is there, as it would be read. */
 static bool
 weigh_proof(struct deciding *deciding)
 {
 	struct evidence proof;
 
 	if (deciding->disposition.action != DISPOSITION_REJECT ||
-	    !find_undone(deciding, false, &proof))
+	    !evidence_find_proof(deciding->input, deciding->arena, &proof))
 		return false;
 	change(deciding, DISPOSITION_QUARANTINE, proof.reason, proof.comment);
 	return true;
@@ -287,7 +195,7 @@ weigh_claims(struct deciding *deciding)
 
 	if (deciding->disposition.action != DISPOSITION_REJECT)
 		return false;
-	if (!find_claim(deciding, &claim)) {
+	if (!evidence_find_claim(deciding->input, deciding->arena, &claim)) {
 		trace_say(deciding->trace,
 		    "RFC 9989 7.4: nothing shows that a list or a forwarder "
 		    "passed it on, so the policy stands");

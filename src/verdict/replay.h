@@ -2,8 +2,9 @@
  * every DNS answer. With the message it gives the same verdict again, offline.
  * The form is described in docs/formats.md.
  *
- * Of the options all but the suffix list, whose method is only named, and
- * whether the story is kept. */
+ * Of the options all but what stands in files (the suffix list, of which only
+ * the method is named, TrustedSenders, LocalPolicy) and whether the story is
+ * kept. */
 #ifndef VERDICT_REPLAY_H
 #define VERDICT_REPLAY_H
 

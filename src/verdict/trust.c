@@ -253,7 +253,8 @@ trust_find(const struct trust *trust, const struct trust_sender *sender)
 
 	const struct roster_entry *line = NULL;
 
-	for (size_t i = 0; i < 4 && line == NULL; i++)
+	for (size_t i = 0; i < sizeof finders / sizeof *finders && line == NULL;
+	     i++)
 		line = finders[i](trust, sender);
 	return line;
 }
