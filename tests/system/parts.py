@@ -47,9 +47,9 @@ def read_or_empty(file):
     return ""
 
 
-def answers(port):
+def answers(port, address="127.0.0.1"):
     with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
         return True
     return False
 
@@ -98,9 +98,10 @@ def unpacked(package):
 
 
 @contextlib.contextmanager
-def nsd(path, zone_text):
-    """nsd that answers for the root zone made of ZONE_TEXT; yields its port."""
-    tree, port = unpacked("nsd"), free_port()
+def nsd(path, zone_text, address="127.0.0.1", port=None, net=None):
+    """nsd that answers for the root zone made of ZONE_TEXT; yields its port.
+    NET: of a machine (machine.py)."""
+    tree, port = unpacked("nsd"), port or free_port()
     path.mkdir()
     lines = [line for line in zone_text.splitlines()
              if line and not line.startswith("#")]
@@ -110,7 +111,7 @@ def nsd(path, zone_text):
         "ns.test. A 127.0.0.1", *lines, ""]))
     (path / "nsd.conf").write_text(f"""
 server:
-  ip-address: 127.0.0.1@{port}
+  ip-address: {address}@{port}
   username: ""
   zonesdir: "{path}"
   pidfile: "{path}/nsd.pid"
@@ -126,9 +127,11 @@ zone:
   name: "."
   zonefile: "root"
 """)
-    with process([tree / "usr/sbin/nsd", "-d", "-c", path / "nsd.conf"],
+    command = [tree / "usr/sbin/nsd", "-d", "-c", path / "nsd.conf"]
+    with process(net.command(command) if net else command,
                  path / "out") as started:
-        wait_for("nsd", lambda: answers(port), started)
+        with net.entered() if net else contextlib.nullcontext():
+            wait_for("nsd", lambda: answers(port, address), started)
         yield port
 
 

@@ -189,10 +189,10 @@ class Session:
 class Sink:
     """TLS is an ssl.SSLContext: STARTTLS is offered, or with IMPLICIT_TLS it
     begins at once. USERS (name: password) are offered AUTH; nobody needs it.
-    MAILS are those that came to their final dot; COMMANDS all other lines."""
+    LISTENER: a socket elsewhere than on loopback. MAILS are those that came to their final dot; COMMANDS all other lines."""
 
     def __init__(self, tls=None, implicit_tls=False, users=None,
-                 size=50_000_000, extensions=(), port=0):
+                 size=50_000_000, extensions=(), port=0, listener=None):
         self.tls, self.implicit_tls, self.users = tls, implicit_tls, users
         self.size, self.extensions = size, list(extensions)
         self.replies, self.scripts = {}, collections.defaultdict(list)
@@ -200,7 +200,8 @@ class Sink:
         self.connections = self.most_open = self.stalled = 0
         self.release = threading.Event()
         self.lock, self.sessions = threading.Lock(), set()
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self.listener = listener or socket.create_server(
+            ("127.0.0.1", port), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
 

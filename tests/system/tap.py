@@ -42,12 +42,15 @@ def case(name):
     return add
 
 
-def run_cases(stage):
-    """Runs the cases in their order, all on one STAGE, and ends."""
+def run_cases(stage, steps=False):
+    """Runs the cases in their order, all on one STAGE, and ends. STEPS: each
+    needs those before it, so the first that fails is the last."""
     tap = Tap()
     with stage as it:
         for name, function in _cases:
             tap.case(name, lambda function=function: function(it))
+            if steps and tap.failed:
+                break
     tap.end()
 
 

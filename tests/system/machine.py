@@ -1,0 +1,220 @@
+"""This machine once more, seen through an overlay and with a network of its own:
+packages are installed, files written and daemons started in it as an
+administrator would, and nothing of it is left afterwards.
+
+    with machine("exim4-daemon-heavy") as it:
+        it.run("service exim4 start")
+        it.file("/etc/dmarcd.conf").read_text()
+
+Beside it is the rest of the world, another network, joined by a cable: its name
+server, its senders and receivers."""
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+
+import parts
+
+ADDRESS = "198.51.100.25"    # of the machine
+RESOLVER = "203.0.113.53"  # these are of the world
+SENDER = "192.0.2.10"
+STRANGER = "203.0.113.66"
+MEMORY = "6g"             # what may be installed and written at most
+CLONE_NEWNET = 0x40000000
+
+BUILD_ROOT = """
+set -e
+mount -t tmpfs -o size=%(memory)s,mode=755 tmpfs %(top)s
+mkdir %(top)s/upper %(top)s/work %(top)s/root
+mount -t overlay overlay -o lowerdir=/,upperdir=%(top)s/upper,workdir=%(top)s/work %(top)s/root
+cd %(top)s/root
+mount --rbind /dev dev
+mount -t proc proc proc
+mount -t tmpfs -o mode=755 tmpfs run
+mkdir -m 1777 run/lock
+# Installing starts nothing.
+printf '#!/bin/sh\\nexit 101\\n' > usr/sbin/policy-rc.d
+chmod 755 usr/sbin/policy-rc.d
+exec chroot . sleep infinity
+"""
+
+
+class _Net:
+    """A network namespace, as long as the process that holds it."""
+
+    def __init__(self, stack):
+        self.holder = stack.enter_context(_held(
+            ["unshare", "--net", "sleep", "infinity"]))
+        self.path = f"/proc/{self.holder.pid}/ns/net"
+        own = os.readlink("/proc/self/ns/net")
+        parts.wait_for("a network", lambda: os.readlink(self.path) != own,
+                       self.holder)
+        self.ip("link set lo up")
+
+    def ip(self, words):
+        self.run(["ip", *words.split()])
+
+    def run(self, command, **options):
+        return subprocess.run(self.command(command), check=True, **options)
+
+    def command(self, command):
+        return ["nsenter", f"--net={self.path}", *map(str, command)]
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Sockets that this thread makes meanwhile are of this network."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/thread-self/ns/net") as back, \
+                open(self.path) as there:
+            assert libc.setns(there.fileno(), CLONE_NEWNET) == 0
+            try:
+                yield
+            finally:
+                assert libc.setns(back.fileno(), CLONE_NEWNET) == 0
+
+
+@contextlib.contextmanager
+def _held(command):
+    started = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        yield started
+    finally:
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+
+
+class Machine:
+    def __init__(self, stack):
+        top = tempfile.mkdtemp(prefix="dmarcd-machine-", dir="/var/tmp")
+        stack.callback(os.rmdir, top)
+        script = BUILD_ROOT % {"memory": MEMORY, "top": top}
+        # All processes in it end with its first one.
+        self.holder = stack.enter_context(_held(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child",
+             "--propagation", "private", "bash", "-c", script]))
+        parts.wait_for("the machine", self.is_up, self.holder)
+        self.root = pathlib.Path(f"/proc/{self.init()}/root")
+        self.net = None
+
+    def init(self):
+        """Its first process, seen from here."""
+        of = self.holder.pid
+        child = parts.read_or_empty(
+            pathlib.Path(f"/proc/{of}/task/{of}/children")).strip()
+        return child or None
+
+    def is_up(self):
+        child = self.init()
+        return child and "sleep" in parts.read_or_empty(
+            pathlib.Path(f"/proc/{child}/cmdline"))
+
+    def connect(self, net, world, addresses):
+        """From now on its network is NET, which a cable joins with WORLD, where
+        ADDRESSES are."""
+        net.ip("link add cable type veth peer name other")
+        net.ip(f"link set other netns {world.holder.pid}")
+        for one, link, addresses in (
+                (net, "cable", [ADDRESS]),
+                (world, "other", addresses)):
+            for address in addresses:
+                one.ip(f"addr add {address}/32 dev {link}")
+            one.ip(f"link set {link} up")
+            one.ip(f"route add default dev {link}")
+        self.net = net
+        self.file("/etc/resolv.conf").unlink(missing_ok=True)
+        self.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+
+    def file(self, path):
+        return self.root / path.lstrip("/")
+
+    def write(self, path, text):
+        self.file(path).parent.mkdir(parents=True, exist_ok=True)
+        self.file(path).write_text(text)
+
+    def command(self, script):
+        """The words that run a shell's SCRIPT as its root."""
+        net = [f"--net={self.net.path}"] if self.net else []
+        return ["nsenter", f"--target={self.init()}", "--mount", "--pid",
+                "--root", "--wdns=/root", *net, "env", "-i", "HOME=/root",
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin"
+                ":/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
+                "bash", "-c", script]
+
+    def run(self, script, status=0):
+        """What it prints, errors too."""
+        run = subprocess.run(self.command(script), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        words = run.stdout.decode(errors="replace")
+        assert status is None or run.returncode == status, \
+            f"{script}: status {run.returncode}\n{words[-4000:]}"
+        return words
+
+    def install(self, *packages):
+        apt = "apt-get -q -y --no-install-recommends install"
+        words = " ".join(packages)
+        self.run(f"{apt} {words} || {{ apt-get -q update && {apt} {words}; }}")
+
+    @contextlib.contextmanager
+    def daemon(self, script, log):
+        """A daemon in the foreground; LOG is outside."""
+        with parts.process(self.command(f"exec {script}"), log) as started:
+            yield started
+
+
+@contextlib.contextmanager
+def machine(*packages, zone, addresses=()):
+    """PACKAGES are installed from the registry first, and then it is alone with
+    a world that has the usual ADDRESSES and these, and whose name server knows
+    ZONE."""
+    with contextlib.ExitStack() as stack:
+        it = Machine(stack)
+        it.install(*packages)
+        it.world = _Net(stack)
+        it.connect(_Net(stack), it.world,
+                   [RESOLVER, SENDER, STRANGER, *addresses])
+        folder = stack.enter_context(parts.folder("world"))
+        stack.enter_context(_name_server(it.world, folder, zone))
+        yield it
+
+
+@contextlib.contextmanager
+def _name_server(world, folder, zone):
+    with parts.nsd(folder / "nsd", zone, address=RESOLVER, port=53,
+                   net=world):
+        yield
+
+
+def listen(world, address, port):
+    """A listening socket in the world."""
+    with world.entered():
+        return socket.create_server((address, port), backlog=64)
+
+
+def connect(world, source, port=25):
+    """A connection from the world's SOURCE to the machine, whose server may
+    still be about to listen."""
+    with world.entered():
+        parts.wait_for("a server", lambda: parts.answers(port, ADDRESS))
+        return socket.create_connection((ADDRESS, port), parts.PATIENCE,
+                                        (source, 0))
+
+
+def why_not():
+    """Why there can be no machine here; None: there can."""
+    if os.geteuid() != 0:
+        return "only root can make a machine"
+    with tempfile.TemporaryDirectory() as top:
+        probe = subprocess.run(
+            ["unshare", "--mount", "--net", "--propagation", "private",
+             "bash", "-c", f"mount -t tmpfs tmpfs {top} && cd {top} &&"
+             " mkdir a b c && mount -t overlay overlay -o"
+             f" lowerdir=/,upperdir={top}/a,workdir={top}/b {top}/c &&"
+             " ip link add x type veth peer name y"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return re.sub(r"\s+", " ", probe.stdout.decode()) or "no overlay" \
+        if probe.returncode else None
