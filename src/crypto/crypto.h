@@ -57,4 +57,22 @@ enum crypto_algorithm crypto_key_algorithm(const struct crypto_key *key);
 enum crypto_result crypto_verify(const struct crypto_key *key,
     const struct sha256 *digest, struct text signature) MUST_USE;
 
+/* A private key. The library's copy is overwritten when it is freed. */
+struct crypto_secret;
+
+/* PEM, not encrypted: PKCS#8, or PKCS#1 of RSA. Broken: no such key, or one
+ * whose signatures would not be accepted; *ret_why, a literal, says which. */
+enum crypto_result crypto_secret_read(struct arena *arena, struct text pem,
+    struct crypto_secret **ret_secret, const char **ret_why) MUST_USE;
+/* Its public half, and as a DKIM record has it: what the two functions above
+ * read. */
+const struct crypto_key *crypto_secret_key(const struct crypto_secret *secret);
+struct text crypto_secret_public(const struct crypto_secret *secret);
+/* Always the same bytes for the same digest. False: no memory, or the library
+ * failed. */
+bool crypto_sign(const struct crypto_secret *secret, struct arena *arena,
+    const struct sha256 *digest, struct text *ret_signature) MUST_USE;
+/* Overwrites BYTES, which held a secret. */
+void crypto_forget(char *bytes, size_t len);
+
 #endif
