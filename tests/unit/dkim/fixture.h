@@ -3,7 +3,7 @@
 #define TESTS_DKIM_FIXTURE_H
 
 #include "run.h"
-#include "sign.h"
+#include "signer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

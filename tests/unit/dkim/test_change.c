@@ -9,7 +9,7 @@
 
 #include "exact.h"
 #include "run.h"
-#include "sign.h"
+#include "signer.h"
 
 #include "dkim/encoding.h"
 #include "dkim/undo.h"

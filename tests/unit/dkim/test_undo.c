@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "exact.h"
-#include "sign.h"
+#include "signer.h"
 
 #include "dkim/undo.h"
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_VERDICT_DRAW_H
 #define TESTS_VERDICT_DRAW_H
 
-#include "../dkim/sign.h"
+#include "../dkim/signer.h"
 #include "oracle.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

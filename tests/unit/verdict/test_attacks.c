@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../dkim/sign.h"
+#include "../dkim/signer.h"
 #include "judge.h"
 
 static struct signer signer;

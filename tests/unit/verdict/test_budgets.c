@@ -27,7 +27,7 @@
 
 #include <cmocka.h>
 
-#include "../dkim/sign.h"
+#include "../dkim/signer.h"
 #include "judge.h"
 
 #define BODY "Hello\r\n"

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "../dkim/sign.h"
+#include "../dkim/signer.h"
 #include "judge.h"
 #include "mail/authres.h"
 

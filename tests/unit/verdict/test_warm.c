@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../dkim/sign.h"
+#include "../dkim/signer.h"
 #include "judge.h"
 
 #include "dkim/key.h"

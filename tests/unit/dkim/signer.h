@@ -1,8 +1,8 @@
 /* A signer for tests: keys made for the run, signatures over whatever tags a
  * test wants. Its canonicalization and header hash are the verifier's own;
  * that these are right is for the vectors of others to show. */
-#ifndef TESTS_DKIM_SIGN_H
-#define TESTS_DKIM_SIGN_H
+#ifndef TESTS_DKIM_SIGNER_H
+#define TESTS_DKIM_SIGNER_H
 
 #include "dkim/canonical.h"
 #include "dkim/signed.h"
