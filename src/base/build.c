@@ -98,6 +98,18 @@ build_text(struct build *build, struct text text)
 }
 
 void
+build_insert(struct build *build, size_t at, struct text text)
+{
+	size_t len = build->len;
+
+	build_text(build, text);
+	if (build_failed(build) || text.len == 0 || at > len)
+		return;
+	memmove(build->ptr + at + text.len, build->ptr + at, len - at);
+	memcpy(build->ptr + at, text.ptr, text.len);
+}
+
+void
 build_cstr(struct build *build, const char *cstr)
 {
 	build_text(build, text_from_cstr(cstr));

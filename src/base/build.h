@@ -40,6 +40,8 @@ void build_clean(struct build *build, struct text text);
  * For libraries that write into a buffer; build_cut gives back what is over. */
 char *build_room(struct build *build, size_t len) MUST_USE;
 void build_cut(struct build *build, size_t len); /* down to LEN bytes */
+/* Puts TEXT, which is not of BUILD, before what stands at AT. */
+void build_insert(struct build *build, size_t at, struct text text);
 /* Forgets the first LEN bytes; for buffers that are sent bit by bit. */
 void build_drop(struct build *build, size_t len);
 

@@ -1,6 +1,7 @@
 #include "clerk/compose.h"
 
 #include "clerk/clerk.h"
+#include "clerk/signing.h"
 
 #include "report/destination.h"
 #include "report/envelope.h"
@@ -10,7 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_ARENA_MAX = 64 * 1024, FILE_MODE = 0640 };
+enum {
+	NAME_ARENA_MAX = 64 * 1024,
+	SIGN_ARENA_MAX = 256 * 1024,
+	FILE_MODE = 0640,
+};
 
 bool
 compose_sender(struct arena *arena, const struct config *config,
@@ -47,11 +52,14 @@ bool
 clerk_check_sender(const struct config *config, struct problem *ret_problem)
 {
 	struct arena *arena = arena_new(NAME_ARENA_MAX);
-	struct sender sender;
+	struct sender sender = {.email = TEXT("")};
 
 	if (arena == NULL)
 		return problem_no_memory(ret_problem);
-	bool is_good = compose_sender(arena, config, &sender, ret_problem);
+	bool is_good = compose_sender(arena, config, &sender, ret_problem) &&
+		       (sender.email.len == 0 ||
+			   signing_read(arena, config, sender.receiver,
+			       &sender.signer, ret_problem));
 	arena_free(arena);
 	return is_good;
 }
@@ -108,12 +116,32 @@ compose_xml(struct build *xml, struct store *store, const struct sender *sender,
 	return true;
 }
 
+/* What was added from BEGIN on; the signature comes first (RFC 6376 5.6). */
+static bool
+sign(struct build *mail, size_t begin, const struct dkim_signer *signer,
+    int64_t date)
+{
+	struct arena *arena = arena_new(SIGN_ARENA_MAX);
+	struct build field;
+
+	if (arena == NULL)
+		return false;
+	build_init_arena(&field, arena, SIGN_ARENA_MAX);
+	bool done = dkim_sign(&field, arena,
+	    text_slice(build_view(mail), begin, mail->len), signer, date);
+	if (done)
+		build_insert(mail, begin, build_view(&field));
+	arena_free(arena);
+	return done && !build_failed(mail);
+}
+
 bool
 compose_mail(struct build *mail, const struct sender *sender,
     const struct store_report *report, struct text xml_gzip,
     struct text address)
 {
 	struct report_metadata metadata = metadata_of(sender, report);
+	size_t begin = mail->len;
 	const struct report_mail letter = {
 	    .from = sender->email,
 	    .to = address,
@@ -126,7 +154,9 @@ compose_mail(struct build *mail, const struct sender *sender,
 	};
 
 	report_mail_write(mail, &letter);
-	return !build_failed(mail);
+	return !build_failed(mail) &&
+	       (sender->signer.secret == NULL ||
+		   sign(mail, begin, &sender->signer, letter.date));
 }
 
 static bool

@@ -3,6 +3,7 @@
 #define CLERK_COMPOSE_H
 
 #include "config/config.h"
+#include "dkim/sign.h"
 #include "store/store.h"
 
 /* Who reports: what ReportEmail and its kin say. */
@@ -13,6 +14,7 @@ struct sender {
 	struct text organization;
 	struct text contact;
 	enum report_format format;
+	struct dkim_signer signer; /* to be set (clerk/signing.h) */
 };
 
 /* False: ReportEmail is set, but is no address. */
@@ -24,7 +26,7 @@ bool compose_sender(struct arena *arena, const struct config *config,
 bool compose_xml(struct build *xml, struct store *store,
     const struct sender *sender, const struct store_report *report, bool sealed,
     struct problem *ret_problem) MUST_USE;
-/* Adds the whole mail to ADDRESS. */
+/* Adds the whole mail to ADDRESS, signed if there is a signer. */
 bool compose_mail(struct build *mail, const struct sender *sender,
     const struct store_report *report, struct text xml_gzip,
     struct text address) MUST_USE;

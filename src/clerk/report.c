@@ -2,6 +2,7 @@
  * dry run, show both. */
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
+#include "clerk/signing.h"
 
 #include "base/date.h"
 #include "dns/name.h"
@@ -189,7 +190,9 @@ send_with_relay(struct outbox *outbox, struct arena *arena)
 	if (outbox->resolver == NULL)
 		return problem_set(outbox->problem, PROBLEM_INTERNAL,
 		    "reports cannot be sent without a resolver");
-	if (!open_relay(outbox, arena))
+	if (!signing_read(arena, outbox->job->config, outbox->sender.receiver,
+		&outbox->sender.signer, outbox->problem) ||
+	    !open_relay(outbox, arena))
 		return false;
 	bool done = send_all(outbox);
 	deliver_free(outbox->deliver);

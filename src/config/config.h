@@ -104,7 +104,10 @@ struct config {
 	struct text report_org;
 	struct text report_contact;
 	struct text report_relay;
-	int report_format;           /* enum report_format */
+	int report_format;              /* enum report_format */
+	struct text report_signing_key; /* file */
+	struct text report_signing_domain;
+	struct text report_signing_selector;
 	unsigned report_interval;    /* seconds, divides a day */
 	unsigned report_delay;       /* seconds */
 	struct text no_reports_list; /* file */

@@ -240,6 +240,18 @@ const struct config_option config_options[] = {
     {"ReportOrg", OPTION_TEXT, OPTION_RELOAD, AT(report_org), NULL, 0, 0,
      NULL,
      "Our organization's name in reports. Not set: ReportEmail's domain."},
+    {"ReportSigningDomain", OPTION_TEXT, OPTION_RELOAD,
+     AT(report_signing_domain), NULL, 0, 0, NULL,
+     "Domain that signs our reports: ReportEmail's, as it is when this is not "
+     "set, or one above or below it."},
+    {"ReportSigningKey", OPTION_FILE, OPTION_RELOAD, AT(report_signing_key),
+     NULL, 0, 0, NULL,
+     "File of the private key, in PEM, that our reports are signed with "
+     "(DKIM). Not set: the MTA signs them, or nobody."},
+    {"ReportSigningSelector", OPTION_TEXT, OPTION_RELOAD,
+     AT(report_signing_selector), NULL, 0, 0, NULL,
+     "Selector under which the public half of ReportSigningKey is "
+     "published."},
     {"ReportTransport", OPTION_TEXT, OPTION_RELOAD, AT(report_relay),
      "smtp://127.0.0.1:25", 0, 0, NULL,
      "Server that takes our reports: smtp:// or smtps:// URL."},

@@ -40,6 +40,7 @@ crypto_forget(char *bytes, size_t len)
 
 /* The library would ask at the terminal. */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 refuse_password(char *buffer, int size, int is_for_writing, void *context)
 {
 	bool *is_encrypted = context;

@@ -159,6 +159,28 @@ test_room_cut_drop(void **state)
 }
 
 static void
+test_insert(void **state)
+{
+	struct build build;
+
+	(void)state;
+	build_init(&build, 8);
+	build_insert(&build, 0, TEXT("de"));
+	assert_built(&build, TEXT("de"));
+	build_insert(&build, 0, TEXT("abc"));
+	assert_built(&build, TEXT("abcde"));
+	build_insert(&build, 5, TEXT("f"));
+	build_insert(&build, 3, TEXT(""));
+	assert_built(&build, TEXT("abcdef"));
+	build_insert(&build, 1, TEXT("__"));
+	assert_built(&build, TEXT("a__bcdef"));
+	build_insert(&build, 1, TEXT("x"));
+	assert_true(build_failed(&build));
+	assert_true(text_equal(build_view(&build), TEXT("a__bcdef")));
+	build_free(&build);
+}
+
+static void
 test_clean(void **state)
 {
 	struct build build;
@@ -181,6 +203,7 @@ main(void)
 	    cmocka_unit_test(test_limit),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_room_cut_drop),
+	    cmocka_unit_test(test_insert),
 	    cmocka_unit_test(test_clean),
 	};
 

@@ -106,8 +106,9 @@ test_field(void **state)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct text mail = sign_mail(arena, SIGN_RSA, TEXT(MAIL));
-	struct mail_header header = read_header(
-	    text_slice(mail, 0, text_find_part(mail, TEXT("From: "))));
+	struct text field =
+	    text_slice(mail, 0, text_find_part(mail, TEXT("From: ")));
+	struct mail_header header = read_header(field);
 	struct dkim_signature read;
 	const char *why = "";
 
@@ -123,9 +124,8 @@ test_field(void **state)
 	assert_false(read.has_length);
 	assert_int_equal(read.header, DKIM_RELAXED);
 	assert_int_equal(read.body, DKIM_RELAXED);
-	struct text rest = header.fields.at[0].raw;
-	while (rest.len > 0)
-		assert_in_range(text_split(&rest, '\n').len, 1, COLUMNS + 1);
+	while (field.len > 0)
+		assert_in_range(text_split(&field, '\n').len, 1, COLUMNS + 1);
 	arena_free(arena);
 }
 
@@ -136,9 +136,10 @@ test_each_byte_counts(void **state)
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct text mail = sign_mail(arena, SIGN_RSA, TEXT(MAIL));
 	size_t begin = text_find_part(mail, TEXT("From: "));
-	char *bytes = arena_alloc(arena, mail.len);
+	char bytes[4096];
 
 	(void)state;
+	assert_in_range(mail.len, 1, sizeof bytes);
 	memcpy(bytes, mail.ptr, mail.len);
 	for (size_t i = begin; i < mail.len; i++) {
 		char byte = bytes[i];
