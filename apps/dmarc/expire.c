@@ -8,11 +8,11 @@
 static const char usage[] =
     "Usage: dmarc expire [OPTION...]\n"
     "\n"
-    "Deletes stored data that is older than ExpireDays, and reports that still\n"
-    "wait to be sent when they are twice as old.\n"
+    "Deletes stored data that is older than ExpireDays, and what somebody\n"
+    "still waits for, in a report or in none yet, when it is twice as old.\n"
     "\n"
     "  --days N    instead of ExpireDays\n"
-    "  --force     reports that wait too, as soon as they are so old\n"
+    "  --force     what somebody waits for too, as soon as it is so old\n"
     "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
     "  -c FILE     configuration\n";
 

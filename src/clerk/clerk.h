@@ -76,7 +76,8 @@ bool clerk_report(const struct clerk_report *job, struct store *store,
     struct problem *ret_problem) MUST_USE;
 
 /* Deletes what is older than DAYS; reports that were not sent, or not to all,
- * when they are older than twice that, or with FORCE. */
+ * and what is in none and somebody waits for, when older than twice that, or
+ * with FORCE. */
 bool clerk_expire(struct store *store, int64_t now, unsigned days, bool force,
     uint64_t *ret_rows, struct problem *ret_problem) MUST_USE;
 

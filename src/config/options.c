@@ -111,8 +111,8 @@ const struct config_option config_options[] = {
      "strict. Not set: strict with RejectFailures, else monitor."},
     {"ExpireDays", OPTION_NUMBER, OPTION_RELOAD, AT(expire_days), "60", 1,
      36500, NULL,
-     "Stored data older than this is deleted; a report that still waits to "
-     "be sent, when twice as old."},
+     "Stored data older than this, in days, is deleted; what somebody still "
+     "waits for, when twice as old."},
     {"FailureReports", OPTION_BOOLEAN, OPTION_IDLE, AT(failure_reports), NULL,
      0, 0, NULL,
      "Does nothing yet: failure reports are not sent."},

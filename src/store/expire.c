@@ -263,6 +263,7 @@ expire_reports(struct store *store, struct step *step, uint64_t *rows,
 /* --- what is in no report --- */
 
 struct page {
+	int64_t unsent_before; /* a day's begin */
 	struct arena *arena;
 	VEC(struct key) keys;
 	uint64_t rows;
@@ -301,15 +302,57 @@ find_unsealed(struct store *store, struct page *page, const struct key *after,
 	return !arena_failed(page->arena) || problem_no_memory(ret_problem);
 }
 
+static int64_t
+day_of(int64_t time)
+{
+	return time - time % DAY;
+}
+
+/* May a report be made of the part yet? Of a day all parts or none are kept,
+ * since any of them may be in it. */
+static bool
+find_wanted(struct db *db, const struct page *page, const struct key *key,
+    bool *ret_wanted, struct problem *ret_problem)
+{
+	int64_t day = day_of(key->hour);
+	int64_t wanted = 0;
+
+	if (day >= page->unsent_before &&
+	    !db_query_number(db,
+		DB_SQL("SELECT 1 FROM dmarc_unsealed WHERE policy_domain = ?"
+		       " AND policy = ? AND hour >= ? AND hour < ?"
+		       " AND rua <> '' LIMIT 1",
+		    db_text(key->domain), db_text(key->policy), db_number(day),
+		    db_number(day + DAY)),
+		&wanted, ret_problem))
+		return false;
+	*ret_wanted = wanted > 0;
+	return true;
+}
+
+static bool
+is_same_day(const struct key *a, const struct key *b)
+{
+	return day_of(a->hour) == day_of(b->hour) &&
+	       text_equal(a->domain, b->domain) &&
+	       text_equal(a->policy, b->policy);
+}
+
 static bool
 delete_unsealed(struct db *db, void *context, struct problem *ret_problem)
 {
 	struct page *page = context;
+	bool is_wanted = false;
 
 	page->rows = 0;
 	for (size_t i = 0; i < page->keys.count; i++) {
 		const struct key *key = &page->keys.at[i];
 		uint64_t deleted;
+		if ((i == 0 || !is_same_day(key, key - 1)) &&
+		    !find_wanted(db, page, key, &is_wanted, ret_problem))
+			return false;
+		if (is_wanted)
+			continue;
 		if (!db_exec(db,
 			DB_SQL("DELETE FROM dmarc_unsealed" WHERE_PART,
 			    PART_VALUES(key)),
@@ -324,8 +367,8 @@ delete_unsealed(struct db *db, void *context, struct problem *ret_problem)
 }
 
 static bool
-expire_unsealed(struct store *store, int64_t before, uint64_t *rows,
-    struct problem *ret_problem)
+expire_unsealed(struct store *store, int64_t before, int64_t unsent_before,
+    uint64_t *rows, struct problem *ret_problem)
 {
 	struct key after = {TEXT(""), TEXT(""), 0, 0};
 	struct arena *last = NULL; /* holds AFTER */
@@ -333,7 +376,8 @@ expire_unsealed(struct store *store, int64_t before, uint64_t *rows,
 	bool more = true;
 
 	while (good && more) {
-		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
+		struct page page = {.unsent_before = unsent_before,
+		    .arena = arena_new(STORE_ARENA_MAX)};
 		good = page.arena != NULL || problem_no_memory(ret_problem);
 		good =
 		    good &&
@@ -402,13 +446,14 @@ store_expire_before(struct store *store, int64_t before, int64_t unsent_before,
     uint64_t *ret_rows, struct problem *ret_problem)
 {
 	struct step step = {.before = before, .unsent_before = unsent_before};
-	int64_t day = before - before % DAY;
+	int64_t day = day_of(before);
 	uint64_t rows = 0;
 
 	/* A day of which a part is in no report is expired as a whole, as the
 	 * reports are. */
 	if (!expire_reports(store, &step, &rows, ret_problem) ||
-	    !expire_unsealed(store, day, &rows, ret_problem) ||
+	    !expire_unsealed(
+		store, day, day_of(unsent_before), &rows, ret_problem) ||
 	    !expire_nobodys(store, day, &rows, ret_problem))
 		return false;
 	if (!db_exec(store->db,

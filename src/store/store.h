@@ -215,8 +215,10 @@ bool store_for_each_redirection(struct store *store, struct text domain,
  * - sealed reports whose period ended before BEFORE, if they are final: they
  *   have deliveries, and none of them waits;
  * - other sealed reports, if it ended before UNSENT_BEFORE;
- * - what is in no report, of UTC days that ended before BEFORE: it was not to
- *   be reported, or it would have been sealed long ago, or nobody can be. */
+ * - what is in no report, of UTC days that ended before BEFORE, if nobody waits
+ *   for it: no entry of its domain, policy and day that is in no report had a
+ *   rua;
+ * - what else is in no report, of days that ended before UNSENT_BEFORE. */
 bool store_expire_before(struct store *store, int64_t before,
     int64_t unsent_before, uint64_t *ret_rows,
     struct problem *ret_problem) MUST_USE;

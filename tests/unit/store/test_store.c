@@ -1426,6 +1426,38 @@ test_expire_unsealed(void **state)
 	assert_int_equal(figures_of(store).rows, 1);
 }
 
+/* What somebody waits for stays until a report tells it, however late it came;
+ * with it all of its day, which that report is made of. */
+static void
+test_expire_untold(void **state)
+{
+	struct store *store = ((struct place *)*state)->store;
+	struct text rua = TEXT("mailto:a@example.com");
+	struct history_entry entries[] = {
+	    sample(), sample(), sample(), sample(), sample()};
+
+	entries[0].rua.at = &rua;
+	entries[0].rua.count = 1;
+	entries[1].received = day + 23 * HOUR;
+	/* No recipient: another policy, another day, another domain. */
+	entries[2].p = TEXT("none");
+	entries[3].received = day + DAY;
+	entries[4].policy_domain = TEXT("a.example");
+	add_to(store, "c", 0, entries, 5);
+	assert_int_equal(
+	    expire_unsent(store, day + 90 * DAY, day + DAY - 1), 3);
+	assert_int_equal(figures_of(store).messages, 2);
+	assert_int_equal(expire(store, day + 90 * DAY), 0);
+	assert_int_equal(seal(store, day + 90 * DAY), 1);
+	assert_int_equal(expire(store, day + 90 * DAY), 0);
+	note_deliveries(store);
+	assert_int_equal(expire(store, day + 90 * DAY), 2);
+	/* Or until nobody is to be told any more. */
+	add_to(store, "d", 0, entries, 1);
+	assert_int_equal(expire_unsent(store, day + 90 * DAY, day + DAY), 1);
+	assert_int_equal(figures_of(store).rows, 0);
+}
+
 /* Who nobody is told about is counted by hour, in no report, and goes with its
  * day. */
 static void
@@ -1684,6 +1716,7 @@ main(void)
 	    SCENARIO(test_expire),
 	    SCENARIO(test_expire_unsent),
 	    SCENARIO(test_expire_unsealed),
+	    SCENARIO(test_expire_untold),
 	    SCENARIO(test_expire_nobodys),
 	    SCENARIO(test_expire_waiting),
 	    SCENARIO(test_add_to_vanishing),
