@@ -84,7 +84,8 @@ read_window(const struct claim *claim, uint64_t at, uint64_t end,
 struct batch {
 	struct arena *arena;
 	VEC(struct history_entry) entries;
-	size_t used;
+	uint64_t used;
+	uint64_t begun; /* bytes behind those, of a bad entry without its end */
 	uint64_t rejected;
 };
 
@@ -98,14 +99,18 @@ read_entries(struct batch *batch, struct text bytes, bool last)
 	       arena_used(batch->arena) < BATCH_MEMORY) {
 		struct history_entry entry;
 		size_t used;
-		enum history_status status = history_read(batch->arena,
-		    text_slice(bytes, batch->used, bytes.len), last, &entry,
-		    &used, &why);
+		enum history_status status = history_read(
+		    batch->arena, bytes, last, &entry, &used, &why);
 		if (arena_failed(batch->arena))
 			return false;
 		if (status == HISTORY_NEED_MORE)
 			break;
-		batch->used += used;
+		bytes = text_slice(bytes, used, bytes.len);
+		batch->begun += used;
+		if (status == HISTORY_PART)
+			continue;
+		batch->used += batch->begun;
+		batch->begun = 0;
 		if (status == HISTORY_BAD) {
 			batch->rejected++;
 			continue;
@@ -143,16 +148,33 @@ store_batch(const struct claim *claim, const struct batch *batch, uint64_t at,
 	return true;
 }
 
+/* Reads windows until something is whole: a bad entry may have any length. */
+static bool
+fill_batch(
+    const struct claim *claim, struct batch *batch, struct problem *ret_problem)
+{
+	struct text bytes;
+	uint64_t begun;
+
+	do {
+		uint64_t at = claim->at + batch->begun;
+		begun = batch->begun;
+		if (!read_window(claim, at, claim->size, &bytes, ret_problem))
+			return false;
+		bool last = claim->is_rested && at + bytes.len == claim->size;
+		if (!read_entries(batch, bytes, last))
+			return problem_no_memory(ret_problem);
+	} while (batch->used == 0 && batch->begun > begun);
+	return true;
+}
+
 /* One batch from byte AT on; moves AT behind it, or not when nothing is whole
  * yet. */
 static bool
 import_batch(struct claim *claim, struct problem *ret_problem)
 {
-	struct text bytes;
 	struct batch batch = {0};
 
-	if (!read_window(claim, claim->at, claim->size, &bytes, ret_problem))
-		return false;
 	batch.arena = arena_new(ARENA_MAX);
 	if (batch.arena == NULL)
 		return problem_no_memory(ret_problem);
@@ -160,11 +182,9 @@ import_batch(struct claim *claim, struct problem *ret_problem)
 	batch.entries.at =
 	    arena_array(batch.arena, BATCH_ENTRIES, sizeof *batch.entries.at);
 	batch.entries.room = batch.entries.at == NULL ? 0 : BATCH_ENTRIES;
-	bool last = claim->is_rested && claim->at + bytes.len == claim->size;
-	bool good =
-	    read_entries(&batch, bytes, last) || problem_no_memory(ret_problem);
-	good = good && (batch.used == 0 ||
-			   store_batch(claim, &batch, claim->at, ret_problem));
+	bool good = fill_batch(claim, &batch, ret_problem) &&
+		    (batch.used == 0 ||
+			store_batch(claim, &batch, claim->at, ret_problem));
 	claim->at += batch.used;
 	arena_free(batch.arena);
 	return good;
@@ -190,31 +210,49 @@ take_rejects(void *context, const struct store_batch *batch)
 	return copy != NULL;
 }
 
-/* The bad entries of a batch, found as they were found the first time. */
+/* Those in BYTES, of which *RET_USED are whole. */
 static bool
-copy_rejects(const struct claim *claim, const struct store_batch *batch,
-    FILE *to, struct problem *ret_problem)
+copy_bad(struct text bytes, bool last, FILE *to, uint64_t *ret_used)
 {
-	struct text bytes = {"", 0};
 	struct arena *arena = arena_new(ARENA_MAX);
-	bool good = (arena != NULL || problem_no_memory(ret_problem)) &&
-		    read_window(claim, batch->first_byte, batch->last_byte + 1,
-			&bytes, ret_problem);
+	bool good = arena != NULL;
 
+	*ret_used = 0;
 	while (good && bytes.len > 0) {
 		struct history_entry ignored;
 		const char *why;
 		size_t used;
 		enum history_status status =
-		    history_read(arena, bytes, true, &ignored, &used, &why);
-		if (arena_failed(arena))
-			good = problem_no_memory(ret_problem);
-		else if (status == HISTORY_BAD)
+		    history_read(arena, bytes, last, &ignored, &used, &why);
+		good = !arena_failed(arena);
+		if (status == HISTORY_NEED_MORE)
+			break;
+		if (good && status != HISTORY_ENTRY)
 			(void)fwrite(bytes.ptr, 1, used, to);
+		*ret_used += used;
 		bytes = text_slice(bytes, used, bytes.len);
 	}
 	arena_free(arena);
 	return good;
+}
+
+/* The bad entries of a batch, found as they were found the first time. */
+static bool
+copy_rejects(const struct claim *claim, const struct store_batch *batch,
+    FILE *to, struct problem *ret_problem)
+{
+	uint64_t end = batch->last_byte + 1;
+	uint64_t used = 1;
+
+	for (uint64_t at = batch->first_byte; at < end && used > 0;
+	     at += used) {
+		struct text bytes;
+		if (!read_window(claim, at, end, &bytes, ret_problem))
+			return false;
+		if (!copy_bad(bytes, at + bytes.len == end, to, &used))
+			return problem_no_memory(ret_problem);
+	}
+	return true;
 }
 
 static bool

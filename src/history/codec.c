@@ -151,20 +151,34 @@ struct found {
 	size_t last_line; /* behind the last whole line that was seen */
 };
 
+static struct text
+without_zeros(struct text line)
+{
+	size_t zeros = 0;
+
+	while (zeros < line.len && line.ptr[zeros] == '\0')
+		zeros++;
+	return text_slice(line, zeros, line.len);
+}
+
+static bool
+is_job(struct text line)
+{
+	return text_starts(line, TEXT("job ")) ||
+	       text_equal(text_trim(line), TEXT("job"));
+}
+
 /* Is LINE, which begins at *WHERE, the "job" line of another entry, or, TORN,
  * may it be the beginning of one? Behind NUL bytes at the very beginning moves
  * *WHERE behind them. */
 static bool
 begins_next(struct text line, bool torn, size_t *where)
 {
-	size_t zeros = 0;
+	struct text job = without_zeros(line);
+	size_t zeros = line.len - job.len;
 
-	while (zeros < line.len && line.ptr[zeros] == '\0')
-		zeros++;
-	line = text_slice(line, zeros, line.len);
 	if (*where + zeros == 0 ||
-	    !(text_starts(line, TEXT("job ")) ||
-		(torn && text_starts(TEXT("job "), line))))
+	    !(is_job(job) || (torn && text_starts(TEXT("job "), job))))
 		return false;
 	if (*where == 0)
 		*where = zeros;
@@ -242,6 +256,8 @@ behind_bad_end(struct text bytes, const struct found *found)
 	return job < line.len ? found->where + job : found->behind;
 }
 
+static const char too_long[] = "longer than an entry may be";
+
 static enum history_status
 bad(size_t bytes, const char *why, size_t *ret_bytes, const char **ret_why)
 {
@@ -251,16 +267,15 @@ bad(size_t bytes, const char *why, size_t *ret_bytes, const char **ret_why)
 }
 
 /* Where the last entry ends, of BYTES whose last whole line ends at LINES. What
- * is behind that may be the torn beginning of another one. */
+ * is behind that may be the beginning of another one; a torn one, LAST. */
 static size_t
-end_of_last(struct text bytes, size_t lines)
+end_of_last(struct text bytes, size_t lines, bool last)
 {
 	size_t where = lines;
 	struct text rest = text_slice(bytes, lines, bytes.len);
 
-	if (lines > 0 && rest.len > 0 && begins_next(rest, true, &where))
-		return where;
-	return bytes.len;
+	return rest.len > 0 && begins_next(rest, last, &where) ? where
+							       : bytes.len;
 }
 
 /* BYTES are an entry that has no "end" line: of another program. */
@@ -270,10 +285,6 @@ read_foreign(struct arena *arena, struct text bytes,
 {
 	struct history_entry entry = {0};
 
-	if (bytes.len > HISTORY_ENTRY_MAX) {
-		*ret_why = "longer than an entry may be";
-		return HISTORY_BAD;
-	}
 	if (bytes.ptr[bytes.len - 1] != '\n') {
 		*ret_why = "torn";
 		return HISTORY_BAD;
@@ -287,6 +298,44 @@ read_foreign(struct arena *arena, struct text bytes,
 	return HISTORY_ENTRY;
 }
 
+/* BYTES are no entry, because of WHY. When they are more than one may have, the
+ * lines that are not may be one, before a line that is in none. */
+static enum history_status
+set_aside(struct arena *arena, struct text bytes, const char *why,
+    struct history_entry *ret_entry, size_t *ret_bytes, const char **ret_why)
+{
+	struct text fits = text_slice(bytes, 0, HISTORY_ENTRY_MAX);
+	struct text rest = {bytes.ptr + fits.len, bytes.len - fits.len};
+	size_t lines = text_find_last(fits, '\n') + 1;
+
+	if (rest.len > 0 && lines <= fits.len) {
+		rest = text_slice(bytes, lines, bytes.len);
+		if (find_key(rest, history_keys) == NULL &&
+		    read_foreign(arena, text_slice(bytes, 0, lines), ret_entry,
+			ret_why) == HISTORY_ENTRY) {
+			*ret_bytes = lines;
+			return HISTORY_ENTRY;
+		}
+	}
+	return bad(bytes.len, why, ret_bytes, ret_why);
+}
+
+/* The same of BYTES whose end is not even at hand. An entry of ours that may
+ * begin amid the last of them will be whole then. */
+static enum history_status
+read_endless(struct arena *arena, struct text bytes,
+    struct history_entry *ret_entry, size_t *ret_bytes, const char **ret_why)
+{
+	struct text rest = text_slice(bytes, HISTORY_ENTRY_MAX, bytes.len);
+
+	if (set_aside(arena, bytes, too_long, ret_entry, ret_bytes, ret_why) ==
+	    HISTORY_ENTRY)
+		return HISTORY_ENTRY;
+	/* The rest of a bad entry does not begin like another one. */
+	*ret_bytes = HISTORY_ENTRY_MAX - is_job(rest);
+	return HISTORY_PART;
+}
+
 /* BYTES up to FOUND, which is an "end" line. */
 static enum history_status
 read_ours(struct arena *arena, struct text bytes, const struct found *found,
@@ -296,13 +345,14 @@ read_ours(struct arena *arena, struct text bytes, const struct found *found,
 	size_t begin;
 
 	if (!find_begin(bytes, found, &begin))
-		return bad(behind_bad_end(bytes, found),
-		    "the end line does not fit", ret_bytes, ret_why);
+		return set_aside(arena,
+		    text_slice(bytes, 0, behind_bad_end(bytes, found)),
+		    "the end line does not fit", ret_entry, ret_bytes, ret_why);
 	if (begin > 0)
-		return bad(begin, "torn", ret_bytes, ret_why);
+		return set_aside(arena, text_slice(bytes, 0, begin), "torn",
+		    ret_entry, ret_bytes, ret_why);
 	if (found->behind > HISTORY_ENTRY_MAX)
-		return bad(found->behind, "longer than an entry may be",
-		    ret_bytes, ret_why);
+		return bad(found->behind, too_long, ret_bytes, ret_why);
 	struct reading reading = begin_reading(arena, true, &entry);
 	const char *why =
 	    read_lines(&reading, text_slice(bytes, 0, found->where));
@@ -359,14 +409,17 @@ history_read(struct arena *arena, struct text bytes, bool last,
 	if (found.at_all && found.is_end)
 		return read_ours(
 		    arena, bytes, &found, ret_entry, ret_bytes, ret_why);
-	if (!found.at_all && is_full)
-		return bad(found.last_line > 0 ? found.last_line : bytes.len,
-		    "longer than an entry may be", ret_bytes, ret_why);
-	if (!found.at_all && (!last || bytes.len == 0))
+	if (!found.at_all && !is_full && (!last || bytes.len == 0))
 		return HISTORY_NEED_MORE;
 	if (!found.at_all)
-		found.where = end_of_last(bytes, found.last_line);
-	*ret_bytes = found.where;
-	return read_foreign(
-	    arena, text_slice(bytes, 0, *ret_bytes), ret_entry, ret_why);
+		found.where = end_of_last(bytes, found.last_line, !is_full);
+	if (is_full && found.where == bytes.len)
+		return read_endless(
+		    arena, bytes, ret_entry, ret_bytes, ret_why);
+	bytes.len = found.where;
+	if (bytes.len > HISTORY_ENTRY_MAX)
+		return set_aside(
+		    arena, bytes, too_long, ret_entry, ret_bytes, ret_why);
+	*ret_bytes = bytes.len;
+	return read_foreign(arena, bytes, ret_entry, ret_why);
 }

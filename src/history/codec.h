@@ -23,6 +23,7 @@ bool history_write(
 enum history_status {
 	HISTORY_ENTRY,     /* *ret_entry is good; *ret_bytes are behind it */
 	HISTORY_BAD,       /* an unreadable entry of *ret_bytes; *ret_why */
+	HISTORY_PART,      /* the same, and its rest, bad too, is behind them */
 	HISTORY_NEED_MORE, /* no whole entry at hand yet */
 };
 

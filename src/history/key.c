@@ -386,6 +386,14 @@ foreign_text(struct arena *arena, const struct history_key *key,
 	return true;
 }
 
+/* None of the others leaves it empty: OpenDMARC writes "(unknown-jobid)". */
+static bool
+foreign_job(struct arena *arena, const struct history_key *key,
+    struct text value, struct history_entry *entry)
+{
+	return foreign_text(arena, key, value, entry) && entry->job.len > 0;
+}
+
 static bool
 foreign_number(struct arena *arena, const struct history_key *key,
     struct text value, struct history_entry *entry)
@@ -552,7 +560,7 @@ history_conclude_foreign(struct history_entry *entry)
 
 /* clang-format off */
 const struct history_key history_keys[HISTORY_KEYS] = {
-    {NAME("job"), AS(text), THEIRS(text), AT(job), .when_empty = DASH,
+    {NAME("job"), AS(text), THEIRS(job), AT(job), .when_empty = DASH,
 	.required = IN_ALL},
     {NAME("reporter"), AS(text), THEIRS(text), AT(reporter),
 	.when_empty = DASH},

@@ -327,6 +327,43 @@ test_rejected(void **state)
 	build_free(&bad);
 }
 
+/* A line longer than what is looked at together is one bad entry, and set aside
+ * whole. Without its end it is waited for. */
+static void
+test_endless(void **state)
+{
+	enum { LENGTH = 40 * 1000 * 1000 };
+
+	struct place *place = *state;
+	struct build file;
+	struct stat status;
+	char path[PATH_SIZE];
+
+	build_init(&file, SIZE_MAX);
+	write_entry(&file, 1, 0);
+	size_t begin = file.len;
+	while (file.len - begin < LENGTH)
+		build_cstr(&file, "xxxxxxxxxxxxxxxxxxxx");
+	build_cstr(&file, "\n");
+	write_entry(&file, 1, 1);
+	write_bytes(place->file, &file);
+	struct clerk_imported done = import(place);
+	assert_int_equal(done.entries, 2);
+	assert_int_equal(done.rejected, 1);
+	assert_int_equal(stat(done.rejected_file, &status), 0);
+	assert_int_equal(status.st_size, LENGTH + 1);
+	/* A late writer's, torn. */
+	assert_int_equal(count_files(place, "history.claim-*[!d]", path), 1);
+	build_cut(&file, begin + LENGTH);
+	write_bytes(path, &file);
+	done = import(place);
+	assert_int_equal(done.entries, 1);
+	assert_int_equal(done.rejected, 1);
+	assert_int_equal(stat(done.rejected_file, &status), 0);
+	assert_int_equal(status.st_size, 2 * LENGTH + 1);
+	build_free(&file);
+}
+
 /* --- other programs' entries, which say not where they end --- */
 
 static void
@@ -706,6 +743,7 @@ main(void)
 	    SCENARIO(test_import),
 	    SCENARIO(test_late_writer),
 	    SCENARIO(test_rejected),
+	    SCENARIO(test_endless),
 	    SCENARIO(test_rest),
 	    SCENARIO(test_late_foreign),
 	    SCENARIO(test_again),

@@ -424,7 +424,9 @@ read_all(struct text bytes, size_t step, char *letters, size_t room)
 		} else {
 			assert_true(used > 0 && used <= piece.len);
 			assert_true(status == HISTORY_ENTRY || why != NULL);
-			letters[count++] = status == HISTORY_ENTRY ? 'E' : 'B';
+			if (status != HISTORY_PART)
+				letters[count++] =
+				    status == HISTORY_ENTRY ? 'E' : 'B';
 			at += used;
 		}
 		exact_free(piece);
@@ -458,7 +460,9 @@ static const struct reading_row {
 	"BE"},
     {"incumbent's entry", "job x\nfrom a.example\naction 2\n", "B"},
     {"a line too long", "job ^\n@", "BE"},
-    {"many bytes without a line", "^^^@", "BBE"},
+    {"many bytes without a line", "^^^@", "BE"},
+    {"many bytes in a line", "@^^^\n@", "EBE"},
+    {"many bytes without a line's end", "@^^^^^", "EB"},
 };
 
 static void

@@ -170,6 +170,11 @@ static const struct row lines[] = {
     {"several URIs", LINES "rua mailto:a@b!10m\nrua mailto:c@d\n",
 	NOTHING " mailto:a@b!10m mailto:c@d"},
     {"no job", "received 1795439443\naction 2\n", NULL},
+    {"an empty job", "job \nreceived 1795439443\naction 2\n", NULL},
+    {"a job of nothing", "job\nreceived 1795439443\naction 2\n", NULL},
+    {"a job of blanks", "job  \t\r\nreceived 1795439443\naction 2\n", NULL},
+    {"nothing's mark for a job", "job -\nreceived 1795439443\naction 2\n",
+	NULL},
     {"no received", "job J\naction 2\n", NULL},
     {"no action: torn", "job J\nreceived 1795439443\n", NULL},
     {"no line end: torn", "job J\nreceived 1795439443\naction 2", NULL},
@@ -487,6 +492,20 @@ static const struct file_row {
     {"torn in job", {LINES "jo", sizeof LINES + 1}, 1, 1},
     {"torn behind job", {LINES "job J", sizeof LINES + 4}, 1, 1},
     {"torn last", {LINES "job K\nrece", sizeof LINES - 1 + 10}, 1, 1},
+    {"a job of nothing behind an entry",
+	{LINES "job\nreceived 1\naction 2\n" LINES,
+	    2 * (sizeof LINES - 1) + 24},
+	2, 1},
+    {"a job of nothing, CR LF",
+	{LINES "job\r\nreceived 1\r\naction 2\r\n" LINES,
+	    2 * (sizeof LINES - 1) + 27},
+	2, 1},
+    {"a job that is not the first line",
+	{LINES "received 1\njob K\naction 2\n" LINES,
+	    2 * (sizeof LINES - 1) + 26},
+	1, 2},
+    {"lines before any job",
+	{"received 1\naction 2\n" LINES, sizeof LINES - 1 + 20}, 1, 1},
     {"empty lines between", {LINES "\n\n" LINES, 2 * sizeof LINES}, 2, 0},
 };
 
@@ -507,6 +526,81 @@ test_files(void **state)
 			print_error("%s: %d and %d bad\n", files[i].name,
 			    (int)tally.entries, (int)tally.bad);
 			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* TEXT, with an entry of ours for each "@". */
+static void
+build_expanded(struct build *build, const char *text)
+{
+	const struct history_entry entry = {.job = TEXT("O")};
+
+	for (; *text != '\0'; text++) {
+		if (*text != '@')
+			build_byte(build, *text);
+		else
+			assert_true(history_write(build, &entry));
+	}
+}
+
+/* Lines of more bytes than an entry, or than we look at together: one bad entry
+ * each, and those around them are as good as ever. */
+static void
+test_long_lines(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *before;
+		const char *behind;
+		uint64_t entries;
+		uint64_t bad;
+	} rows[] = {
+	    {"between entries", LINES "x", "\n" LINES, 2, 1},
+	    {"without its key", LINES, "\n" LINES, 2, 1},
+	    {"without its end, then an entry", LINES "x", LINES, 1, 1},
+	    {"of ours behind it", LINES "x", "\n@" LINES, 3, 1},
+	    {"without its end, then ours", LINES "x", "@" LINES, 3, 1},
+	    {"first", "x", "\n" LINES, 1, 1},
+	    {"last", LINES "x", "\n", 1, 1},
+	    {"last and torn", LINES "x", "", 1, 1},
+	    {"in an entry", LINES "job L\nfrom ",
+		"\nreceived 1795439443\naction 2\n" LINES, 2, 1},
+	    {"in an entry, behind what it needs", LINES LINES "from ",
+		"\nmfrom a\n" LINES, 2, 1},
+	    {"a job", LINES "job ", "\nreceived 1\naction 2\n" LINES, 2, 1},
+	    {"an empty line before a job", "\njob ",
+		"\nreceived 1\naction 2\n" LINES, 1, 2},
+	    {"with an end that does not fit", LINES "x",
+		"\nend 1 00000000\n" LINES, 2, 1},
+	};
+
+	static const size_t lengths[] = {
+	    HISTORY_ENTRY_MAX + 200, HISTORY_WINDOW, 3 * HISTORY_WINDOW};
+	unsigned failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		/* Wherever the look at it ends. */
+		for (size_t n = 0; n < 3 * 100; n++) {
+			size_t len = lengths[n / 100] - n % 100;
+			struct build build;
+			build_init(&build, SIZE_MAX);
+			build_cstr(&build, rows[i].before);
+			while (build.len < len)
+				build_byte(&build, 'j');
+			build_expanded(&build, rows[i].behind);
+			struct tally tally =
+			    read_file(build_view(&build), build.len, NULL, 0);
+			build_free(&build);
+			if (tally.entries == rows[i].entries &&
+			    tally.bad == rows[i].bad)
+				continue;
+			print_error("%s, %zu: %d and %d bad\n", rows[i].name,
+			    len, (int)tally.entries, (int)tally.bad);
+			failures++;
+			break;
 		}
 	}
 	assert_int_equal(failures, 0);
@@ -534,9 +628,9 @@ test_time(void **state)
 			struct history_entry entry;
 			const char *why;
 			size_t used = 0;
-			assert_int_equal(history_read(arena, rest, true, &entry,
-					     &used, &why),
-			    HISTORY_BAD);
+			assert_int_not_equal(history_read(arena, rest, true,
+						 &entry, &used, &why),
+			    HISTORY_ENTRY);
 			rest = text_slice(rest, used, rest.len);
 		}
 		build_free(&file);
@@ -554,6 +648,7 @@ main(void)
 	    cmocka_unit_test(test_samples),
 	    cmocka_unit_test(test_cut_anywhere),
 	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_long_lines),
 	    cmocka_unit_test(test_time),
 	};
 
