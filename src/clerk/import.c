@@ -246,7 +246,7 @@ copy_rejects(const struct claim *claim, const struct store_batch *batch,
 
 	for (uint64_t at = batch->first_byte; at < end && used > 0;
 	     at += used) {
-		struct text bytes;
+		struct text bytes = {"", 0};
 		if (!read_window(claim, at, end, &bytes, ret_problem))
 			return false;
 		if (!copy_bad(bytes, at + bytes.len == end, to, &used))

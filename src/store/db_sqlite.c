@@ -4,17 +4,14 @@
 #include "store/db.h"
 
 #include "base/build.h"
+#include "store/sqlite_file.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
 	BUSY_MS = 20 * 1000,
@@ -88,6 +85,9 @@ failed(struct sqlite *sqlite, struct problem *ret_problem)
 	int code = sqlite3_extended_errcode(sqlite->handle);
 
 	sqlite->error = error_class(code);
+	if (kind_of(code) == PROBLEM_PERMISSION &&
+	    !sqlite_file_may_write(sqlite->path, ret_problem))
+		return false;
 	return problem_set(ret_problem, kind_of(code), "database %s: %s",
 	    sqlite->path, sqlite3_errmsg(sqlite->handle));
 }
@@ -102,50 +102,6 @@ run_plain(struct sqlite *sqlite, const char *sql, struct problem *ret_problem)
 }
 
 /* --- open and close --- */
-
-/* Made by root, it belongs to whom its folder belongs to, so that the daemon
- * can open it. Where root may not give files away it stays root's: false. */
-static bool
-share_file(int fd, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	struct stat status;
-	char *folder = slash == NULL
-			   ? strdup("./")
-			   : strndup(path, (size_t)(slash - path) + 1);
-
-	bool is_given = folder != NULL && stat(folder, &status) == 0 &&
-			fchown(fd, status.st_uid, status.st_gid) == 0;
-	free(folder);
-	return is_given;
-}
-
-/* SQLite would make it 0644; its -wal and -shm take after the file. */
-static bool
-make_file(const char *path, struct problem *ret_problem)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-
-	if (fd >= 0 && geteuid() == 0)
-		(void)share_file(fd, path);
-	if (fd >= 0)
-		(void)close(fd);
-	if (fd >= 0 || errno == EEXIST)
-		return true;
-	return problem_set(ret_problem, problem_kind_of(errno),
-	    "database %s: cannot be made: %s", path, strerror(errno));
-}
-
-static bool
-is_there(const char *path, struct problem *ret_problem)
-{
-	struct stat status;
-
-	if (stat(path, &status) == 0)
-		return true;
-	return problem_set(ret_problem, problem_kind_of(errno),
-	    "database %s: %s", path, strerror(errno));
-}
 
 /* When several make a new file WAL at once, all but one are told that it is
  * locked, whatever the time-out. */
@@ -200,7 +156,7 @@ sqlite_check(const char *where, struct problem *ret_problem)
 static struct db *
 sqlite_open(const char *where, bool create, struct problem *ret_problem)
 {
-	if (!(create ? make_file : is_there)(where, ret_problem))
+	if (!(create ? sqlite_file_make : sqlite_file_find)(where, ret_problem))
 		return NULL;
 	size_t size = strlen(where) + 1;
 	struct sqlite *sqlite = calloc(1, sizeof *sqlite + size);
@@ -212,8 +168,10 @@ sqlite_open(const char *where, bool create, struct problem *ret_problem)
 	memcpy(sqlite->path, where, size);
 	int code = sqlite3_open_v2(where, &sqlite->handle,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	/* Who makes it will write; others may be content with reading. */
 	if ((code != SQLITE_OK && !failed(sqlite, ret_problem)) ||
-	    !prepare_connection(sqlite, ret_problem)) {
+	    !prepare_connection(sqlite, ret_problem) ||
+	    (create && !sqlite_file_may_write(where, ret_problem))) {
 		sqlite_close(&sqlite->db);
 		return NULL;
 	}

@@ -194,12 +194,72 @@ def permission(top):
     os.chown(private, NOBODY, NOBODY)
     parts.write_config(conf, Database=f"sqlite:{private}/db",
                        HistoryFile=path / "history")
-    as_nobody = subprocess.run(
-        [parts.DMARC, "import", "-c", conf], user=NOBODY, group=NOBODY,
-        extra_groups=[], capture_output=True, text=True)
-    equal(as_nobody.returncode, 77, as_nobody.stderr)
-    contains(as_nobody.stderr, "write and search permission on its directory")
+    status, err = as_nobody(conf, "import")
+    equal(status, 77, err)
+    contains(err, "write and search permission on its directory")
     equal((path / "history").read_text(), ours("a.test", NOW))
+
+
+def as_nobody(conf, *words):
+    """Status and words of dmarc, run by nobody."""
+    told = subprocess.run(
+        [parts.DMARC, *words, "-c", conf], user=NOBODY, group=NOBODY,
+        extra_groups=[], capture_output=True, text=True)
+    return told.returncode, told.stderr
+
+
+@case("a database that may not be written to: 77, who lacks what, what to do")
+def database_permission(top):
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    path, conf = place(top, "database", "")
+    folder = path / "d"
+    folder.mkdir()
+    file = folder / "db"
+    parts.write_config(conf, Database=f"sqlite:{file}",
+                       HistoryFile=path / "history")
+
+    def refused(what, advice):
+        for words in (["import"], ["database", "create"]):
+            status, err = as_nobody(conf, *words)
+            equal(status, 77, err)
+            contains(err, f"database {file}: user nobody may not write to "
+                     f"{what}")
+            contains(err, advice)
+
+    theirs = ", which is root's; run this as root, or as root: chown nobody "
+    status, err = as_nobody(conf, "import")
+    equal(status, 77, err)
+    contains(err, f"user nobody may not write to its folder {folder}{theirs}"
+             f"{folder}\n")
+    run("database", "create", "-c", conf)
+    refused(f"its folder {folder}", theirs + str(folder))
+    os.chown(folder, NOBODY, NOBODY)
+    refused(f"the file {file}", theirs + str(file))
+    file.chmod(0o644)
+    refused(f"the file {file}", theirs + str(file))
+    os.chown(file, NOBODY, NOBODY)
+    folder.chmod(0o500)
+    refused(f"its folder {folder}", f"chmod u+rwx {folder}")
+    folder.chmod(0o700)
+    file.chmod(0o400)
+    refused(f"the file {file}", f"chmod u+rw {file}")
+    file.chmod(0o600)
+    equal(as_nobody(conf, "database", "create"), (0, ""))
+
+
+@case("a database in a folder that is not there: 78, and which")
+def no_folder(top):
+    path, conf = place(top, "nowhere", "")
+    parts.write_config(conf, Database=f"sqlite:{path}/no/db",
+                       HistoryFile=path / "history")
+    for words in (["import"], ["database", "create"], ["database", "status"],
+                  ["database", "check"], ["expire"], ["report"]):
+        _, err = run(*words, "-c", conf, status=78)
+        contains(err, f"database {path}/no/db: there is no folder {path}/no")
+    parts.write_config(conf, Database=f"sqlite:{path}/db")
+    _, err = run("database", "status", "-c", conf, status=66)
+    contains(err, '"dmarc database create" makes it')
 
 
 @case("a full disk: status 75, said, nothing lost, nothing twice")
@@ -243,6 +303,26 @@ def read_only(top):
            "1 entries imported, 0 set aside", "status 0"], told.stderr)
     contains(told.stderr, f"{disk}/history")
     contains(told.stderr, "Read-only file system")
+
+
+@case("a database on a disk that cannot be written to: said, nothing lost")
+def read_only_database(top):
+    path, conf = place(top, "readonlydb", exim("a.test", NOW))
+    disk = path / "disk"
+    parts.write_config(conf, Database=f"sqlite:{disk}/db",
+                       HistoryFile=path / "history")
+    told = on_small_disk(disk, "1m", f"""
+        {parts.DMARC} database create -c {conf}
+        mount -o remount,ro {disk}
+        {parts.DMARC} import -c {conf}; echo status $?
+        rm -f {disk}/db
+        mount -o remount,rw {disk}
+        {parts.DMARC} import -c {conf}; echo status $?""")
+    contains(told.stderr, f"database {disk}/db: its file system is mounted "
+             "read-only")
+    equal(told.stdout.splitlines()[-3:],
+          ["status 75", "1 entries imported, 0 set aside", "status 0"],
+          told.stderr)
 
 
 @case("dmarcd imports by itself")

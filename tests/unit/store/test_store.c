@@ -128,7 +128,7 @@ test_open(void **state)
 	(void)snprintf(path, sizeof path, "sqlite:%s/no/x.db", place->folder);
 	refused = (struct problem){0};
 	assert_null(store_open(path, true, &refused));
-	assert_int_equal(refused.kind, PROBLEM_NO_INPUT);
+	assert_int_equal(refused.kind, PROBLEM_CONFIG);
 }
 
 static void
