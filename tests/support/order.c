@@ -1,8 +1,23 @@
 #include "order.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { WAITING_MAX = 512 };
+
+struct dns_zone *
+order_zone(struct text text)
+{
+	struct problem problem = {.kind = PROBLEM_NONE};
+	struct dns_zone *zone = dns_zone_read(text, "zone", &problem);
+
+	if (zone == NULL) {
+		(void)fprintf(stderr, "%s\n", problem.text);
+		abort();
+	}
+	return zone;
+}
 
 struct waiting {
 	struct dns_question question[WAITING_MAX];

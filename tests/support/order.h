@@ -14,6 +14,9 @@ enum order {
 	ORDER_CLOSED_EARLY, /* as RANDOM, and closed after SEED % 8 answers */
 };
 
+/* The zone of TEXT; aborts when it is none. */
+struct dns_zone *order_zone(struct text text);
+
 /* CHECK runs the check once over FACTS and returns whether it is final. It is
  * driven until it is; passes are asserted to be at most facts + 2 and each
  * pending pass to have missed something. Returns the passes. */

@@ -142,19 +142,6 @@ result_words(struct arena *arena, const struct dkim_results *results)
 	return build_view(&build);
 }
 
-static struct dns_zone *
-read_zone(struct text text)
-{
-	struct problem problem = {0};
-	struct dns_zone *zone = dns_zone_read(text, "zone", &problem);
-
-	if (zone == NULL) {
-		print_error("%s\n", problem.text);
-		abort();
-	}
-	return zone;
-}
-
 /* All keys that are still known. */
 static struct dns_zone *
 read_published(struct arena *arena)
@@ -172,7 +159,7 @@ read_published(struct arena *arena)
 		}
 		build_byte(&build, '\n');
 	}
-	return read_zone(build_view(&build));
+	return order_zone(build_view(&build));
 }
 
 static bool
@@ -361,7 +348,7 @@ case_passes(json_t *item)
 	    json_string_value(json_object_get(item, "file")));
 	const char *path = vectors_path(run.arena, arena_cstr(run.arena, name));
 	struct dns_zone *zone =
-	    read_zone(zone_text(run.arena, json_object_get(item, "dns")));
+	    order_zone(zone_text(run.arena, json_object_get(item, "dns")));
 
 	assert_non_null(path);
 	assert_true(run_message(&run, vectors_read(run.arena, path), zone));

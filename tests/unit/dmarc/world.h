@@ -6,9 +6,6 @@
 #include "dns/zone.h"
 #include "order.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 struct world {
 	struct arena *arena;
 	struct dns_zone *zone;
@@ -21,14 +18,9 @@ struct world {
 static inline struct world
 world_open(struct text zone)
 {
-	struct problem problem = {.kind = PROBLEM_NONE};
-	struct world world = {.arena = arena_new((size_t)4 * 1024 * 1024)};
+	struct world world = {.arena = arena_new((size_t)4 * 1024 * 1024),
+	    .zone = order_zone(zone)};
 
-	world.zone = dns_zone_read(zone, "zone", &problem);
-	if (world.zone == NULL || world.arena == NULL) {
-		(void)fprintf(stderr, "%s\n", problem.text);
-		abort();
-	}
 	world.facts = dns_facts_new(world.arena);
 	return world;
 }

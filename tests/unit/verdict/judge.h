@@ -7,9 +7,6 @@
 #include "order.h"
 #include "verdict/checks.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 struct judge {
 	/* Set before. */
 	struct checks_options options;
@@ -42,19 +39,6 @@ judge_init(struct judge *judge)
 		.receiver = TEXT("mx.example.org"),
 		.now = 1700000000},
 	};
-}
-
-static inline struct dns_zone *
-judge_zone(struct text text)
-{
-	struct problem problem = {.kind = PROBLEM_NONE};
-	struct dns_zone *zone = dns_zone_read(text, "zone", &problem);
-
-	if (zone == NULL) {
-		(void)fprintf(stderr, "%s\n", problem.text);
-		abort();
-	}
-	return zone;
 }
 
 static inline void

@@ -44,7 +44,7 @@ set_up(void **state)
 	build_text(
 	    &text, signer_record(&signer, "s._domainkey.tenant.bank.example",
 		       "", SIGN_OTHER_RSA));
-	zone = judge_zone(build_view(&text));
+	zone = order_zone(build_view(&text));
 	return 0;
 }
 

@@ -113,7 +113,7 @@ run_case(struct comparison *comparison, const char *folder, const json_t *one,
 {
 	struct arena *arena = arena_new((size_t)16 * 1024 * 1024);
 	struct dns_zone *zone =
-	    judge_zone(load(arena, folder, json_get(one, "zone")));
+	    order_zone(load(arena, folder, json_get(one, "zone")));
 
 	for (unsigned seed = 0; seed < 3; seed++) {
 		struct judge judge;
@@ -255,7 +255,7 @@ test_attacks(void **state)
 	struct arena *arena = arena_new(1 << 20);
 	struct suffix_list *list = suffix_list_builtin();
 	struct dns_zone *zone =
-	    judge_zone(load(arena, "attacks/espoofer", TEXT("attack.zone")));
+	    order_zone(load(arena, "attacks/espoofer", TEXT("attack.zone")));
 	json_array_foreach(json_object_get(all, "cases"), index, attack)
 	{
 		for (unsigned way = 0; way < 4; way++)

@@ -133,7 +133,7 @@ static void
 expect(struct text zone_text, const char *mail_from, struct text message,
     const char *expected)
 {
-	struct dns_zone *zone = judge_zone(zone_text);
+	struct dns_zone *zone = order_zone(zone_text);
 	struct judge judge;
 
 	judge_init(&judge);
@@ -247,7 +247,7 @@ test_signatures(void **state)
 	enum { FOREIGN = DKIM_SIGNATURES_MAX + 10 };
 
 	struct dns_zone *zone =
-	    judge_zone(make_zone("", "s._domainkey.d%u.example.net", FOREIGN));
+	    order_zone(make_zone("", "s._domainkey.d%u.example.net", FOREIGN));
 	struct judge judge;
 	unsigned neutral = 0;
 
@@ -398,7 +398,7 @@ test_shares(void **state)
 	build_cstr(&text, NORMAL);
 	add_costly(&text, "attacker.example");
 	add_costly(&text, "helo.example");
-	struct dns_zone *zone = judge_zone(build_view(&text));
+	struct dns_zone *zone = order_zone(build_view(&text));
 	judge_init(&judge);
 	judge.zone = zone;
 	judge.envelope.helo = TEXT("helo.example");
@@ -423,7 +423,7 @@ test_shares(void **state)
 static void
 test_no_room(void **state)
 {
-	struct dns_zone *zone = judge_zone(TEXT(NORMAL));
+	struct dns_zone *zone = order_zone(TEXT(NORMAL));
 	struct build message = begin();
 	struct judge judge;
 

@@ -46,7 +46,7 @@ prepare(void **state)
 	build_text(
 	    &text, signer_record(&signer, "s._domainkey.attacker.example", "",
 		       SIGN_OTHER_RSA));
-	zone = judge_zone(build_view(&text));
+	zone = order_zone(build_view(&text));
 	build_free(&text);
 	return 0;
 }

@@ -175,7 +175,7 @@ run_row(const struct row *row, const struct dns_zone *zone, enum order order)
 static void
 test_rows(void **state)
 {
-	struct dns_zone *zone = judge_zone(text_from_cstr(records));
+	struct dns_zone *zone = order_zone(text_from_cstr(records));
 	unsigned wrong = 0;
 
 	(void)state;

@@ -266,7 +266,7 @@ run_round(unsigned seed)
 	struct round round = {.seed = seed};
 
 	signer.arena = arena_new((size_t)16 * 1024 * 1024);
-	struct dns_zone *zone = judge_zone(draw_zone(&random, &model));
+	struct dns_zone *zone = order_zone(draw_zone(&random, &model));
 	round.message = draw_message(&random, &model);
 	draw_judge(&random, &model, &round.judge);
 	round.judge.zone = zone;

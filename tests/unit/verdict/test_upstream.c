@@ -22,7 +22,7 @@ static int
 prepare(void **state)
 {
 	(void)state;
-	zone = judge_zone(text_from_cstr(records));
+	zone = order_zone(text_from_cstr(records));
 	return 0;
 }
 

@@ -180,7 +180,7 @@ make_zone(void)
 		       "k=rsa; ", SIGN_RSA));
 	build_text(&zone, signer_record(&signer, "e._domainkey.example.com",
 			      "k=ed25519; ", SIGN_ED25519));
-	return judge_zone(build_view(&zone));
+	return order_zone(build_view(&zone));
 }
 
 /* The answer that KNOWN had to QUESTION, or a new one. */
