@@ -75,6 +75,21 @@ bool clerk_report(const struct clerk_report *job, struct store *store,
     struct resolver *resolver, struct clerk_reported *ret_reported,
     struct problem *ret_problem) MUST_USE;
 
+/* Which reports a list shows. */
+struct clerk_list {
+	const struct config *config;
+	struct text id;     /* the beginning of a sealed one's id; or "" and */
+	struct text domain; /* "" for all */
+	int64_t date;       /* a day, or -1 for all */
+	store_listed_fn *each;
+	void *context;
+};
+
+/* Sealed reports in order of domain, then what is not sealed, finished or not,
+ * in order of time. Writes nothing and asks nobody. */
+bool clerk_list_reports(const struct clerk_list *list, struct store *store,
+    struct problem *ret_problem) MUST_USE;
+
 /* Deletes what is older than DAYS; reports that were not sent, or not to all,
  * and what is in none and somebody waits for, when older than twice that, or
  * with FORCE. */

@@ -342,7 +342,7 @@ finish(struct lease *lease, const struct store_delivery *outcome)
 	bool ours = true;
 
 	if (store_finish_delivery(
-		outbox->store, lease->fence, outcome, &problem)) {
+		outbox->store, lease->fence, outcome, NULL, &problem)) {
 		count_and_say(lease->errand, outcome);
 		return true;
 	}

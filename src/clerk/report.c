@@ -11,22 +11,13 @@
 
 enum { SENDER_ARENA_MAX = 64 * 1024, HOST_NAME_BYTES = 256 };
 
-static struct store_span
-period_of(const struct config *config, int64_t time)
-{
-	int64_t interval = config->report_interval;
-	int64_t begin = time - time % interval;
-
-	return (struct store_span){begin, begin + interval - 1};
-}
-
 /* The day asked for, or all of time. */
 static struct store_span
-asked_span(const struct clerk_report *job)
+asked_span(int64_t date)
 {
-	int64_t begin = job->date - job->date % DAY;
+	int64_t begin = date - date % DAY;
 
-	if (job->date >= 0)
+	if (date >= 0)
 		return (struct store_span){begin, begin + DAY - 1};
 	return (struct store_span){0, INT64_MAX};
 }
@@ -58,41 +49,40 @@ show_unsealed(void *context, const struct store_report *report)
 	return visit->done;
 }
 
+/* What is finished, or belongs to the day that was asked for. */
 static bool
-preview(struct outbox *outbox, struct store_span period)
+preview_period(void *context, struct store_span period)
 {
-	struct visit visit = {outbox, true};
+	struct visit *visit = context;
+	struct outbox *outbox = visit->outbox;
+	const struct clerk_report *job = outbox->job;
 
-	return store_preview_reports(outbox->store, outbox->job->domain, period,
-		   show_unsealed, &visit, outbox->problem) &&
-	       visit.done;
+	if (job->date < 0 && period.end + job->config->report_delay >= job->now)
+		return false;
+	visit->done = store_preview_reports(outbox->store, job->domain, period,
+			  show_unsealed, visit, outbox->problem) &&
+		      visit->done;
+	return visit->done;
 }
 
-/* Every period from the oldest message to the last one that is finished. */
 static bool
-preview_finished(struct outbox *outbox)
+preview(struct outbox *outbox)
 {
-	const struct config *config = outbox->job->config;
-	struct store_figures figures;
+	const struct clerk_report *job = outbox->job;
+	struct visit visit = {outbox, true};
 
-	if (!store_figures(outbox->store, &figures, outbox->problem))
-		return false;
-	if (figures.oldest == 0)
-		return true;
-	struct store_span period = period_of(config, figures.oldest);
-	while (period.end + config->report_delay < outbox->job->now) {
-		if (!preview(outbox, period))
-			return false;
-		period = period_of(config, period.end + 1);
-	}
-	return true;
+	return store_for_each_period(outbox->store, asked_span(job->date),
+		   job->config->report_interval, preview_period, &visit,
+		   outbox->problem) &&
+	       visit.done;
 }
 
 static bool
 visit_due(struct outbox *outbox, store_report_fn *each)
 {
 	const struct clerk_report *job = outbox->job;
-	const struct store_due due = {job->domain, asked_span(job), job->now};
+	const struct store_due due = {
+	    job->domain, asked_span(job->date), job->now};
 	struct visit visit = {outbox, true};
 
 	return store_for_each_due_report(
@@ -104,23 +94,7 @@ visit_due(struct outbox *outbox, store_report_fn *each)
 static bool
 show_due(struct outbox *outbox)
 {
-	return visit_due(outbox, show_sealed) && preview_finished(outbox);
-}
-
-/* Every period of the day, which ReportInterval divides. */
-static bool
-preview_day(struct outbox *outbox)
-{
-	const struct config *config = outbox->job->config;
-	struct store_span day = asked_span(outbox->job);
-	struct store_span period = period_of(config, day.begin);
-
-	while (period.begin <= day.end) {
-		if (!preview(outbox, period))
-			return false;
-		period = period_of(config, period.end + 1);
-	}
-	return true;
+	return visit_due(outbox, show_sealed) && preview(outbox);
 }
 
 static bool
@@ -130,8 +104,9 @@ show_day(struct outbox *outbox)
 	struct visit visit = {outbox, true};
 
 	return store_for_each_report(outbox->store, job->domain,
-		   asked_span(job), show_sealed, &visit, outbox->problem) &&
-	       visit.done && preview_day(outbox);
+		   asked_span(job->date), show_sealed, &visit,
+		   outbox->problem) &&
+	       visit.done && preview(outbox);
 }
 
 /* --- the real thing --- */
@@ -156,8 +131,9 @@ send_all(struct outbox *outbox)
 	return store_seal(outbox->store, job->now, job->config->report_interval,
 		   job->config->report_delay, &sealed, outbox->problem) &&
 	       visit_due(outbox, send_sealed) &&
-	       store_count_waiting(outbox->store, job->domain, asked_span(job),
-		   &outbox->reported->waiting, outbox->problem);
+	       store_count_waiting(outbox->store, job->domain,
+		   asked_span(job->date), &outbox->reported->waiting,
+		   outbox->problem);
 }
 
 static bool
@@ -236,4 +212,54 @@ clerk_report(const struct clerk_report *job, struct store *store,
 		(void)problem_set(
 		    ret_problem, problem.kind, "%s", problem.text);
 	return done;
+}
+
+/* --- the list --- */
+
+struct listing {
+	const struct clerk_list *list;
+	struct store *store;
+	struct problem *problem;
+	bool is_stopped;
+	bool done;
+};
+
+static bool
+tell_listed(void *context, const struct store_listed *listed)
+{
+	struct listing *listing = context;
+
+	listing->is_stopped =
+	    !listing->list->each(listing->list->context, listed);
+	return !listing->is_stopped;
+}
+
+static bool
+list_period(void *context, struct store_span period)
+{
+	struct listing *listing = context;
+
+	listing->done =
+	    store_preview_listed(listing->store, listing->list->domain, period,
+		tell_listed, listing, listing->problem);
+	return listing->done && !listing->is_stopped;
+}
+
+bool
+clerk_list_reports(const struct clerk_list *list, struct store *store,
+    struct problem *ret_problem)
+{
+	struct listing listing = {list, store, ret_problem, false, true};
+	const struct store_list sealed = {
+	    list->id, list->domain, asked_span(list->date)};
+
+	if (!store_for_each_listed(
+		store, &sealed, tell_listed, &listing, ret_problem))
+		return false;
+	if (listing.is_stopped || list->id.len > 0)
+		return true;
+	return store_for_each_period(store, sealed.span,
+		   list->config->report_interval, list_period, &listing,
+		   ret_problem) &&
+	       listing.done;
 }

@@ -36,6 +36,7 @@ struct task {
 	struct text destination; /* as written in the tables */
 	struct text words;       /* likewise */
 	const struct store_delivery *delivery;
+	const struct store_mail *mail;
 	unsigned seconds;
 	uint64_t fence;
 	bool is_ours;
@@ -81,15 +82,25 @@ add(struct db *db, void *context, struct problem *ret_problem)
 		&is_new, ret_problem) ||
 	    is_new == 0)
 		return false;
-	return db_exec(db,
-	    DB_SQL("INSERT INTO dmarc_delivery (report, destination, state,"
-		   " tries, next_try, words, lease_until, fence)"
-		   " VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
-		db_text(task->report), db_text(task->destination),
-		db_text(state_word(delivery->state)),
-		db_number(delivery->tries), db_number(delivery->next),
-		db_text(task->words)),
-	    NULL, ret_problem);
+	if (!db_exec(db,
+		DB_SQL("INSERT INTO dmarc_delivery (report, destination, state,"
+		       " tries, next_try, words, lease_until, fence)"
+		       " VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+		    db_text(task->report), db_text(task->destination),
+		    db_text(state_word(delivery->state)),
+		    db_number(delivery->tries), db_number(delivery->next),
+		    db_text(task->words)),
+		NULL, ret_problem))
+		return false;
+	/* It is there already, unless all others were just found final. */
+	return delivery->state != DELIVERY_WAITING ||
+	       db_exec(db,
+		   DB_SQL("INSERT INTO dmarc_unsent (report)"
+			  " SELECT r.id FROM dmarc_report r WHERE r.id = ?"
+			  " AND NOT EXISTS (SELECT 1 FROM dmarc_unsent u"
+			  " WHERE u.report = r.id)",
+		       db_text(task->report)),
+		   NULL, ret_problem);
 }
 
 bool
@@ -182,6 +193,22 @@ store_check_fence(struct store *store, struct text report,
 }
 
 static bool
+note_mail(struct db *db, const struct task *task, struct problem *ret_problem)
+{
+	const struct store_mail *mail = task->mail;
+
+	return db_exec(db,
+	    DB_SQL("INSERT INTO dmarc_mail (report, row_count, xml_bytes,"
+		   " mail_bytes) SELECT r.id, ?, ?, ? FROM dmarc_report r"
+		   " WHERE r.id = ? AND NOT EXISTS"
+		   " (SELECT 1 FROM dmarc_mail m WHERE m.report = r.id)",
+		db_number((int64_t)mail->rows),
+		db_number((int64_t)mail->xml_bytes),
+		db_number((int64_t)mail->mail_bytes), db_text(task->report)),
+	    NULL, ret_problem);
+}
+
+static bool
 finish(struct db *db, void *context, struct problem *ret_problem)
 {
 	struct task *task = context;
@@ -200,16 +227,19 @@ finish(struct db *db, void *context, struct problem *ret_problem)
 		db_text(task->destination), db_number((int64_t)task->fence)),
 	    &changed, ret_problem);
 	task->is_ours = changed > 0;
-	return good;
+	return good && (changed == 0 || task->mail == NULL ||
+			   note_mail(db, task, ret_problem));
 }
 
 bool
 store_finish_delivery(struct store *store, uint64_t fence,
-    const struct store_delivery *delivery, struct problem *ret_problem)
+    const struct store_delivery *delivery, const struct store_mail *mail,
+    struct problem *ret_problem)
 {
 	struct task task = {.report = delivery->report,
 	    .destination = delivery->destination,
 	    .delivery = delivery,
+	    .mail = mail,
 	    .fence = fence};
 
 	if (!run(store, finish, &task, ret_problem))

@@ -175,6 +175,14 @@ delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 		       db_text(report)),
 		   NULL, ret_problem) &&
 	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_unsent WHERE report = ?",
+		       db_text(report)),
+		   NULL, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_mail WHERE report = ?",
+		       db_text(report)),
+		   NULL, ret_problem) &&
+	       db_exec(db,
 		   DB_SQL("DELETE FROM dmarc_report WHERE id = ?",
 		       db_text(report)),
 		   NULL, ret_problem);

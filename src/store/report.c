@@ -1,4 +1,4 @@
-/* Reports: sealed ones, those that would be, and their rows. */
+/* Reports: sealed ones, and those that would be. */
 #include "store/internal.h"
 #include "store/row.h"
 
@@ -71,34 +71,49 @@ struct position {
  " > (?, ?, ?, ?)" and_where                                                   \
  " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq LIMIT ?"
 
-/* No index knows what is due: every report's deliveries are looked at, before
- * anything else of the few that are due. */
 #define AND_DUE                                                                \
- " AND r.id IN (SELECT x.id FROM dmarc_report x LEFT JOIN dmarc_delivery d"    \
- " ON d.report = x.id WHERE d.report IS NULL"                                  \
+ " AND r.id IN (SELECT x.report FROM dmarc_unsent x"                           \
+ " LEFT JOIN dmarc_delivery d ON d.report = x.report WHERE d.report IS NULL"   \
  " OR (d.state = 'waiting' AND d.next_try <= ?))"
+#define AND_NAMED " AND r.id >= ? AND r.id <= ?"
+
+enum choice { ALL, DUE, NAMED };
+
+struct wanted {
+	enum choice choice;
+	struct store_due due; /* what every choice looks at, and the time */
+	struct text id;       /* its beginning, for NAMED */
+};
 
 /* Sealed reports behind POSITION. */
 static bool
 find_reports(struct store *store, struct page *page,
-    const struct store_due *wanted, bool only_due,
-    const struct position *position, struct problem *ret_problem)
+    const struct wanted *wanted, const struct position *position,
+    struct problem *ret_problem)
 {
-	struct db_value values[10] = {
-	    db_number(wanted->span.begin),
-	    db_number(wanted->span.end),
-	    db_text(wanted->domain),
-	    db_text(wanted->domain),
+	static const char *const statements[] = {[ALL] = REPORTS(""),
+	    [DUE] = REPORTS(AND_DUE),
+	    [NAMED] = REPORTS(AND_NAMED)};
+	const struct store_due *due = &wanted->due;
+	struct db_value values[11] = {
+	    db_number(due->span.begin),
+	    db_number(due->span.end),
+	    db_text(due->domain),
+	    db_text(due->domain),
 	    db_text(position->domain),
 	    db_number(position->begin),
 	    db_text(position->policy),
 	    db_number(position->seq),
 	};
-	struct db_sql sql = {
-	    only_due ? REPORTS(AND_DUE) : REPORTS(""), 8, values};
+	struct db_sql sql = {statements[wanted->choice], 8, values};
 
-	if (only_due)
-		values[sql.count++] = db_number(wanted->now);
+	if (wanted->choice == DUE)
+		values[sql.count++] = db_number(due->now);
+	if (wanted->choice == NAMED) {
+		values[sql.count++] = db_text(wanted->id);
+		values[sql.count++] = db_text(arena_format(
+		    page->arena, TEXT_FMT "~", TEXT_ARG(wanted->id)));
+	}
 	values[sql.count++] = db_number(REPORTS_A_PAGE);
 	return db_query(store->db, &sql, take_report, page, ret_problem);
 }
@@ -124,7 +139,7 @@ tell_page(const struct page *page, struct position *position,
 }
 
 static bool
-tell_reports(struct store *store, const struct store_due *wanted, bool only_due,
+tell_reports(struct store *store, const struct wanted *wanted,
     store_report_fn *each, void *context, struct problem *ret_problem)
 {
 	struct position position = {.domain = TEXT(""), .policy = TEXT("")};
@@ -135,8 +150,8 @@ tell_reports(struct store *store, const struct store_due *wanted, bool only_due,
 	while (good && more) {
 		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
 		good = page.arena != NULL &&
-		       find_reports(store, &page, wanted, only_due, &position,
-			   ret_problem) &&
+		       find_reports(
+			   store, &page, wanted, &position, ret_problem) &&
 		       !arena_failed(page.arena);
 		if (page.arena == NULL || arena_failed(page.arena))
 			(void)problem_no_memory(ret_problem);
@@ -153,16 +168,27 @@ store_for_each_report(struct store *store, struct text domain,
     struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem)
 {
-	const struct store_due wanted = {.domain = domain, .span = span};
+	const struct wanted wanted = {ALL, {domain, span, 0}, TEXT("")};
 
-	return tell_reports(store, &wanted, false, each, context, ret_problem);
+	return tell_reports(store, &wanted, each, context, ret_problem);
+}
+
+bool
+store_for_each_report_named(struct store *store, struct text id,
+    store_report_fn *each, void *context, struct problem *ret_problem)
+{
+	const struct wanted wanted = {NAMED, {TEXT(""), {0, INT64_MAX}, 0}, id};
+
+	return tell_reports(store, &wanted, each, context, ret_problem);
 }
 
 bool
 store_for_each_due_report(struct store *store, const struct store_due *due,
     store_report_fn *each, void *context, struct problem *ret_problem)
 {
-	return tell_reports(store, due, true, each, context, ret_problem);
+	const struct wanted wanted = {DUE, *due, TEXT("")};
+
+	return tell_reports(store, &wanted, each, context, ret_problem);
 }
 
 bool
@@ -172,10 +198,10 @@ store_count_waiting(struct store *store, struct text domain,
 	int64_t waiting = 0;
 
 	if (!db_query_number(store->db,
-		DB_SQL("SELECT COUNT(*) FROM dmarc_delivery d"
-		       " WHERE d.state = 'waiting' AND EXISTS"
-		       " (SELECT 1 FROM dmarc_report r"
-		       " WHERE r.id = d.report AND" WITHIN ")",
+		DB_SQL("SELECT COUNT(*) FROM dmarc_unsent u"
+		       " JOIN dmarc_report r ON r.id = u.report"
+		       " JOIN dmarc_delivery d ON d.report = u.report"
+		       " WHERE d.state = 'waiting' AND" WITHIN,
 		    db_number(span.begin), db_number(span.end), db_text(domain),
 		    db_text(domain)),
 		&waiting, ret_problem))
@@ -185,6 +211,52 @@ store_count_waiting(struct store *store, struct text domain,
 }
 
 /* --- what is not sealed --- */
+
+struct periods {
+	struct arena *arena;
+	unsigned interval;
+	VEC(struct store_span) spans;
+};
+
+static bool
+take_period(void *context, const struct db_row *row)
+{
+	struct periods *periods = context;
+	int64_t begin = db_row_number(row, 0);
+	struct store_span *span = vec_push(periods->arena, &periods->spans);
+
+	if (span != NULL)
+		*span =
+		    (struct store_span){begin, begin + periods->interval - 1};
+	return span != NULL;
+}
+
+bool
+store_for_each_period(struct store *store, struct store_span span,
+    unsigned interval, store_period_fn *each, void *context,
+    struct problem *ret_problem)
+{
+	struct periods periods = {
+	    .arena = arena_new(STORE_ARENA_MAX), .interval = interval};
+
+	if (periods.arena == NULL)
+		return problem_no_memory(ret_problem);
+	bool good =
+	    db_query(store->db,
+		DB_SQL("SELECT DISTINCT hour - hour % ? AS period"
+		       " FROM dmarc_unsealed"
+		       " WHERE hour >= ? AND hour <= ? ORDER BY period",
+		    db_number(interval), db_number(span.begin),
+		    db_number(span.end)),
+		take_period, &periods, ret_problem) &&
+	    (!arena_failed(periods.arena) || problem_no_memory(ret_problem));
+	for (size_t i = 0; good && i < periods.spans.count; i++) {
+		if (!each(context, periods.spans.at[i]))
+			break;
+	}
+	arena_free(periods.arena);
+	return good;
+}
 
 struct preview {
 	struct page page;
@@ -243,121 +315,5 @@ store_preview_reports(struct store *store, struct text domain,
 	if (good)
 		(void)tell_page(&preview.page, &ignored, each, context);
 	arena_free(preview.page.arena);
-	return good;
-}
-
-/* --- rows --- */
-
-#define ALIKE                                                                  \
- "r.source_ip, r.header_from, r.envelope_from, r.disposition,"                 \
- " r.spf_domain, r.spf_result, r.dkim_aligned, r.spf_aligned, r.reason,"       \
- " r.reason_comment, r.dkim"
-
-/* The parts of a report, P, and their rows, R: one range of dmarc_row. */
-#define ROWS_OF(table, and_where)                                              \
- "SELECT " ALIKE ", SUM(r.messages) FROM " table " p JOIN dmarc_row r"         \
- " ON r.policy_domain = p.policy_domain AND r.policy = p.policy"               \
- " AND r.hour = p.hour AND r.batch = p.batch"                                  \
- " WHERE p.policy_domain = ? AND p.policy = ?"                                 \
- " AND p.hour >= ? AND p.hour <= ?" and_where " GROUP BY " ALIKE               \
- " ORDER BY " ALIKE
-
-struct telling {
-	store_row_fn *each;
-	void *context;
-	bool is_out_of_memory;
-};
-
-static void
-read_dkim(struct arena *arena, struct text written, struct report_row *row)
-{
-	while (written.len > 0) {
-		struct report_dkim *dkim = vec_push(arena, &row->dkim);
-		if (dkim == NULL)
-			return;
-		dkim->domain = row_read(arena, text_split(&written, ' '));
-		dkim->selector = row_read(arena, text_split(&written, ' '));
-		dkim->result = text_split(&written, ' ');
-	}
-}
-
-static void
-read_reason(
-    struct arena *arena, const struct db_row *from, struct report_row *row)
-{
-	struct text type = db_row_text(from, 8);
-	struct report_reason *reason =
-	    type.len == 0 ? NULL : vec_push(arena, &row->reasons);
-
-	if (reason == NULL)
-		return;
-	reason->type = type;
-	reason->comment = row_read(arena, db_row_text(from, 9));
-}
-
-static bool
-tell_row(void *context, const struct db_row *from)
-{
-	struct telling *telling = context;
-	struct arena *arena = arena_new(STORE_ARENA_MAX);
-
-	if (arena == NULL) {
-		telling->is_out_of_memory = true;
-		return false;
-	}
-	struct report_row row = {
-	    .source_ip = db_row_text(from, 0),
-	    .header_from = row_read(arena, db_row_text(from, 1)),
-	    .envelope_from = row_read(arena, db_row_text(from, 2)),
-	    .has_envelope_from = true,
-	    .disposition = db_row_text(from, 3),
-	    .spf_domain = row_read(arena, db_row_text(from, 4)),
-	    .spf_result = db_row_text(from, 5),
-	    .dkim_aligned = db_row_number(from, 6) != 0,
-	    .spf_aligned = db_row_number(from, 7) != 0,
-	    .count = (uint64_t)db_row_number(from, 11),
-	};
-	read_reason(arena, from, &row);
-	read_dkim(arena, db_row_text(from, 10), &row);
-	telling->is_out_of_memory = arena_failed(arena);
-	bool more =
-	    !telling->is_out_of_memory && telling->each(telling->context, &row);
-	arena_free(arena);
-	return more;
-}
-
-static bool
-find_rows(struct store *store, const struct store_report *report, bool sealed,
-    struct text policy_id, struct telling *telling, struct problem *ret_problem)
-{
-	struct db_value values[] = {db_text(report->policy.domain),
-	    db_text(policy_id), db_number(report->begin),
-	    db_number(report->end), db_text(report->id)};
-	struct db_sql sql = {
-	    .text = sealed ? ROWS_OF("dmarc_report_batch", " AND p.report = ?")
-			   : ROWS_OF("dmarc_unsealed", ""),
-	    .count = sealed ? 5 : 4,
-	    .values = values,
-	};
-
-	return db_query(store->db, &sql, tell_row, telling, ret_problem);
-}
-
-bool
-store_for_each_row(struct store *store, const struct store_report *report,
-    bool sealed, store_row_fn *each, void *context, struct problem *ret_problem)
-{
-	struct telling telling = {.each = each, .context = context};
-	struct text id;
-	struct arena *arena = arena_new(STORE_ARENA_MAX);
-
-	if (arena == NULL)
-		return problem_no_memory(ret_problem);
-	struct text policy = row_policy(arena, &report->policy);
-	bool good = row_policy_id(arena, policy, &id) &&
-		    find_rows(store, report, sealed, id, &telling, ret_problem);
-	if (arena_failed(arena) || telling.is_out_of_memory)
-		good = problem_no_memory(ret_problem);
-	arena_free(arena);
 	return good;
 }

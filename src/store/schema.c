@@ -12,6 +12,8 @@
  *	delivery      a report on its way to one destination
  *	part          a report that is too large for one mail is several, which
  *	              share the report_batch of the first; the range of its rows
+ *	unsent        a report of which something may be to send; others need
+ *	              not be looked at
  *	mail          what a report's mail measures, once it was made
  *	quiet         a part of unsealed that calls for no report by itself:
  *	              nothing but mail to report addresses
@@ -66,7 +68,11 @@ static const char *const version_1[] = {
 
 static const char *const version_2[] = {
     TABLE "dmarc_part (report " DIGEST ", part_of " DIGEST ", first_row " NUMBER
-	  ", row_count " NUMBER ", PRIMARY KEY (report))$END",
+	  ", row_count " NUMBER ", PRIMARY KEY (report),"
+	  " UNIQUE (part_of, first_row))$END",
+    TABLE "dmarc_unsent (report " DIGEST ", PRIMARY KEY (report))$END",
+    "INSERT INTO dmarc_unsent (report) SELECT r.id FROM dmarc_report r"
+    " WHERE NOT EXISTS (SELECT 1 FROM dmarc_unsent u WHERE u.report = r.id)",
     TABLE "dmarc_mail (report " DIGEST ", row_count " NUMBER
 	  ", xml_bytes " NUMBER ", mail_bytes " NUMBER
 	  ", PRIMARY KEY (report))$END",

@@ -102,6 +102,11 @@ seal_period(struct db *db, const struct period *period, uint64_t *made,
 	if (!insert_report(db, period, id, ret_problem))
 		return false;
 	(*made)++;
+	if (!db_exec(db,
+		DB_SQL("INSERT INTO dmarc_unsent (report) VALUES (?)",
+		    db_text(id)),
+		NULL, ret_problem))
+		return false;
 	/* Only what is in the report: a batch may have come since. */
 	return db_exec(db,
 	    DB_SQL("DELETE FROM dmarc_unsealed" PERIOD_WHERE
@@ -168,6 +173,21 @@ seal_page(struct db *db, void *context, struct problem *ret_problem)
 	return true;
 }
 
+/* What is final need not be looked at again. */
+static bool
+forget_sent(struct db *db, void *context, struct problem *ret_problem)
+{
+	(void)context;
+	return db_exec(db,
+	    DB_SQL_PLAIN("DELETE FROM dmarc_unsent"
+			 " WHERE EXISTS (SELECT 1 FROM dmarc_delivery d"
+			 " WHERE d.report = dmarc_unsent.report)"
+			 " AND NOT EXISTS (SELECT 1 FROM dmarc_delivery d"
+			 " WHERE d.report = dmarc_unsent.report"
+			 " AND d.state = 'waiting')"),
+	    NULL, ret_problem);
+}
+
 bool
 store_seal(struct store *store, int64_t now, unsigned interval, unsigned delay,
     uint64_t *ret_reports, struct problem *ret_problem)
@@ -182,6 +202,8 @@ store_seal(struct store *store, int64_t now, unsigned interval, unsigned delay,
 		    "ReportInterval: %u seconds is not a whole number of hours "
 		    "that divides a day",
 		    interval);
+	if (!db_transaction(store->db, forget_sent, NULL, ret_problem))
+		return false;
 	limit -= limit % (int64_t)interval;
 	while (good && found > 0) {
 		struct page page = {.interval = interval};

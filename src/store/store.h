@@ -92,6 +92,10 @@ bool store_for_each_report(struct store *store, struct text domain,
     struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
 
+/* Those whose id begins with ID. */
+bool store_for_each_report_named(struct store *store, struct text id,
+    store_report_fn *each, void *context, struct problem *ret_problem) MUST_USE;
+
 /* The same of those that are due: no delivery was noted yet, or one waits and
  * its time has come. */
 struct store_due {
@@ -106,6 +110,12 @@ bool store_for_each_due_report(struct store *store, const struct store_due *due,
  * "" DOMAIN: all. */
 bool store_count_waiting(struct store *store, struct text domain,
     struct store_span span, uint64_t *ret_waiting,
+    struct problem *ret_problem) MUST_USE;
+/* The periods of INTERVAL seconds that begin within SPAN and of which something
+ * is not sealed, in order. EACH may use the store. False: stop. */
+typedef bool store_period_fn(void *context, struct store_span period);
+bool store_for_each_period(struct store *store, struct store_span span,
+    unsigned interval, store_period_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
 /* As store_for_each_report, of what is not sealed: the period SPAN as it stands,
  * for looking at (the id is made up, nothing is written). */
@@ -153,14 +163,54 @@ bool store_lease_delivery(struct store *store, struct text report,
 bool store_check_fence(struct store *store, struct text report,
     struct text destination, uint64_t fence, bool *ret_ours,
     struct problem *ret_problem) MUST_USE;
-/* The outcome; only with the fence. */
+
+/* What a report's mail measures. */
+struct store_mail {
+	uint64_t rows;
+	uint64_t xml_bytes;
+	uint64_t mail_bytes;
+};
+
+/* The outcome; only with the fence. MAIL (may be NULL) is kept, if it is the
+ * first of the report. */
 bool store_finish_delivery(struct store *store, uint64_t fence,
-    const struct store_delivery *delivery,
+    const struct store_delivery *delivery, const struct store_mail *mail,
     struct problem *ret_problem) MUST_USE;
 typedef bool store_delivery_fn(
     void *context, const struct store_delivery *delivery);
 bool store_for_each_delivery(struct store *store, struct text report,
     store_delivery_fn *each, void *context,
+    struct problem *ret_problem) MUST_USE;
+
+/* --- lists --- */
+
+/* A report as a list shows it. */
+struct store_listed {
+	const struct store_report *report;
+	bool is_sealed; /* if not, report->id is made up, and nothing was tried
+			 */
+	unsigned state; /* see store_state_name */
+	uint64_t messages;
+	struct store_mail mail; /* its bytes 0: not made yet */
+	VEC(struct store_delivery) deliveries;
+};
+
+/* EACH may use the store; texts live during the call. False: stop. */
+typedef bool store_listed_fn(void *context, const struct store_listed *listed);
+
+/* Sealed reports: of which ID is the beginning of the id, or, with "" ID, as
+ * store_for_each_report. */
+struct store_list {
+	struct text id;
+	struct text domain;
+	struct store_span span;
+};
+
+bool store_for_each_listed(struct store *store, const struct store_list *list,
+    store_listed_fn *each, void *context, struct problem *ret_problem) MUST_USE;
+/* As store_preview_reports. */
+bool store_preview_listed(struct store *store, struct text domain,
+    struct store_span span, store_listed_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;
 
 /* --- the operator's word on who gets reports --- */

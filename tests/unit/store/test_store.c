@@ -1092,11 +1092,12 @@ test_fence(void **state)
 	delivery.tries = 1;
 	delivery.words = TEXT("451 later");
 	assert_false(
-	    store_finish_delivery(store, fence + 1, &delivery, &refused));
+	    store_finish_delivery(store, fence + 1, &delivery, NULL, &refused));
 	assert_int_equal(refused.kind, PROBLEM_TEMPORARY);
-	MUST(store_finish_delivery(store, fence, &delivery, &problem));
+	MUST(store_finish_delivery(store, fence, &delivery, NULL, &problem));
 	assert_false(is_ours(store, report, to, fence));
-	assert_false(store_finish_delivery(store, fence, &delivery, &refused));
+	assert_false(
+	    store_finish_delivery(store, fence, &delivery, NULL, &refused));
 
 	/* Due again, this time accepted. */
 	uint64_t second = lease(store, report, to, 60);
@@ -1104,7 +1105,7 @@ test_fence(void **state)
 	delivery.state = DELIVERY_ACCEPTED;
 	delivery.tries = 2;
 	delivery.words = TEXT("250 thanks");
-	MUST(store_finish_delivery(store, second, &delivery, &problem));
+	MUST(store_finish_delivery(store, second, &delivery, NULL, &problem));
 	assert_int_equal(lease(store, report, to, 60), 0);
 	assert_deliveries(
 	    store, report, "a@example.com accepted 2 250 thanks\n");
@@ -1133,7 +1134,8 @@ test_lease_ends(void **state)
 	uint64_t second = lease(store, report, to, 60);
 	assert_true(second > first);
 	struct problem refused = {0};
-	assert_false(store_finish_delivery(store, first, &delivery, &refused));
+	assert_false(
+	    store_finish_delivery(store, first, &delivery, NULL, &refused));
 	assert_true(is_ours(store, report, to, second));
 }
 
@@ -1514,7 +1516,7 @@ test_expire_waiting(void **state)
 	uint64_t fence =
 	    lease(store, delivery.report, delivery.destination, 60);
 	delivery.state = DELIVERY_ACCEPTED;
-	MUST(store_finish_delivery(store, fence, &delivery, &problem));
+	MUST(store_finish_delivery(store, fence, &delivery, NULL, &problem));
 	assert_int_equal(expire(store, day + 90 * DAY), 1);
 	assert_int_equal(figures_of(store).reports, 0);
 	assert_deliveries(store, delivery.report, "");

@@ -1,0 +1,212 @@
+#include "store/sum.h"
+
+#include "store/internal.h"
+#include "store/row.h"
+
+#define ALIKE                                                                  \
+ "r.source_ip, r.header_from, r.envelope_from, r.disposition,"                 \
+ " r.spf_domain, r.spf_result, r.dkim_aligned, r.spf_aligned, r.reason,"       \
+ " r.reason_comment, r.dkim"
+
+/* The parts of a report, P, and their rows, R: one range of dmarc_row. */
+#define ROWS_OF(columns, table, and_where)                                     \
+ "SELECT " columns " FROM " table " p JOIN dmarc_row r"                        \
+ " ON r.policy_domain = p.policy_domain AND r.policy = p.policy"               \
+ " AND r.hour = p.hour AND r.batch = p.batch"                                  \
+ " WHERE p.policy_domain = ? AND p.policy = ?"                                 \
+ " AND p.hour >= ? AND p.hour <= ?" and_where " GROUP BY " ALIKE               \
+ " ORDER BY " ALIKE " LIMIT ? OFFSET ?"
+
+#define SEALED(columns)                                                        \
+ ROWS_OF(columns, "dmarc_report_batch", " AND p.report = ?")
+#define UNSEALED(columns) ROWS_OF(columns, "dmarc_unsealed", "")
+#define COUNT_OF(rows)                                                         \
+ "SELECT COUNT(*), COALESCE(SUM(g.messages), 0) FROM (" rows ") g"
+
+#define TOLD    ALIKE ", SUM(r.messages)"
+#define COUNTED "SUM(r.messages) AS messages"
+
+enum { VALUES_MAX = 7 };
+
+static struct db_sql
+statement(const struct sum *sum, const char *sealed, const char *unsealed,
+    struct db_value values[VALUES_MAX])
+{
+	struct db_sql sql = {
+	    sum->report.len > 0 ? sealed : unsealed, 0, values};
+
+	values[sql.count++] = db_text(sum->domain);
+	values[sql.count++] = db_text(sum->policy);
+	values[sql.count++] = db_number(sum->span.begin);
+	values[sql.count++] = db_number(sum->span.end);
+	if (sum->report.len > 0)
+		values[sql.count++] = db_text(sum->report);
+	values[sql.count++] = db_number(sum->count);
+	values[sql.count++] = db_number(sum->first);
+	return sql;
+}
+
+/* --- rows --- */
+
+struct telling {
+	store_row_fn *each;
+	void *context;
+	bool is_out_of_memory;
+};
+
+static void
+read_dkim(struct arena *arena, struct text written, struct report_row *row)
+{
+	while (written.len > 0) {
+		struct report_dkim *dkim = vec_push(arena, &row->dkim);
+		if (dkim == NULL)
+			return;
+		dkim->domain = row_read(arena, text_split(&written, ' '));
+		dkim->selector = row_read(arena, text_split(&written, ' '));
+		dkim->result = text_split(&written, ' ');
+	}
+}
+
+static void
+read_reason(
+    struct arena *arena, const struct db_row *from, struct report_row *row)
+{
+	struct text type = db_row_text(from, 8);
+	struct report_reason *reason =
+	    type.len == 0 ? NULL : vec_push(arena, &row->reasons);
+
+	if (reason == NULL)
+		return;
+	reason->type = type;
+	reason->comment = row_read(arena, db_row_text(from, 9));
+}
+
+static bool
+tell_row(void *context, const struct db_row *from)
+{
+	struct telling *telling = context;
+	struct arena *arena = arena_new(STORE_ARENA_MAX);
+
+	if (arena == NULL) {
+		telling->is_out_of_memory = true;
+		return false;
+	}
+	struct report_row row = {
+	    .source_ip = db_row_text(from, 0),
+	    .header_from = row_read(arena, db_row_text(from, 1)),
+	    .envelope_from = row_read(arena, db_row_text(from, 2)),
+	    .has_envelope_from = true,
+	    .disposition = db_row_text(from, 3),
+	    .spf_domain = row_read(arena, db_row_text(from, 4)),
+	    .spf_result = db_row_text(from, 5),
+	    .dkim_aligned = db_row_number(from, 6) != 0,
+	    .spf_aligned = db_row_number(from, 7) != 0,
+	    .count = (uint64_t)db_row_number(from, 11),
+	};
+	read_reason(arena, from, &row);
+	read_dkim(arena, db_row_text(from, 10), &row);
+	telling->is_out_of_memory = arena_failed(arena);
+	bool more =
+	    !telling->is_out_of_memory && telling->each(telling->context, &row);
+	arena_free(arena);
+	return more;
+}
+
+bool
+sum_tell(struct db *db, const struct sum *sum, store_row_fn *each,
+    void *context, struct problem *ret_problem)
+{
+	struct telling telling = {.each = each, .context = context};
+	struct db_value values[VALUES_MAX];
+	struct db_sql sql =
+	    statement(sum, SEALED(TOLD), UNSEALED(TOLD), values);
+
+	return db_query(db, &sql, tell_row, &telling, ret_problem) &&
+	       (!telling.is_out_of_memory || problem_no_memory(ret_problem));
+}
+
+static bool
+take_numbers(void *context, const struct db_row *row)
+{
+	int64_t *numbers = context;
+
+	numbers[0] = db_row_number(row, 0);
+	numbers[1] = db_row_number(row, 1);
+	return false;
+}
+
+bool
+sum_count(struct db *db, const struct sum *sum, uint64_t *ret_rows,
+    uint64_t *ret_messages, struct problem *ret_problem)
+{
+	struct db_value values[VALUES_MAX];
+	struct db_sql sql = statement(sum, COUNT_OF(SEALED(COUNTED)),
+	    COUNT_OF(UNSEALED(COUNTED)), values);
+	int64_t numbers[2] = {0, 0};
+
+	if (!db_query(db, &sql, take_numbers, numbers, ret_problem))
+		return false;
+	*ret_rows = (uint64_t)numbers[0];
+	*ret_messages = (uint64_t)numbers[1];
+	return true;
+}
+
+/* --- parts --- */
+
+struct part {
+	struct arena *arena;
+	struct sum *sum;
+};
+
+static bool
+take_part(void *context, const struct db_row *row)
+{
+	const struct part *part = context;
+
+	part->sum->report = arena_copy(part->arena, db_row_text(row, 0));
+	part->sum->first = db_row_number(row, 1);
+	part->sum->count = db_row_number(row, 2);
+	return false;
+}
+
+bool
+sum_of_report(struct db *db, struct arena *arena,
+    const struct store_report *report, bool sealed, struct sum *ret_sum,
+    struct problem *ret_problem)
+{
+	struct sum sum = {
+	    .domain = report->policy.domain,
+	    .span = {report->begin, report->end},
+	    .report = sealed ? report->id : TEXT(""),
+	    .count = INT64_MAX,
+	};
+	struct part part = {arena, &sum};
+
+	if (!row_policy_id(
+		arena, row_policy(arena, &report->policy), &sum.policy))
+		return problem_no_memory(ret_problem);
+	if (sealed && !db_query(db,
+			  DB_SQL("SELECT part_of, first_row, row_count"
+				 " FROM dmarc_part WHERE report = ?",
+			      db_text(report->id)),
+			  take_part, &part, ret_problem))
+		return false;
+	*ret_sum = sum;
+	return !arena_failed(arena) || problem_no_memory(ret_problem);
+}
+
+bool
+store_for_each_row(struct store *store, const struct store_report *report,
+    bool sealed, store_row_fn *each, void *context, struct problem *ret_problem)
+{
+	struct arena *arena = arena_new(STORE_ARENA_MAX);
+	struct sum sum;
+
+	if (arena == NULL)
+		return problem_no_memory(ret_problem);
+	bool good = sum_of_report(
+			store->db, arena, report, sealed, &sum, ret_problem) &&
+		    sum_tell(store->db, &sum, each, context, ret_problem);
+	arena_free(arena);
+	return good;
+}
