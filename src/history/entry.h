@@ -28,7 +28,8 @@ struct history_entry {
 	int64_t received;
 	struct text client;     /* address as text */
 	struct text from;       /* Author Domain; in old files as written */
-	struct text mail_from;  /* domain; "" for the null sender */
+	struct text mail_from;  /* domain; "" for the null sender; ptr NULL in
+				   old files that do not say */
 	struct text helo;       /* ours only */
 	struct text spf;        /* result; "" when not evaluated */
 	struct text spf_domain; /* what was checked, "" in old files */

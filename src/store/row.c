@@ -212,6 +212,19 @@ row_policy(struct arena *arena, const struct report_policy *policy)
 	return build_view(&text);
 }
 
+/* RFC 7489's pct=0 was heeded as t=y where its method was used (RFC 9989 A.6).
+ */
+static struct text
+testing_of(const struct history_entry *entry)
+{
+	bool is_psl =
+	    names_find(&dmarc_method_names, entry->discovery) == DMARC_PSL;
+
+	if (is_psl && entry->pct == 0)
+		return TEXT("y");
+	return choose(&testing_names, entry->testing, TEXT(""));
+}
+
 static struct text
 policy_of(struct arena *arena, const struct history_entry *entry)
 {
@@ -222,7 +235,7 @@ policy_of(struct arena *arena, const struct history_entry *entry)
 	    .adkim = choose(&mode_names, entry->adkim, TEXT("")),
 	    .aspf = choose(&mode_names, entry->aspf, TEXT("")),
 	    .fo = entry->fo,
-	    .testing = choose(&testing_names, entry->testing, TEXT("")),
+	    .testing = testing_of(entry),
 	    .discovery_method =
 		choose(&dmarc_method_names, entry->discovery, TEXT("")),
 	};
@@ -314,7 +327,10 @@ row_of_entry(
 	row.policy = policy_of(arena, entry);
 	row.hour = entry->received - entry->received % ROW_HOUR;
 	row.header_from = row_write(arena, lower(arena, entry->from));
-	row.envelope_from = row_write(arena, lower(arena, entry->mail_from));
+	row.envelope_from = TEXT("");
+	if (entry->mail_from.ptr != NULL)
+		row.envelope_from =
+		    row_write(arena, lower(arena, entry->mail_from));
 	row.disposition = disposition_of(entry);
 	row.dkim_aligned = entry->dkim_aligned;
 	row.spf_aligned = entry->spf_aligned;

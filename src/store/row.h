@@ -12,7 +12,7 @@ struct row {
 	int64_t hour;
 	struct text source_ip;
 	struct text header_from;
-	struct text envelope_from;
+	struct text envelope_from; /* "": not known; "-": the null sender */
 	struct text disposition;
 	bool dkim_aligned;
 	bool spf_aligned;

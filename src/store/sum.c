@@ -95,7 +95,7 @@ tell_row(void *context, const struct db_row *from)
 	    .source_ip = db_row_text(from, 0),
 	    .header_from = row_read(arena, db_row_text(from, 1)),
 	    .envelope_from = row_read(arena, db_row_text(from, 2)),
-	    .has_envelope_from = true,
+	    .has_envelope_from = db_row_text(from, 2).len > 0,
 	    .disposition = db_row_text(from, 3),
 	    .spf_domain = row_read(arena, db_row_text(from, 4)),
 	    .spf_result = db_row_text(from, 5),

@@ -18,19 +18,19 @@ file_of(struct text bytes)
 	return file;
 }
 
-enum xml_checked
-xml_check(const char *name, struct text xml)
+/* The checker with WORDS, reading FILE unless it is NULL. */
+static enum xml_checked
+run(const char *name, const char *const *words, FILE *file)
 {
-	FILE *file = file_of(xml);
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		(void)dup2(fileno(file), STDIN_FILENO);
-		(void)execl(CHECKER, CHECKER, "-", (char *)NULL);
+		if (file != NULL)
+			(void)dup2(fileno(file), STDIN_FILENO);
+		(void)execl(CHECKER, CHECKER, words[0], words[1], (char *)NULL);
 		_exit(127);
 	}
-	(void)fclose(file);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		abort();
 	switch (WEXITSTATUS(status)) {
@@ -41,4 +41,21 @@ xml_check(const char *name, struct text xml)
 		return XML_INVALID;
 	default: abort();
 	}
+}
+
+enum xml_checked
+xml_check(const char *name, struct text xml)
+{
+	FILE *file = file_of(xml);
+	enum xml_checked checked =
+	    run(name, (const char *const[]){"-", NULL}, file);
+
+	(void)fclose(file);
+	return checked;
+}
+
+enum xml_checked
+xml_check_folder(const char *folder)
+{
+	return run(folder, (const char *const[]){"--rules", folder}, NULL);
 }

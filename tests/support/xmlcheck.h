@@ -10,5 +10,8 @@ enum xml_checked { XML_VALID = 0, XML_INVALID = 1, XML_NOT_CHECKED = 77 };
 /* What is wrong is said on standard error, and NAME before it. Aborts when the
  * checker itself fails. */
 enum xml_checked xml_check(const char *name, struct text xml);
+/* All .xml files in FOLDER; also what the schemas cannot say of reports about
+ * real mail. */
+enum xml_checked xml_check_folder(const char *folder);
 
 #endif

@@ -42,6 +42,7 @@ sample(void)
 	    .aspf = TEXT("r"),
 	    .fo = TEXT("0"),
 	    .testing = TEXT("n"),
+	    .pct = 100,
 	    .discovery = TEXT("treewalk"),
 	    .action = HISTORY_ACCEPT,
 	    .reason = TEXT("mailing_list"),
@@ -146,7 +147,7 @@ test_others(void **state)
 	struct history_entry entries[2];
 
 	(void)state;
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 9; i++) {
 		entries[0] = entries[1] = sample();
 		switch (i) {
 		case 0: entries[1].received += HOUR; break;
@@ -155,6 +156,15 @@ test_others(void **state)
 		case 3: entries[1].action = HISTORY_REJECT; break;
 		case 4: entries[1].dkim.count = 0; break;
 		case 5: entries[1].dkim.count = 2; break;
+		case 6: /* the null sender, and one that is not known */
+			entries[0].mail_from = TEXT("");
+			entries[1].mail_from = (struct text){NULL, 0};
+			break;
+		case 7:
+			entries[0].discovery = entries[1].discovery =
+			    TEXT("psl");
+			entries[1].pct = 0;
+			break;
 		default: entries[1].dkim.at = signatures + 1; break;
 		}
 		assert_true(rows_differ(entries));
