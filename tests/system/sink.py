@@ -20,6 +20,7 @@ import subprocess
 import threading
 
 import parts
+import xmlcheck
 
 STAGES = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "end",
           "rset", "quit")
@@ -53,7 +54,9 @@ class Mail:
     def xml(self):
         for part in self.message.walk():
             if part.get_content_type() == "application/gzip":
-                return gzip.decompress(part.get_payload(decode=True))
+                xml = gzip.decompress(part.get_payload(decode=True))
+                xmlcheck.check_if_possible(xml)
+                return xml
         return None
 
 

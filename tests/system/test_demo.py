@@ -4,6 +4,7 @@ import pathlib
 import re
 
 import parts
+import xmlcheck
 from tap import Tap, contains, equal
 
 # What must be said of each message: the MTA's line, the results.
@@ -61,6 +62,7 @@ def main():
             contains(text, "<type>mailing_list</type>")
             reports = list((top / "out/reports").glob("*.xml"))
             equal(len(reports), 2, "reports")
+            xmlcheck.check_files(reports)
 
         def nothing_left():
             left = [file for file in pathlib.Path("/proc").glob("*/cmdline")
