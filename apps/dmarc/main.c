@@ -26,6 +26,8 @@ static const struct command *const namesakes[] = {
     &command_opendmarc_import,
     &command_opendmarc_importstats,
     &command_opendmarc_expire,
+    &command_opendmarc_reports,
+    &command_opendmarc_check,
     NULL,
 };
 

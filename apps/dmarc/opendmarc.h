@@ -7,9 +7,11 @@
 
 #include <getopt.h>
 
+extern const struct command command_opendmarc_check;
 extern const struct command command_opendmarc_expire;
 extern const struct command command_opendmarc_import;
 extern const struct command command_opendmarc_importstats;
+extern const struct command command_opendmarc_reports;
 
 struct opendmarc {
 	struct tool *tool;

@@ -1,8 +1,6 @@
-#include "tool.h"
+#include "report.h"
 
 #include "base/date.h"
-#include "clerk/clerk.h"
-#include "config/setup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +16,10 @@ static const char usage[] =
     "\n"
     "  --domain DOMAIN  only reports to this Policy Domain\n"
     "  --dry-run        change nothing, send nothing, ask no DNS\n"
-    "  --date DAY       with --dry-run: all periods of that day, over or not\n"
-    "  --output DIR     with --dry-run: write each report's XML there\n"
+    "  --date DAY       only the reports of that day; with --dry-run of all its\n"
+    "                   periods, over or not\n"
+    "  --output DIR     write each report's XML there as it is sent; with\n"
+    "                   --dry-run of every report of the periods that are over\n"
     "  --now TIME       act as if it were TIME (seconds, or\n"
     "                   2026-11-23T15:04:05Z)\n"
     "  -c FILE          configuration\n";
@@ -71,7 +71,7 @@ take_option(struct clerk_report *job, int letter)
 }
 
 static bool
-report(const struct tool *tool, struct clerk_report *job,
+run_with_store(const struct tool *tool, const struct clerk_report *job,
     struct clerk_reported *done, struct problem *problem)
 {
 	struct store *store = tool_store(job->config, false, problem);
@@ -86,6 +86,22 @@ report(const struct tool *tool, struct clerk_report *job,
 	tool_close_dns(&dns);
 	store_close(store);
 	return is_done;
+}
+
+bool
+report_run(const struct tool *tool, const struct clerk_report *job,
+    struct clerk_reported *ret_done, struct problem *problem)
+{
+	struct clerk_report whole = *job;
+	struct setup setup;
+
+	if (!setup_make(job->config, &setup, problem))
+		return false;
+	whole.dmarc = &setup.checks.dmarc;
+	whole.now = tool->now;
+	bool done = run_with_store(tool, &whole, ret_done, problem);
+	setup_clear(&setup);
+	return done;
 }
 
 static void
@@ -120,19 +136,10 @@ run(struct tool *tool, int argc, char **argv)
 	}
 	if (optind < argc)
 		return tool_usage(tool, "no such argument", argv[optind]);
-	if ((job.date >= 0 || job.output != NULL) && !job.dry_run)
-		return tool_usage(
-		    tool, "--date and --output need --dry-run", NULL);
 	struct config *config = tool_config(tool, &problem);
-	struct setup setup;
 	job.config = config;
-	job.now = tool->now;
-	if (config != NULL && setup_make(config, &setup, &problem)) {
-		job.dmarc = &setup.checks.dmarc;
-		if (report(tool, &job, &done, &problem))
-			print_summary(&job, &done);
-		setup_clear(&setup);
-	}
+	if (config != NULL && report_run(tool, &job, &done, &problem))
+		print_summary(&job, &done);
 	config_free(config);
 	if (problem.kind != PROBLEM_NONE)
 		return tool_fail(tool, &problem);

@@ -53,6 +53,9 @@ struct clerk_report {
 	bool dry_run;       /* nothing written, sent, or asked */
 	const char *output; /* a directory for the XML, or NULL */
 	size_t xml_max;     /* bytes of a report; 0: the usual limit */
+	/* Asked for each report's Policy Domain; may be NULL. False: nothing is
+	 * done about it. */
+	bool (*wants)(void *context, struct text domain);
 	/* Called for each report with a line on what happened; may be NULL. */
 	void (*on_report)(
 	    void *context, const struct store_report *report, const char *what);

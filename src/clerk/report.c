@@ -32,11 +32,21 @@ struct visit {
 };
 
 static bool
+is_wanted(const struct visit *visit, const struct store_report *report)
+{
+	const struct clerk_report *job = visit->outbox->job;
+
+	return job->wants == NULL ||
+	       job->wants(job->context, report->policy.domain);
+}
+
+static bool
 show_sealed(void *context, const struct store_report *report)
 {
 	struct visit *visit = context;
 
-	visit->done = outbox_show(visit->outbox, report, true);
+	visit->done = !is_wanted(visit, report) ||
+		      outbox_show(visit->outbox, report, true);
 	return visit->done;
 }
 
@@ -45,7 +55,8 @@ show_unsealed(void *context, const struct store_report *report)
 {
 	struct visit *visit = context;
 
-	visit->done = outbox_show(visit->outbox, report, false);
+	visit->done = !is_wanted(visit, report) ||
+		      outbox_show(visit->outbox, report, false);
 	return visit->done;
 }
 
@@ -90,15 +101,8 @@ visit_due(struct outbox *outbox, store_report_fn *each)
 	       visit.done;
 }
 
-/* What a real run would touch. */
 static bool
-show_due(struct outbox *outbox)
-{
-	return visit_due(outbox, show_sealed) && preview(outbox);
-}
-
-static bool
-show_day(struct outbox *outbox)
+show_all_sealed(struct outbox *outbox)
 {
 	const struct clerk_report *job = outbox->job;
 	struct visit visit = {outbox, true};
@@ -106,7 +110,19 @@ show_day(struct outbox *outbox)
 	return store_for_each_report(outbox->store, job->domain,
 		   asked_span(job->date), show_sealed, &visit,
 		   outbox->problem) &&
-	       visit.done && preview(outbox);
+	       visit.done;
+}
+
+/* What a real run would touch; of a day, or when XML is wanted, all. */
+static bool
+show(struct outbox *outbox)
+{
+	const struct clerk_report *job = outbox->job;
+	bool is_all = job->date >= 0 || job->output != NULL;
+
+	return (is_all ? show_all_sealed(outbox)
+		       : visit_due(outbox, show_sealed)) &&
+	       preview(outbox);
 }
 
 /* --- the real thing --- */
@@ -118,7 +134,8 @@ send_sealed(void *context, const struct store_report *report)
 
 	if (outbox_should_stop(visit->outbox))
 		return false;
-	visit->done = outbox_send(visit->outbox, report);
+	visit->done =
+	    !is_wanted(visit, report) || outbox_send(visit->outbox, report);
 	return visit->done;
 }
 
@@ -186,9 +203,8 @@ run(struct outbox *outbox)
 	bool done = compose_sender(
 	    arena, job->config, &outbox->sender, outbox->problem);
 	if (done)
-		done = !job->dry_run   ? send_with_relay(outbox, arena)
-		       : job->date < 0 ? show_due(outbox)
-				       : show_day(outbox);
+		done = job->dry_run ? show(outbox)
+				    : send_with_relay(outbox, arena);
 	arena_free(arena);
 	return done;
 }

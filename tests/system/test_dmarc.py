@@ -17,7 +17,7 @@ def usage(top):
     run("verify", "--enforce", "maybe", "x", status=64)
     run("lookup", status=64)
     run("report", "--date", "2026-02-30", status=64)
-    run("report", "--date", "2026-02-01", status=64)
+    run("report", "--date", "yesterday", status=64)
     run("expire", "--days", "0", status=64)
     out, _ = run("--help")
     for command in COMMANDS:

@@ -823,6 +823,10 @@ test_dry_run(void **state)
 	assert_int_equal(sink_heard(scene->sink).len, 0);
 	run(scene);
 	assert_reported(scene, 1, 1, 0, 0);
+	/* Sent, but finished, so there is a file of it. */
+	assert_true(run_job(scene, look));
+	assert_reported(scene, 1, 0, 0, 0);
+	look.output = NULL;
 	assert_true(run_job(scene, look));
 	assert_reported(scene, 0, 0, 0, 0);
 }

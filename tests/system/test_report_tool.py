@@ -1,0 +1,381 @@
+#!/usr/bin/env python3
+"""dmarc report by hand, and opendmarc-reports and opendmarc-check by name, as
+scripts of OpenDMARC's users call them."""
+import contextlib
+import os
+import subprocess
+import time
+
+import mariadb
+import parts
+import sink
+from history import ours as entry
+from tap import Skip, case, contains, equal, run_cases
+
+DAY = 86400
+# Of the day before yesterday: in the hour after midnight yesterday is not over.
+NOON = int(time.time()) // DAY * DAY - DAY - DAY // 2
+DATE = time.strftime("%Y-%m-%d", time.gmtime(NOON))
+VARIABLES = ("OPENDMARC_", "DMARC_", "MYSQL_")
+NAMES = ("a.example", "b.example", "c.example")
+ZONE = "".join(f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=mailto:r@{name}"\n'
+               for name in NAMES) + """\
+_dmarc.none.test TXT "v=DMARC1; p=none; rua=mailto:agg@none.test!10m,mailto:agg@third.test; ruf=mailto:ruf@none.test"
+_dmarc.quar.test TXT "v=DMARC1; p=quarantine; sp=reject; adkim=s; aspf=s; rua=mailto:agg@quar.test"
+_dmarc.bad.test TXT "v=DMARC1; p=banana"
+_dmarc.nop.test TXT "v=DMARC1; sp=reject"
+_dmarc.bis.test TXT "v=DMARC1; p=reject; sp=quarantine; rua=mailto:agg@bis.test"
+_dmarc.pct0.test TXT "v=DMARC1; p=reject; pct=0; rua=mailto:agg@pct0.test"
+_dmarc.two.test TXT "v=DMARC1; p=none"
+_dmarc.two.test TXT "v=DMARC1; p=reject"
+_dmarc.as-none.test TXT "v=DMARC1; p=banana; rua=mailto:agg@as-none.test"
+_dmarc.down.test SERVFAIL TXT
+"""
+
+
+class Stage:
+    def __init__(self, path):
+        self.path = path
+        self.count = 0
+        self.server = None
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        for name in ("reports", "check", "params"):
+            (self.bin / f"opendmarc-{name}").symlink_to(parts.DMARC)
+
+    def place(self, names=NAMES, **options):
+        """A folder with a configuration and what came from NAMES."""
+        self.count += 1
+        folder = self.path / str(self.count)
+        folder.mkdir()
+        (folder / "zone").write_text(ZONE)
+        options = {"Database": f"sqlite:{folder}/db",
+                   "ZoneFile": folder / "zone"} | options
+        parts.write_config(folder / "c", **{
+            name: value for name, value in options.items() if value})
+        self.add(folder, *names)
+        return folder
+
+    @staticmethod
+    def add(folder, *names, received=NOON):
+        if names:
+            history = folder / f"history-{len(list(folder.glob('history-*')))}"
+            history.write_text("".join(entry(name, received)
+                                       for name in names))
+            parts.dmarc("import", "-c", folder / "c", history)
+
+    def run(self, folder, name, *words, status=0, **options):
+        """opendmarc-NAME: its standard output and standard error."""
+        run = subprocess.run(
+            [self.bin / f"opendmarc-{name}", f"--config={folder}/c", *words],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, cwd=folder,
+            **{"env": environment()} | options)
+        equal(run.returncode, status, run.stdout + run.stderr)
+        return run.stdout, run.stderr
+
+    def reports(self, folder, relay, *words, **options):
+        """opendmarc-reports with the options of the article of 2016."""
+        return self.run(folder, "reports", "--interval=86400",
+                        "--smtp-server=127.0.0.1", f"--smtp-port={relay.port}",
+                        "--report-email=r@receiver.example",
+                        "--report-org=receiver.example", *words, **options)
+
+    def mariadb(self):
+        if self.server is None:
+            if not mariadb.is_here():
+                raise Skip("MariaDB cannot be had; see ci/unpack")
+            self.server = mariadb.Server(self.path / "m")
+            self.server.start()
+        return self.server
+
+
+def environment(**more):
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(VARIABLES)} | more
+
+
+def recipients(relay):
+    return sorted(to for mail in relay.taken for to in mail.recipients)
+
+
+def files(folder):
+    return sorted(file.name.split("!")[1] for file in folder.glob("*.xml"))
+
+
+# --- dmarc report ---
+
+@case("--date sends the reports of that day, and leaves others")
+def of_a_day(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        it.add(folder, "a.example", received=NOON - DAY)
+        parts.dmarc("report", "-c", folder / "c", "--date", DATE)
+        equal(recipients(relay), [f"r@{name}" for name in NAMES])
+        parts.dmarc("report", "-c", folder / "c")
+        equal(recipients(relay), [f"r@{name}" for name in NAMES[:1] + NAMES])
+
+
+@case("--output writes what is sent; what cannot be written is not sent")
+def output(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        parts.dmarc("report", "-c", folder / "c", "--output", folder / "no",
+                    status=73)
+        equal(relay.mails, [])
+        parts.dmarc("report", "-c", folder / "c", "--output", folder)
+        equal(files(folder), list(NAMES))
+        sent = {mail.xml for mail in relay.taken}
+        equal({file.read_bytes() for file in folder.glob("*.xml")}, sent)
+
+
+@case("--dry-run --output: also those that were sent, and asks for nothing")
+def dry_run(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        parts.dmarc("report", "-c", folder / "c", "--domain", "a.example")
+        equal(recipients(relay), ["r@a.example"])
+        it.add(folder, "a.example")  # late
+        (folder / "zone").write_text("_dmarc.a.example SERVFAIL TXT\n")
+        for _ in range(2):
+            parts.dmarc("report", "-c", folder / "c", "--dry-run", "--output",
+                        folder)
+            equal(files(folder), ["a.example", *NAMES])
+        equal(len(relay.mails), 1)
+
+
+# --- opendmarc-reports ---
+
+@case("the article's options: each report once, however often cron runs it")
+def cron(it):
+    with sink.Sink() as relay:
+        folder = it.place()
+        _, err = it.reports(folder, relay, "--verbose")
+        contains(err, "opendmarc-reports: started at ")
+        for name in NAMES:
+            contains(err, f"opendmarc-reports: sent report for {name} to "
+                     f"r@{name}")
+        contains(err, "opendmarc-reports: terminating at ")
+        equal(recipients(relay), [f"r@{name}" for name in NAMES])
+        equal({mail.message["From"] for mail in relay.taken},
+              {"r@receiver.example"})
+        contains(relay.taken[0].xml.decode(),
+                 "<org_name>receiver.example</org_name>")
+        for _ in range(3):
+            equal(it.reports(folder, relay), ("", ""))
+        equal(len(relay.mails), 3)
+        equal(files(folder), [])
+
+
+@case("--test needs no mail server, keeps the XML, notes nothing: status 0")
+def test_mode(it):
+    relay = sink.Sink()
+    relay.close()
+    folder = it.place()
+    for words in (["--test"], ["-n"], ["--test", "--noupdate", "-v", "-v"]):
+        _, err = it.reports(folder, relay, *words)
+        for name in NAMES:
+            contains(err, "opendmarc-reports: would email "
+                     f"{name} report to r@{name}\n")
+        equal(files(folder), list(NAMES))
+    (folder / "kept").mkdir()
+    it.reports(folder, relay, "--test", "--workdir=kept")
+    equal(files(folder / "kept"), list(NAMES))
+    it.reports(folder, relay, "--test", "--workdir=none", status=1)
+    with sink.Sink() as relay:
+        it.reports(folder, relay)
+        equal(len(relay.taken), 3)
+
+
+@case("a mail server that is away is said, is status 1, and loses nothing")
+def away(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportDelay="1h")
+        relay.replies["rcpt"] = "451 4.7.1 later"
+        _, err = it.reports(folder, relay, status=1)
+        contains(err, "451 4.7.1 later")
+        for name in NAMES:
+            contains(err, f"opendmarc-reports: report for {name} waits")
+        equal(relay.taken, [])
+    with sink.Sink() as relay:
+        folder = it.place(names=["a.example"])
+        relay.replies["rcpt"] = "550 5.1.1 no"
+        _, err = it.reports(folder, relay)
+        contains(err, "report for a.example was refused by r@a.example: ")
+
+
+@case("--domain, --nodomain, --skipdomains, --no-reports-list: who gets one")
+def selected(it):
+    with sink.Sink() as relay:
+        folder = it.place()
+        (folder / "skip").write_text("# not these\nB.example\n\n")
+        it.reports(folder, relay, "--domain=unknown.test")
+        equal(recipients(relay), [])
+        it.reports(folder, relay, "--nodomain=a.example", "--nodomain",
+                   "C.example", "--skipdomains=skip", "--keepfiles")
+        equal(recipients(relay), [])
+        equal(files(folder), [])
+        it.reports(folder, relay, "--domain=c.example")
+        equal(recipients(relay), ["r@c.example"])
+        it.reports(folder, relay, "--nodomain=b.example", "--keepfiles")
+        equal(recipients(relay), ["r@a.example", "r@c.example"])
+        equal(files(folder), ["a.example"])
+        it.reports(folder, relay, "--skipdomains=none", status=1)
+        it.reports(folder, relay)
+        folder = it.place()
+        (folder / "never").write_text("r@c.example\n")
+        relay.mails.clear()
+        it.reports(folder, relay, "--no-reports-list=never")
+        equal(recipients(relay), ["r@a.example", "r@b.example"])
+
+
+@case("what does nothing any more is taken, and said once, with the reason")
+def nothings(it):
+    with sink.Sink() as relay:
+        folder = it.place()
+        _, err = it.reports(
+            folder, relay, "--utc", "--utc", "--noupdate", "--report-bcc=x@y.z",
+            "--verp", "--stale-check", "--stale-server=x", "--interval=5000")
+        for word in ("utc", "noupdate", "report-bcc", "verp", "stale-*",
+                     "interval"):
+            equal(err.count(f"opendmarc-reports: --{word} does nothing: "), 1,
+                  err)
+        equal(len(err.splitlines()), 6)
+        equal(len(relay.taken), 3)
+        _, err = it.reports(folder, relay, "--day")
+        equal(err, "opendmarc-reports: WARN: --day overrides --interval\n")
+
+
+@case("wrong options are status 1; --help and --version 0")
+def wrong(it):
+    folder = it.place(names=())
+    for word in ("--nonsense", "--domain", "--interval=x", "--smtp-port=0x1",
+                 "--smtp-port=65536", "--no"):
+        assert it.run(folder, "reports", word, status=1)[1], word
+    contains(it.run(folder, "reports", "--help")[0],
+             "opendmarc-reports: usage: opendmarc-reports [options]\n")
+    contains(it.run(folder, "reports", "--vers")[0], "opendmarc-reports v")
+
+
+@case("no database: status 1, and why")
+def no_database(it):
+    folder = it.place(names=(), Database="mysql://nobody@127.0.0.1:1/none")
+    contains(it.run(folder, "reports", "--report-email=r@a.example",
+                    status=1)[1], "opendmarc-reports: ")
+    it.run(folder, "reports", "--test", "--report-email=r@a.example", status=1)
+
+
+@case("without --report-email: ReportEmail, else postmaster of this domain")
+def sender(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="own@receiver.example",
+                          ReportTransport=relay.url)
+        it.run(folder, "reports")
+        equal({mail.message["From"] for mail in relay.taken},
+              {"own@receiver.example"})
+        folder = it.place(ReportTransport=relay.url)
+        host = os.uname().nodename
+        if "." not in host:
+            contains(it.run(folder, "reports", status=1)[1],
+                     "give --report-email, or set ReportEmail")
+            equal(len(relay.taken), 3)
+        else:
+            it.run(folder, "reports")
+            assert all(mail.sender.startswith("postmaster@")
+                       for mail in relay.taken[3:])
+            equal(len(relay.taken), 6)
+
+
+@case("options and environment name a MySQL and a mail server")
+def on_server(it):
+    server = it.mariadb()
+    server.sql("CREATE DATABASE tool; CREATE USER tool@localhost IDENTIFIED "
+               "BY 'word'; GRANT ALL ON tool.* TO tool@localhost")
+    it.place(Database=server.location("tool"))
+    folder = it.place(names=())
+    env = environment(MYSQL_UNIX_PORT=str(server.socket))
+    with sink.Sink() as relay:
+        words = ["--dbhost=localhost", "--dbname=tool", "--dbuser=tool"]
+        it.reports(folder, relay, *words, "--dbpasswd=wrong", status=1,
+                   env=env)
+        it.run(folder, "reports", *words, "--test", "--dbpasswd=word",
+               "--report-email=r@receiver.example", env=env)
+        equal(files(folder), list(NAMES))
+        env |= {"OPENDMARC_PASSWORD": "word",
+                "OPENDMARC_SMTPSERVER": "127.0.0.1",
+                "OPENDMARC_SMTPPORT": str(relay.port)}
+        for _ in range(4):
+            it.run(folder, "reports", *words,
+                   "--report-email=r@receiver.example", env=env)
+        equal(recipients(relay), [f"r@{name}" for name in NAMES])
+
+
+# --- opendmarc-check ---
+
+def sampled(name):
+    """What OpenDMARC's own said of NAME."""
+    file = parts.SHARED / "samples/incumbent/opendmarc-check.out"
+    if not file.exists():
+        raise Skip("needs shared/samples/incumbent/opendmarc-check.out")
+    text = file.read_text().split(f"--- {name}\n")[1].split("\n--- ")[0]
+    said, _, status = text.rpartition("rc=")
+    return said, int(status)
+
+
+@case("a policy in the words of opendmarc-check")
+def check_same(it):
+    folder = it.place(names=())
+    for name in ("none.test", "quar.test", "bis.test", "pct0.test",
+                 "bad.test", "nop.test"):
+        said, status = sampled(name)
+        out, err = it.run(folder, "check", name, status=status)
+        equal(out + err, said, name)
+
+
+@case("where that tool was wrong: inherited records, two records, DNS failing")
+def check_better(it):
+    folder = it.place(names=())
+    out, _ = it.run(folder, "check", "x.bis.test")
+    contains(out, "DMARC record for x.bis.test:\n\tPublished by: bis.test\n\t"
+             "Sample percentage: 100\n")
+    contains(it.run(folder, "check", "as-none.test")[0],
+             "\tDomain policy: none\n")
+    for name, words in (
+            ("two.test", "Looked up domain lacked a DMARC record"),
+            ("down.test", "DNS lookup of domain tempfailed"),
+            ("rej.test>", "not a domain name, like example.com")):
+        equal(it.run(folder, "check", name, status=70)[1],
+              f"opendmarc-check: opendmarc_policy_query_dmarc({name}): "
+              f"{words}\n")
+
+
+@case("opendmarc-check: 64 for a wrong command line; the first failure ends it")
+def check_words(it):
+    folder = it.place(names=())
+    contains(it.run(folder, "check", status=64)[1], "usage")
+    it.run(folder, "check", "--nonsense", status=64)
+    contains(it.run(folder, "check", "--help")[0], "usage")
+    contains(it.run(folder, "check", "--version")[0], "opendmarc-check v")
+    out, _ = it.run(folder, "check", "quar.test", "none.test")
+    equal(out.count("DMARC record for"), 2)
+    out, _ = it.run(folder, "check", "quar.test", "bad.test", "none.test",
+                    status=70)
+    equal(out.count("DMARC record for"), 1)
+
+
+@contextlib.contextmanager
+def stage():
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
+    with parts.folder("report", memory) as path:
+        it = Stage(path)
+        try:
+            yield it
+        finally:
+            if it.server:
+                it.server.stop()
+
+
+run_cases(stage())
