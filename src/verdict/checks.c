@@ -260,24 +260,26 @@ run_dkim(struct checks *checks, struct trace *trace)
 	    checks->dkim, checks->facts, trace, &checks->verdict.dkim);
 }
 
-/* Of the signatures that passed or may have. Returns their number. */
-static size_t
-dkim_identifiers(const struct dkim_results *dkim,
-    struct dmarc_identifier ret_identifiers[DKIM_SIGNATURES_MAX])
+/* Of the signatures that passed or may have. Without memory: none. */
+static const struct dmarc_identifier *
+dkim_identifiers(
+    struct arena *arena, const struct dkim_results *dkim, size_t *ret_count)
 {
+	struct dmarc_identifier *identifiers =
+	    arena_array(arena, dkim->count, sizeof *identifiers);
 	size_t count = 0;
 
-	for (size_t i = 0; i < dkim->count && count < DKIM_SIGNATURES_MAX;
-	     i++) {
+	for (size_t i = 0; identifiers != NULL && i < dkim->count; i++) {
 		struct dmarc_identifier identifier = {
 		    .domain = dkim->at[i].domain,
 		    .passed = dkim->at[i].result == DKIM_PASS,
 		    .temperror = dkim->at[i].result == DKIM_TEMPERROR,
 		};
 		if (identifier.passed || identifier.temperror)
-			ret_identifiers[count++] = identifier;
+			identifiers[count++] = identifier;
 	}
-	return count;
+	*ret_count = count;
+	return identifiers;
 }
 
 static bool
@@ -296,16 +298,15 @@ run_dmarc(struct checks *checks, struct trace *trace)
 		};
 		return true;
 	}
-	struct dmarc_identifier dkim[DKIM_SIGNATURES_MAX];
 	struct dmarc_input input = {
 	    .author = verdict->author.domain,
 	    .discovery = &verdict->discovery,
 	    .spf = {.domain = verdict->spf.domain,
 		.passed = verdict->spf.result == SPF_PASS,
 		.temperror = verdict->spf.result == SPF_TEMPERROR},
-	    .dkim_count = dkim_identifiers(&verdict->dkim, dkim),
-	    .dkim = dkim,
 	};
+	input.dkim =
+	    dkim_identifiers(checks->arena, &verdict->dkim, &input.dkim_count);
 	return dmarc_check(&input, &checks->options->dmarc, checks->facts,
 	    checks->arena, trace, &verdict->dmarc);
 }

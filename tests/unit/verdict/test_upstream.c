@@ -558,6 +558,32 @@ test_many_signatures(void **state)
 	arena_free(arena);
 }
 
+/* The author's own may be the last of many that passed: no limit of what we
+ * verify ourselves concerns what others did. */
+static void
+test_late_signature(void **state)
+{
+	struct arena *arena = arena_new((size_t)1 << 22);
+	struct build fields;
+	struct judge judge;
+
+	(void)state;
+	build_init_arena(&fields, arena, 65536);
+	build_cstr(&fields, US "dkim=pass header.d=other.example; "
+			       "dkim=pass header.d=example.com\r\n");
+	for (size_t i = 0; i < 2 * DKIM_SIGNATURES_MAX; i++)
+		build_cstr(
+		    &fields, SIGNATURE("other.example", "s1", "AAAABBBBCCCC"));
+	build_cstr(&fields, SIGNED);
+	init(&judge, FROM);
+	const struct verdict *verdict = judge_message(
+	    &judge, message(arena, arena_cstr(arena, build_view(&fields))));
+	assert_non_null(verdict);
+	assert_int_equal(verdict->dmarc.result, DMARC_PASS);
+	judge_close(&judge);
+	arena_free(arena);
+}
+
 static const struct {
 	const char *fields;
 	const char *lines[4]; /* in the story */
@@ -654,6 +680,7 @@ main(void)
 	    cmocka_unit_test(test_limit),
 	    cmocka_unit_test(test_many_names),
 	    cmocka_unit_test(test_many_signatures),
+	    cmocka_unit_test(test_late_signature),
 	    cmocka_unit_test(test_stories),
 	    cmocka_unit_test(test_passed_on),
 	};
