@@ -49,10 +49,9 @@ import_tell(const struct tool *tool, const char *path,
     const struct clerk_imported *done)
 {
 	if (done->is_open_to_all)
-		(void)fprintf(stderr,
-		    "%s: warning: anybody may write to %s, and so "
-		    "forge what is reported; if its writers own it or are in "
-		    "its group: chmod o-w %s\n",
+		tool_say("%s: warning: anybody may write to %s, and so forge "
+			 "what is reported; if its writers own it or are in "
+			 "its group: chmod o-w %s",
 		    tool->name, path, path);
 	if (done->rejected > 0)
 		(void)printf("%s: %llu bad entries set aside in %s\n", path,

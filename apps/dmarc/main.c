@@ -127,8 +127,8 @@ main(int argc, char **argv)
 	}
 	const struct command *command = find_command(commands, argv[1]);
 	if (command == NULL) {
-		(void)fprintf(stderr,
-		    "dmarc: %s: no such command; see dmarc --help\n", argv[1]);
+		tool_say(
+		    "dmarc: %s: no such command; see dmarc --help", argv[1]);
 		return EX_USAGE;
 	}
 	return finish("dmarc", run(command, &tool, argc - 1, argv + 1));

@@ -120,7 +120,7 @@ take_option(struct opendmarc *opendmarc, int option, int *ret_status)
 	}
 	if (wrong == NULL)
 		return true;
-	(void)fprintf(stderr, "%s: %s\n", name, wrong);
+	tool_say("%s: %s", name, wrong);
 	return stop(FAILED, ret_status);
 }
 

@@ -7,7 +7,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { SECOND = 1000, CACHE_BYTES = 1024 * 1024 };
+enum {
+	SECOND = 1000,
+	CACHE_BYTES = 1024 * 1024,
+	SAY_MAX = 64 * 1024,
+	VALUE_MAX = 200, /* bytes of a wrong one that are said */
+};
 
 static void
 write_clean(FILE *out, struct text text)
@@ -27,19 +32,35 @@ print_clean(struct text text)
 	write_clean(stdout, text);
 }
 
+void
+tool_say(const char *format, ...)
+{
+	struct build line;
+	va_list values;
+
+	build_init(&line, SAY_MAX);
+	va_start(values, format);
+	build_vformat(&line, format, values);
+	va_end(values);
+	write_clean(stderr, build_view(&line));
+	(void)fputc('\n', stderr);
+	build_free(&line);
+}
+
 int
 tool_fail(const struct tool *tool, const struct problem *problem)
 {
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s: %s\n", tool->name, problem->text);
+	tool_say("%s: %s", tool->name, problem->text);
 	return problem_exit_code(problem);
 }
 
 int
 tool_usage(const struct tool *tool, const char *what, const char *value)
 {
-	(void)fprintf(stderr, "%s: %s%s%s; see %s --help\n", tool->name, what,
-	    value == NULL ? "" : ": ", value == NULL ? "" : value, tool->name);
+	tool_say("%s: %s%s%.*s; see %s --help", tool->name, what,
+	    value == NULL ? "" : ": ", VALUE_MAX, value == NULL ? "" : value,
+	    tool->name);
 	return EX_USAGE;
 }
 

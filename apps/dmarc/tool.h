@@ -34,6 +34,9 @@ extern const struct command command_report;
 extern const struct command command_spf;
 extern const struct command command_verify;
 
+/* One line on standard error; bytes that a terminal might obey, whoever they
+ * come from, as \xNN. */
+void tool_say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints "NAME: text" and returns the exit status (sysexits.h). */
 int tool_fail(const struct tool *tool, const struct problem *problem);
 /* Says what is wrong with the command line; returns EX_USAGE. */

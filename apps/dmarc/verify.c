@@ -178,6 +178,10 @@ set_options(const struct verify *verify, struct setup *setup,
 		checks->disposition.enforce = (enum enforce)verify->enforce;
 	if (verify->authserv_id.len > 0)
 		checks->authserv_id = verify->authserv_id;
+	if (checks->authserv_id.len > AUTHSERV_ID_MAX)
+		return problem_set(problem,
+		    verify->authserv_id.len > 0 ? PROBLEM_USAGE : PROBLEM_DATA,
+		    "authserv-id: more than %d bytes", AUTHSERV_ID_MAX);
 	checks->explain = verify->explain && !verify->json;
 	if (!setup_set_method(setup, method, problem))
 		return false;

@@ -166,6 +166,26 @@ log_say(const char *format, ...)
 	write_out(&out);
 }
 
+void
+log_tell(const char *who, const char *format, ...)
+{
+	char line[LINE_BYTES_MAX];
+	struct build out;
+	va_list values;
+
+	va_start(values, format);
+	int len = vsnprintf(line, sizeof line, format, values);
+	va_end(values);
+	if (len < 0)
+		return;
+	build_init(&out, LOG_BYTES_MAX);
+	build_format(&out, "%s: ", who);
+	build_clean(&out, text_from_cstr(line));
+	build_byte(&out, '\n');
+	(void)fwrite(out.ptr, 1, out.len, stderr);
+	build_free(&out);
+}
+
 /* As build_clean, and so that nothing ends the quotes. */
 static void
 build_quoted(struct build *out, struct text value)

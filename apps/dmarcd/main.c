@@ -1,4 +1,5 @@
 /* dmarcd: the command line. */
+#include "log.h"
 #include "master.h"
 #include "opendmarc.h"
 
@@ -41,6 +42,7 @@ main(int argc, char **argv)
 	if (argc > 0 && opendmarc_is_meant(argv[0]))
 		return opendmarc_main(argc, argv);
 
+	opterr = 0;
 	for (int letter; (letter = getopt_long(
 			      argc, argv, "c:fnhV", options, NULL)) != -1;) {
 		switch (letter) {
@@ -52,13 +54,15 @@ main(int argc, char **argv)
 			(void)printf("dmarcd %s\n", DMARCD_VERSION);
 			return EX_OK;
 		default:
-			(void)fputs("See dmarcd --help.\n", stderr);
+			log_tell("dmarcd",
+			    "%s: unknown option, or one without its value; "
+			    "see dmarcd --help",
+			    argv[optind - 1]);
 			return EX_USAGE;
 		}
 	}
 	if (optind < argc) {
-		(void)fprintf(stderr,
-		    "dmarcd: %s: no such argument; see dmarcd --help\n",
+		log_tell("dmarcd", "%s: no such argument; see dmarcd --help",
 		    argv[optind]);
 		return EX_USAGE;
 	}

@@ -3,6 +3,7 @@
 #include "opendmarc.h"
 
 #include "background.h"
+#include "log.h"
 #include "master.h"
 
 #include "config/config.h"
@@ -122,13 +123,25 @@ become_verify(const struct flags *flags, const char *file)
 	_exit(EX_UNAVAILABLE);
 }
 
+static void
+print_name(const char *file)
+{
+	struct build line;
+
+	build_init(&line, 4 * PATH_MAX + 2);
+	build_clean(&line, text_from_cstr(file));
+	build_cstr(&line, ":\n");
+	(void)fwrite(line.ptr, 1, line.len, stdout);
+	(void)fflush(stdout);
+	build_free(&line);
+}
+
 static int
 test_file(const struct flags *flags, const char *file)
 {
 	int status = 0;
 
-	(void)printf("%s:\n", file);
-	(void)fflush(stdout);
+	print_name(file);
 	pid_t child = fork();
 	if (child == 0)
 		become_verify(flags, file);
@@ -168,7 +181,7 @@ run(const struct flags *flags, const char *overrides)
 	    config_load_over(flags->config_path, overrides, &problem);
 
 	if (config == NULL) {
-		(void)fprintf(stderr, "opendmarc: %s\n", problem.text);
+		log_tell("opendmarc", "%s", problem.text);
 		return problem_exit_code(&problem);
 	}
 	bool leaves = config->background && !flags->in_foreground;
@@ -189,6 +202,7 @@ opendmarc_main(int argc, char **argv)
 	if (access(flags.config_path, R_OK) != 0)
 		flags.config_path = NULL;
 	build_init(&flags.overrides, OVERRIDES_MAX);
+	opterr = 0;
 	for (int letter;
 	     (letter = getopt(argc, argv, "Ac:flnp:P:t:u:vV")) != -1;) {
 		if (letter == 'V') {
@@ -208,6 +222,8 @@ opendmarc_main(int argc, char **argv)
 	build_free(&flags.overrides);
 	return status;
 misused:
+	log_tell("opendmarc", "%s: not what can be said here",
+	    argv[optind < argc ? optind : argc - 1]);
 	(void)fputs(usage, stderr);
 	build_free(&flags.overrides);
 	return status;

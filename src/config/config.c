@@ -4,6 +4,7 @@
 #include "config/options.h"
 
 #include "base/date.h"
+#include "verdict/checks.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -214,6 +215,10 @@ check_together(
 		    "%s: ReportInterval must be whole hours that divide a day: "
 		    "1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h",
 		    name);
+	if (config->authserv_id.len > AUTHSERV_ID_MAX)
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "%s: AuthservID: more than %d bytes", name,
+		    AUTHSERV_ID_MAX);
 	for (size_t i = 0; i < config->copy_failures_to.len; i++)
 		if (!is_printable(config->copy_failures_to.ptr[i]))
 			return problem_set(problem, PROBLEM_CONFIG,

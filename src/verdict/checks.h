@@ -18,7 +18,10 @@
 #include "verdict/disposition.h"
 #include "verdict/upstream.h"
 
-enum { MESSAGE_ARENA_MAX = 4 * 1024 * 1024 };
+enum {
+	MESSAGE_ARENA_MAX = 4 * 1024 * 1024,
+	AUTHSERV_ID_MAX = 255, /* bytes; as long as any host name */
+};
 
 /* Decided once, by configuration; shared by all messages, never changed. */
 struct checks_options {

@@ -36,6 +36,46 @@ def unknown_option(top):
         contains(err, f"dmarc {command}: --now: not a time: soon; see ")
 
 
+@case("what a terminal would obey is not printed as it is")
+def harmless(top):
+    bad = "x\x1b]0;y\a\x9b"
+    rows = (("dmarc", bad), ("dmarc", "verify", "--" + bad),
+            ("dmarc", "verify", "--zone", bad, "x"),
+            ("dmarc", "lookup", bad), ("dmarc", "config", "-c", bad),
+            ("dmarcd", bad), ("dmarcd", "--" + bad), ("dmarcd", "-\x1b"),
+            ("dmarcd", "-n", "-c", bad), ("opendmarc", bad),
+            ("opendmarc", "-\x1b"), ("opendmarc", "-n", "-c", bad),
+            ("opendmarc", "-t", bad))
+    (top / "opendmarc").symlink_to(parts.DMARCD)
+    programs = {"dmarc": parts.DMARC, "dmarcd": parts.DMARCD,
+                "opendmarc": top / "opendmarc"}
+    for program, *words in rows:
+        said = subprocess.run(
+            [programs[program], *words], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        equal(said.returncode > 0, True, words)
+        equal([byte for byte in said.stdout + said.stderr
+               if byte < 32 and byte != 10 or byte > 126], [], words)
+        contains(said.stderr, b"\\x1B", words)
+
+
+@case("an authserv-id that is too long")
+def long_id(top):
+    (top / "m").write_text("From: a@a.test\n\n")
+    (top / "zone").write_text("a.test EXISTS\n")
+    (top / "facts").write_text(f"dmarcd facts 1\nauthserv-id {'x' * 256}\n\n")
+    (top / "conf").write_text(f"AuthservID {'x' * 256}\n")
+    words = ["verify", "--zone", top / "zone", "--authserv-id"]
+    run(*words, "x" * 255, top / "m")
+    for size in (256, 70000):
+        contains(run(*words, "x" * size, top / "m", status=64)[1],
+                 "authserv-id: more than 255 bytes")
+    contains(run("verify", "--facts", top / "facts", top / "m", status=65)[1],
+             "authserv-id: more than 255 bytes")
+    contains(run("config", "-c", top / "conf", status=78)[1],
+             "AuthservID: more than 255 bytes")
+
+
 @case("--help as a value is a value")
 def help_value(top):
     (top / "m").write_text("From: a@a.test\n\n")
