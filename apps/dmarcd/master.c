@@ -34,6 +34,8 @@ enum {
 	FILTER_STOP_SPARE = 20,
 	CLERK_STOP = 150,
 	QUERY_MODE = 0660, /* of the query socket */
+	AGAIN = 10,        /* seconds until files are read that could not
+			      be taken into use */
 };
 
 struct master {
@@ -42,6 +44,7 @@ struct master {
 	struct settings next; /* while a reload is under way */
 	bool rereads;         /* it is for files that changed */
 	time_t last_look;     /* at those files */
+	time_t again;         /* then they are read, changed or not; 0: no */
 	struct identity identity;
 	int sockets[SOCKETS_MAX + 1]; /* the last one may be for queries */
 	size_t socket_count;
@@ -289,27 +292,40 @@ load_next(struct master *master, struct problem *problem)
 			 master->options.overrides, &master->next, problem);
 }
 
+/* What the files say is good, so it is not their fault. */
+static void
+give_up_next(struct master *master, const char *why)
+{
+	log_say("%s; the old configuration stays%s", why,
+	    master->rereads ? ", and the files are read again in a moment"
+			    : "");
+	if (master->rereads)
+		master->again = children_now() + AGAIN;
+	settings_clear(&master->next);
+}
+
 static void
 begin_reload(struct master *master, bool rereads)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	master->rereads = rereads;
+	if (rereads)
+		master->again = 0;
 	if (!load_next(master, &problem)) {
 		log_say("%s; the old configuration stays", problem.text);
 		return;
 	}
 	const char *option =
 	    settings_changed_for_good(&master->current, &master->next);
-	if (option != NULL)
+	if (option != NULL) {
 		log_say("%s cannot be changed by a reload, only by a restart; "
 			"the old configuration stays",
 		    option);
-	else if (start_child(master, FILTER, NEXT))
-		return;
-	else
-		log_say("the old configuration stays");
-	settings_clear(&master->next);
+		settings_clear(&master->next);
+	} else if (!start_child(master, FILTER, NEXT)) {
+		give_up_next(master, "no new filter");
+	}
 }
 
 /* Options of other programs and other times. */
@@ -345,6 +361,7 @@ end_reload(struct master *master, struct child *next)
 	children_retire(&master->children);
 	children_forgive(&master->children);
 	next->place = CURRENT;
+	master->again = 0;
 	settings_clear(&master->current);
 	master->current = master->next;
 	master->next = (struct settings){0};
@@ -371,7 +388,9 @@ reload_if_due(struct master *master)
 		begin_reload(master, false);
 	} else if (children_now() >= master->last_look + WATCH_INTERVAL) {
 		master->last_look = children_now();
-		if (watch_look(master->current.config))
+		bool is_due =
+		    master->again > 0 && master->last_look >= master->again;
+		if (watch_look(master->current.config) || is_due)
 			begin_reload(master, true);
 	}
 }
@@ -419,6 +438,7 @@ note_end(struct master *master, const struct child *child, int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 	char how[64];
+	char why[128];
 
 	if (child->place == RETIRED || master->is_stopping)
 		return;
@@ -427,10 +447,9 @@ note_end(struct master *master, const struct child *child, int status)
 				: "ended with status %d",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : code);
 	if (child->place == NEXT) {
-		log_say("the new filter %s before it was ready; the old "
-			"configuration stays",
-		    how);
-		settings_clear(&master->next);
+		(void)snprintf(why, sizeof why,
+		    "the new filter %s before it was ready", how);
+		give_up_next(master, why);
 	} else if (child->kind == FILTER && !master->is_up) {
 		/* It would only be started again for nothing: whoever started
 		 * us should see it. */

@@ -101,13 +101,17 @@ config_read(struct config *config, struct text rest, const char *name,
 }
 
 bool
-config_note_file(const struct config *config, const char *path)
+config_note_file(
+    const struct config *config, const char *path, struct problem *ret_problem)
 {
+	if (!file_lasts(path))
+		return problem_set(
+		    ret_problem, PROBLEM_CONFIG, "%s: not a file", path);
 	struct config_file *file =
 	    vec_push(config->arena, &config->files->list);
 
 	if (file == NULL)
-		return false;
+		return problem_no_memory(ret_problem);
 	file->path = path;
 	file->known = file->seen = file_look(path);
 	return true;
@@ -139,7 +143,7 @@ read_ignored_hosts(struct config *config, struct problem *problem)
 	struct place place = {.path = path};
 	struct text rest;
 
-	if (!config_note_file(config, path) ||
+	if (!config_note_file(config, path, problem) ||
 	    !file_read(config->arena, path, CONFIG_BYTES_MAX, &rest, problem))
 		return false;
 	while (rest.len > 0) {
@@ -168,7 +172,7 @@ read_no_reports(struct config *config, struct problem *problem)
 	const char *path = arena_cstr(config->arena, config->no_reports_list);
 
 	return config->no_reports_list.len == 0 ||
-	       (config_note_file(config, path) &&
+	       (config_note_file(config, path, problem) &&
 		   file_read(config->arena, path, CONFIG_BYTES_MAX,
 		       &config->no_reports, problem));
 }

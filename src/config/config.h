@@ -145,8 +145,9 @@ struct config *config_load_again(
     const struct config *old, struct problem *ret_problem) MUST_USE;
 void config_free(struct config *config);
 /* To be called before any file that an option names is read: dmarcd watches it
- * from then on. False: no memory. */
-bool config_note_file(const struct config *config, const char *path) MUST_USE;
+ * from then on, and reads it while it serves. False: no memory, or a FIFO. */
+bool config_note_file(const struct config *config, const char *path,
+    struct problem *ret_problem) MUST_USE;
 /* What is read when no file was named: /etc/dmarcd.conf, else
  * /etc/opendmarc.conf; NULL when neither can be read. */
 const char *config_default_path(void);

@@ -31,12 +31,23 @@ read_all(int fd, struct build *bytes)
 	}
 }
 
+/* A FIFO that nobody writes to must not make us wait; it is empty. */
+static int
+open_now(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, O_RDONLY);
+	return fd;
+}
+
 bool
 file_read(struct arena *arena, const char *path, size_t max,
     struct text *ret_bytes, struct problem *ret_problem)
 {
 	bool is_input = strcmp(path, "-") == 0;
-	int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int fd = is_input ? STDIN_FILENO : open_now(path);
 	struct build bytes;
 
 	if (fd < 0)
@@ -52,6 +63,15 @@ file_read(struct arena *arena, const char *path, size_t max,
 		    strerror(error));
 	*ret_bytes = build_view(&bytes);
 	return true;
+}
+
+bool
+file_lasts(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) != 0 ||
+	       !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
 struct file_stamp

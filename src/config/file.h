@@ -13,6 +13,9 @@
 bool file_read(struct arena *arena, const char *path, size_t max,
     struct text *ret_bytes, struct problem *ret_problem) MUST_USE;
 
+/* Can it be read again and again, unlike a FIFO? Yes if there is none yet. */
+bool file_lasts(const char *path);
+
 /* What a file is now, to see later whether it is another one or was written. */
 struct file_stamp {
 	bool is_there; /* false: no regular file, and the rest is 0 */

@@ -37,9 +37,10 @@ read_suffixes(
 	struct suffix_list *list = NULL;
 	struct text bytes;
 
-	if (arena == NULL || !config_note_file(config, path)) {
+	if (arena == NULL) {
 		(void)problem_no_memory(problem);
-	} else if (file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
+	} else if (config_note_file(config, path, problem) &&
+		   file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
 		list = suffix_list_read(bytes);
 		if (list == NULL)
 			(void)problem_set(problem, PROBLEM_CONFIG,
@@ -64,10 +65,8 @@ load_suffixes(const struct config *config, struct problem *problem)
 			return read_suffixes(
 			    config, suffix_list_paths[i], problem);
 		/* It may come. */
-		if (!config_note_file(config, suffix_list_paths[i])) {
-			(void)problem_no_memory(problem);
+		if (!config_note_file(config, suffix_list_paths[i], problem))
 			return NULL;
-		}
 	}
 	struct suffix_list *list = suffix_list_builtin();
 	if (list == NULL)
@@ -85,8 +84,8 @@ load_zone(struct setup *setup, struct problem *problem)
 	if (config->zone_file.len == 0)
 		return true;
 	const char *path = arena_cstr(config->arena, config->zone_file);
-	if (!config_note_file(config, path))
-		return problem_no_memory(problem);
+	if (!config_note_file(config, path, problem))
+		return false;
 	setup->zone = setup_read_zone(path, problem);
 	return setup->zone != NULL;
 }
@@ -103,9 +102,8 @@ read_list(const struct config *config, struct text path, struct arena *arena,
 	*ret_bytes = TEXT("");
 	if (path.len == 0)
 		return true;
-	if (!config_note_file(config, name))
-		return problem_no_memory(problem);
-	return file_read(arena, name, ROSTER_BYTES_MAX, ret_bytes, problem);
+	return config_note_file(config, name, problem) &&
+	       file_read(arena, name, ROSTER_BYTES_MAX, ret_bytes, problem);
 }
 
 /* What was read lives in SETUP, the files' bytes only in SCRATCH. */

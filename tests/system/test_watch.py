@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Files that the configuration names, when they change at a bad time."""
+import os
+import signal
+import subprocess
+
+import parts
+from milter import Milter
+from tap import case, contains, equal, run_cases
+
+
+def daemon(top, **options):
+    return parts.dmarcd(top / "d", **{
+        "AuthservID": "mx.test", "Enforce": "strict", "Workers": 1,
+        "ZoneFile": parts.MESSAGES / "zone", **options})
+
+
+def log(top):
+    return (top / "d/log").read_text()
+
+
+def wait_for(top, words, times=1):
+    parts.wait_for(words, lambda: log(top).count(words) >= times)
+
+
+def letter(top):
+    with Milter(top / "d/milter.sock") as mta:
+        mta.begin()
+        mta.message()
+        return mta.verdict()[0]
+
+
+@case("a change is not lost when no new filter can start")
+def no_filter(top):
+    hosts, folder = top / "hosts", top / "history"
+    hosts.write_text("192.0.2.1\n")
+    folder.mkdir()
+    with daemon(top, IgnoreHosts=hosts, HistoryFile=folder / "h"):
+        folder.rename(top / "away")
+        (top / "new").write_text("203.0.113.66\n")
+        (top / "new").rename(hosts)
+        wait_for(top, "before it was ready; the old configuration stays, and")
+        equal(letter(top), "y")
+        (top / "away").rename(folder)
+        wait_for(top, "the files that changed are in use")
+        equal(letter(top), "a")
+
+
+@case("a FIFO in place of a file stops nobody")
+def fifo(top):
+    hosts = top / "fifo"
+    hosts.write_text("192.0.2.1\n")
+    with daemon(top, IgnoreHosts=hosts) as started:
+        hosts.unlink()
+        os.mkfifo(hosts)
+        started.send_signal(signal.SIGHUP)
+        wait_for(top, f"{hosts}: not a file; the old configuration stays")
+        (top / "d/dmarcd.conf").unlink()
+        os.mkfifo(top / "d/dmarcd.conf")
+        started.send_signal(signal.SIGUSR1)
+        wait_for(top, "old configuration stays", 2)
+        equal(letter(top), "y")
+    (top / "d/dmarcd.conf").unlink()
+    for option in ("IgnoreHosts", "NoReportsList", "TrustedSenders",
+                   "LocalPolicy", "ZoneFile", "PublicSuffixList"):
+        parts.write_config(top / "conf", Socket=f"unix:{top}/s",
+                           DiscoveryMethod="psl", **{option: hosts})
+        run = subprocess.run([parts.DMARCD, "-n", "-c", top / "conf"],
+                             stderr=subprocess.PIPE, timeout=parts.PATIENCE)
+        equal(run.returncode, 78, option)
+        contains(run.stderr.decode(), "not a file", option)
+
+
+run_cases(parts.folder("watch"))
