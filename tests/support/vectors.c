@@ -75,6 +75,26 @@ vectors_examples(void)
 	return examples;
 }
 
+void
+vectors_run_examples(const char *list, unsigned (*run)(const json_t *example))
+{
+	unsigned failures = 0;
+	json_t *example;
+	size_t i;
+
+	json_array_foreach(
+	    json_object_get(vectors_examples(), list), i, example)
+	{
+		unsigned wrong = run(example);
+		if (wrong > 0)
+			print_error("%s\n",
+			    json_string_value(json_object_get(example, "id")));
+		failures += wrong;
+	}
+	assert_int_equal(failures, 0);
+	assert_true(i > 0);
+}
+
 struct text
 json_text(const json_t *value)
 {

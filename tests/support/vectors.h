@@ -17,6 +17,10 @@ struct text vectors_read(struct arena *arena, const char *path);
 json_t *vectors_json(const char *name, const char *origin);
 /* dmarc/rfc-examples.json, the RFCs' own examples; it stays. */
 json_t *vectors_examples(void);
+/* Runs each one of a LIST of them. RUN says how much of it was wrong; the test
+ * fails then, and when there are none. */
+void vectors_run_examples(
+    const char *list, unsigned (*run)(const json_t *example));
 /* json_string_value as a text; "" for anything but a string. */
 struct text json_text(const json_t *value);
 /* The same of a member. */

@@ -158,7 +158,7 @@ usable_text(const struct dmarc_record *record)
 }
 
 static unsigned
-run_record(const json_t *example, const struct dmarc_record *record)
+compare_record(const json_t *example, const struct dmarc_record *record)
 {
 	static const char *const psd[] = {[DMARC_PSD_UNKNOWN] = "u",
 	    [DMARC_PSD_YES] = "y",
@@ -184,32 +184,31 @@ run_record(const json_t *example, const struct dmarc_record *record)
 	return failures;
 }
 
+static unsigned
+run_record(const json_t *example)
+{
+	const json_t *strings = json_object_get(example, "txt");
+	struct arena *arena = arena_new(65536);
+	struct text whole = TEXT("");
+	unsigned failures = 0;
+
+	for (size_t i = 0; i < json_array_size(strings); i++)
+		whole = arena_join(
+		    arena, whole, json_text(json_array_get(strings, i)));
+	bool is_dmarc = dmarc_record_is_dmarc(whole);
+	failures += expect_bool(example, "valid", is_dmarc);
+	if (is_dmarc)
+		failures +=
+		    compare_record(example, dmarc_record_read(arena, whole));
+	arena_free(arena);
+	return failures;
+}
+
 static void
 test_records(void **state)
 {
-	const json_t *list =
-	    json_object_get(vectors_examples(), "record_parsing");
-	unsigned failures = 0;
-	json_t *example;
-	size_t index;
-
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		struct arena *arena = arena_new(65536);
-		struct text whole = TEXT("");
-		json_t *strings = json_object_get(example, "txt");
-		for (size_t i = 0; i < json_array_size(strings); i++)
-			whole = arena_join(arena, whole,
-			    json_text(json_array_get(strings, i)));
-		bool is_dmarc = dmarc_record_is_dmarc(whole);
-		failures += expect_bool(example, "valid", is_dmarc);
-		if (is_dmarc)
-			failures += run_record(
-			    example, dmarc_record_read(arena, whole));
-		arena_free(arena);
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("record_parsing", run_record);
 }
 
 /* --- tree_walk --- */
@@ -231,43 +230,46 @@ walk_once(void *context)
 	return !dns_facts_missed(run->world->facts);
 }
 
+static unsigned
+run_walk(const json_t *example)
+{
+	struct world world = open_zone(example);
+	struct walk_run run = {
+	    .world = &world, .start = json_get(example, "start")};
+	struct text queries[DMARC_STEPS_MAX];
+	unsigned failures = 0;
+
+	(void)order_drive(
+	    world.facts, world.zone, ORDER_RANDOM, checks, walk_once, &run);
+	for (size_t i = 0; i < run.walk.count; i++)
+		queries[i] = run.walk.steps[i].name;
+	failures += expect_list(example, "queries", queries, run.walk.count);
+	failures += expect_text(example, "org_domain",
+	    dmarc_walk_organizational_domain(&run.walk, run.start));
+	world_close(&world);
+	return failures;
+}
+
 static void
 test_walks(void **state)
 {
-	const json_t *list = json_object_get(vectors_examples(), "tree_walk");
-	unsigned failures = 0;
-	json_t *example;
-	size_t index;
-
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		struct world world = open_zone(example);
-		struct walk_run run = {
-		    .world = &world, .start = json_get(example, "start")};
-		struct text queries[DMARC_STEPS_MAX];
-		(void)order_drive(world.facts, world.zone, ORDER_RANDOM,
-		    (unsigned)index, walk_once, &run);
-		for (size_t i = 0; i < run.walk.count; i++)
-			queries[i] = run.walk.steps[i].name;
-		failures +=
-		    expect_list(example, "queries", queries, run.walk.count);
-		failures += expect_text(example, "org_domain",
-		    dmarc_walk_organizational_domain(&run.walk, run.start));
-		world_close(&world);
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("tree_walk", run_walk);
 }
 
 /* --- policy_discovery --- */
 
 static unsigned
-run_discovery(const json_t *example, struct world *world)
+run_discovery(const json_t *example)
 {
 	struct text author = json_get(example, "author");
-	struct dmarc_discovery found = world_discover(world, author);
+	struct world world = open_zone(example);
 	struct dmarc_input input = {.author = author};
-	struct dmarc_outcome outcome = world_check(world, &input, &found);
+
+	world.order = ORDER_RANDOM;
+	world.seed = checks;
+	struct dmarc_discovery found = world_discover(&world, author);
+	struct dmarc_outcome outcome = world_check(&world, &input, &found);
 	unsigned failures = expect_bool(example, "applies",
 	    found.status == DMARC_DISCOVERY_FOUND ||
 		found.status == DMARC_DISCOVERY_AS_NONE);
@@ -285,28 +287,15 @@ run_discovery(const json_t *example, struct world *world)
 	failures += expect_text(example, "result",
 	    text_from_cstr(
 		names_word(&dmarc_result_names, (int)outcome.result)));
+	world_close(&world);
 	return failures;
 }
 
 static void
 test_discoveries(void **state)
 {
-	const json_t *list =
-	    json_object_get(vectors_examples(), "policy_discovery");
-	unsigned failures = 0;
-	json_t *example;
-	size_t index;
-
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		struct world world = open_zone(example);
-		world.order = ORDER_RANDOM;
-		world.seed = (unsigned)index;
-		failures += run_discovery(example, &world);
-		world_close(&world);
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("policy_discovery", run_discovery);
 }
 
 /* --- alignment --- */
@@ -382,35 +371,34 @@ expect_result(struct alignment_run *run)
 		names_word(&dmarc_result_names, (int)outcome.result)));
 }
 
+static unsigned
+run_alignment(const json_t *example)
+{
+	struct world world = open_zone(example);
+	struct alignment_run run = {.example = example, .world = &world};
+	struct text spf = json_get(example, "spf");
+	unsigned failures = 0;
+
+	assert_true(dns_name_read(
+	    world.arena, json_get(example, "author"), &run.author));
+	run.found = world_discover(&world, run.author);
+	assert_non_null(run.found.record);
+	failures += expect_bool(
+	    example, "spf_relaxed", aligns(&run, spf, false, false));
+	failures +=
+	    expect_bool(example, "spf_strict", aligns(&run, spf, false, true));
+	failures += expect_dkim(&run, "dkim_relaxed", false);
+	failures += expect_dkim(&run, "dkim_strict", true);
+	failures += expect_result(&run);
+	world_close(&world);
+	return failures;
+}
+
 static void
 test_alignment(void **state)
 {
-	const json_t *list = json_object_get(vectors_examples(), "alignment");
-	unsigned failures = 0;
-	json_t *example;
-	size_t index;
-
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		struct world world = open_zone(example);
-		struct alignment_run run = {
-		    .example = example, .world = &world};
-		struct text spf = json_get(example, "spf");
-		assert_true(dns_name_read(
-		    world.arena, json_get(example, "author"), &run.author));
-		run.found = world_discover(&world, run.author);
-		assert_non_null(run.found.record);
-		failures += expect_bool(
-		    example, "spf_relaxed", aligns(&run, spf, false, false));
-		failures += expect_bool(
-		    example, "spf_strict", aligns(&run, spf, false, true));
-		failures += expect_dkim(&run, "dkim_relaxed", false);
-		failures += expect_dkim(&run, "dkim_strict", true);
-		failures += expect_result(&run);
-		world_close(&world);
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("alignment", run_alignment);
 }
 
 /* --- aggregate: which report an author belongs to (RFC 9990 3.1.2) --- */
@@ -438,26 +426,26 @@ run_report(const json_t *example, const json_t *report)
 	return failures;
 }
 
+static unsigned
+run_reports(const json_t *example)
+{
+	const json_t *expected = json_object_get(example, "expect");
+	unsigned failures = 0;
+	json_t *report;
+	size_t index;
+
+	json_array_foreach(json_object_get(expected, "reports"), index, report)
+	    failures += run_report(example, report);
+	return failures;
+}
+
 static void
 test_reports(void **state)
 {
-	const json_t *list = json_object_get(vectors_examples(), "aggregate");
 	unsigned before = checks;
-	unsigned failures = 0;
-	json_t *example;
-	json_t *report;
-	size_t index;
-	size_t inner;
 
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		json_array_foreach(
-		    json_object_get(
-			json_object_get(example, "expect"), "reports"),
-		    inner, report) failures += run_report(example, report);
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("aggregate", run_reports);
 	assert_true(checks > before);
 }
 

@@ -574,22 +574,8 @@ run_example(const json_t *example)
 static void
 test_examples(void **state)
 {
-	const json_t *list = json_object_get(vectors_examples(), "disposition");
-	unsigned failures = 0;
-	json_t *example;
-	size_t index;
-
 	(void)state;
-	json_array_foreach(list, index, example)
-	{
-		const char *id =
-		    json_string_value(json_object_get(example, "id"));
-		if (run_example(example) > 0) {
-			print_error("%s\n", id);
-			failures++;
-		}
-	}
-	assert_int_equal(failures, 0);
+	vectors_run_examples("disposition", run_example);
 }
 
 int
