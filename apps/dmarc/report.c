@@ -1,4 +1,5 @@
 #include "report.h"
+#include "report_check.h"
 
 #include "base/date.h"
 
@@ -14,6 +15,8 @@ static const char usage[] =
     "The status is 0, or 75 when some destination still waits, to be tried by\n"
     "a later run.\n"
     "\n"
+    "  --check          say whether our reports pass DMARC where they arrive;\n"
+    "                   see dmarc report --check --help\n"
     "  --domain DOMAIN  only reports to this Policy Domain\n"
     "  --dry-run        change nothing, send nothing, ask no DNS\n"
     "  --date DAY       only the reports of that day; with --dry-run of all its\n"
@@ -126,6 +129,8 @@ run(struct tool *tool, int argc, char **argv)
 	struct clerk_reported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
+	if (report_check_is_asked(argc, argv))
+		return report_check(tool, argc, argv);
 	for (int letter;
 	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')

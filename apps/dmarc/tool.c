@@ -224,8 +224,8 @@ tool_answer(struct tool_dns *dns, struct dns_facts *facts)
 		    dns->resolver, facts, dns->deadline);
 }
 
-static bool
-become_user(const struct config *config, struct problem *problem)
+bool
+tool_become_user(const struct config *config, struct problem *problem)
 {
 	struct identity identity;
 
@@ -243,7 +243,7 @@ tool_database(const struct config *config, struct problem *problem)
 		    "sqlite:/var/lib/dmarcd/dmarc.db");
 		return NULL;
 	}
-	return become_user(config, problem)
+	return tool_become_user(config, problem)
 		   ? arena_cstr(config->arena, config->database)
 		   : NULL;
 }

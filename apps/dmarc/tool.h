@@ -86,6 +86,9 @@ void tool_close_dns(struct tool_dns *dns);
 void tool_begin(struct tool_dns *dns);
 void tool_answer(struct tool_dns *dns, struct dns_facts *facts);
 
+/* Root becomes UserID. */
+bool tool_become_user(
+    const struct config *config, struct problem *problem) MUST_USE;
 /* What Database says; NULL: *problem. Root becomes UserID first, so that what is
  * made is the daemon's. */
 const char *tool_database(
