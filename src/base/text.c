@@ -152,8 +152,11 @@ size_t
 text_find_part(struct text text, struct text part)
 {
 	for (size_t i = 0; i + part.len <= text.len; i++) {
-		if (text_equal(text_slice(text, i, i + part.len), part))
-			return i;
+		struct text rest = text_slice(text, i, text.len);
+		size_t skip = part.len == 0 ? 0 : text_find(rest, *part.ptr);
+		if (text_starts(text_slice(rest, skip, rest.len), part))
+			return i + skip;
+		i += skip;
 	}
 	return text.len;
 }

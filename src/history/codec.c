@@ -278,24 +278,41 @@ end_of_last(struct text bytes, size_t lines, bool last)
 							       : bytes.len;
 }
 
-/* BYTES are an entry that has no "end" line: of another program. */
-static enum history_status
-read_foreign(struct arena *arena, struct text bytes,
-    struct history_entry *ret_entry, const char **ret_why)
+/* All of BYTES as an entry that has no "end" line: of another program. NULL, or
+ * why not. */
+static const char *
+read_foreign(
+    struct arena *arena, struct text bytes, struct history_entry *ret_entry)
 {
 	struct history_entry entry = {0};
-
-	if (bytes.ptr[bytes.len - 1] != '\n') {
-		*ret_why = "torn";
-		return HISTORY_BAD;
-	}
 	struct reading reading = begin_reading(arena, false, &entry);
-	*ret_why = read_lines(&reading, bytes);
-	if (*ret_why != NULL)
-		return HISTORY_BAD;
+
+	if (bytes.ptr[bytes.len - 1] != '\n')
+		return "torn";
+	const char *why = read_lines(&reading, bytes);
+	if (why != NULL)
+		return why;
 	history_conclude_foreign(&entry);
 	*ret_entry = entry;
-	return HISTORY_ENTRY;
+	return NULL;
+}
+
+/* The same, but the entry may be torn, and its last line be the first one of
+ * another. */
+static enum history_status
+read_others(struct arena *arena, struct text bytes,
+    struct history_entry *ret_entry, size_t *ret_bytes, const char **ret_why)
+{
+	size_t next =
+	    1 + text_find_part(text_slice(bytes, 1, bytes.len), TEXT("job "));
+
+	if (next < bytes.len &&
+	    read_foreign(
+		arena, text_slice(bytes, next, bytes.len), ret_entry) == NULL)
+		return bad(next, "torn", ret_bytes, ret_why);
+	*ret_bytes = bytes.len;
+	*ret_why = read_foreign(arena, bytes, ret_entry);
+	return *ret_why == NULL ? HISTORY_ENTRY : HISTORY_BAD;
 }
 
 /* BYTES are no entry, because of WHY. When they are more than one may have, the
@@ -311,8 +328,8 @@ set_aside(struct arena *arena, struct text bytes, const char *why,
 	if (rest.len > 0 && lines <= fits.len) {
 		rest = text_slice(bytes, lines, bytes.len);
 		if (find_key(rest, history_keys) == NULL &&
-		    read_foreign(arena, text_slice(bytes, 0, lines), ret_entry,
-			ret_why) == HISTORY_ENTRY) {
+		    read_foreign(arena, text_slice(bytes, 0, lines),
+			ret_entry) == NULL) {
 			*ret_bytes = lines;
 			return HISTORY_ENTRY;
 		}
@@ -420,6 +437,5 @@ history_read(struct arena *arena, struct text bytes, bool last,
 	if (bytes.len > HISTORY_ENTRY_MAX)
 		return set_aside(
 		    arena, bytes, too_long, ret_entry, ret_bytes, ret_why);
-	*ret_bytes = bytes.len;
-	return read_foreign(arena, bytes, ret_entry, ret_why);
+	return read_others(arena, bytes, ret_entry, ret_bytes, ret_why);
 }
