@@ -36,6 +36,9 @@ history_write(struct build *build, const struct history_entry *entry)
 
 /* --- reading --- */
 
+/* Torn entries in a row, at whose end another one is found. */
+enum { JOBS_TRIED = 8 };
+
 /* The reading of an entry's lines. */
 struct reading {
 	struct arena *arena;
@@ -297,21 +300,36 @@ read_foreign(
 	return NULL;
 }
 
-/* The same, but the entry may be torn, and its last line be the first one of
- * another. */
+/* Where another entry begins amid a line of BYTES, behind torn ones; or their
+ * end. */
+static size_t
+find_behind_torn(
+    struct arena *arena, struct text bytes, struct history_entry *entry)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < JOBS_TRIED; i++) {
+		at++;
+		at += text_find_part(
+		    text_slice(bytes, at, bytes.len), TEXT("job "));
+		if (at == bytes.len ||
+		    read_foreign(
+			arena, text_slice(bytes, at, bytes.len), entry) == NULL)
+			return at;
+	}
+	return bytes.len;
+}
+
+/* The same of BYTES that may be torn. */
 static enum history_status
 read_others(struct arena *arena, struct text bytes,
     struct history_entry *ret_entry, size_t *ret_bytes, const char **ret_why)
 {
-	size_t next =
-	    1 + text_find_part(text_slice(bytes, 1, bytes.len), TEXT("job "));
+	size_t end = find_behind_torn(arena, bytes, ret_entry);
 
-	if (next < bytes.len &&
-	    read_foreign(
-		arena, text_slice(bytes, next, bytes.len), ret_entry) == NULL)
-		return bad(next, "torn", ret_bytes, ret_why);
-	*ret_bytes = bytes.len;
-	*ret_why = read_foreign(arena, bytes, ret_entry);
+	*ret_bytes = end;
+	*ret_why =
+	    end < bytes.len ? "torn" : read_foreign(arena, bytes, ret_entry);
 	return *ret_why == NULL ? HISTORY_ENTRY : HISTORY_BAD;
 }
 
