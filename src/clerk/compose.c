@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -148,6 +149,7 @@ compose_mail(struct build *mail, const struct sender *sender,
 	    .receiver = sender->receiver,
 	    .policy_domain = report->policy.domain,
 	    .metadata = &metadata,
+	    .format = sender->format,
 	    .gzip = xml_gzip,
 	    /* Not the clock: a repeated mail is the same mail. */
 	    .date = report->end + 1,
@@ -193,19 +195,32 @@ write_file(const char *folder, const char *name, struct text bytes)
 	return done;
 }
 
+/* As the attachment is called, but not packed; two long domains are more than a
+ * file's name can hold. */
+static struct text
+file_name(struct arena *arena, const struct sender *sender,
+    const struct store_report *report)
+{
+	struct report_metadata metadata = metadata_of(sender, report);
+	struct text name = report_file_name(
+	    arena, sender->receiver, report->policy.domain, &metadata);
+
+	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */
+	return name.len <= NAME_MAX
+		   ? name
+		   : arena_join(arena, report->id, TEXT(".xml"));
+}
+
 bool
 compose_file(const char *folder, const struct sender *sender,
     const struct store_report *report, struct text xml,
     struct problem *ret_problem)
 {
-	struct report_metadata metadata = metadata_of(sender, report);
 	struct arena *arena = arena_new(NAME_ARENA_MAX);
 
 	if (arena == NULL)
 		return problem_no_memory(ret_problem);
-	struct text name = report_file_name(
-	    arena, sender->receiver, report->policy.domain, &metadata);
-	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */
+	struct text name = file_name(arena, sender, report);
 	const char *cstr = arena_cstr(arena, name);
 	bool has_name = !arena_failed(arena);
 	bool done = has_name && write_file(folder, cstr, xml);

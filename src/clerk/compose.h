@@ -30,7 +30,8 @@ bool compose_xml(struct build *xml, struct store *store,
 bool compose_mail(struct build *mail, const struct sender *sender,
     const struct store_report *report, struct text xml_gzip,
     struct text address) MUST_USE;
-/* Writes XML into FOLDER under the report's name. */
+/* Writes XML into FOLDER under the report's name, or, where that is too long for
+ * a file, under its id. */
 bool compose_file(const char *folder, const struct sender *sender,
     const struct store_report *report, struct text xml,
     struct problem *ret_problem) MUST_USE;

@@ -565,6 +565,25 @@ test_records(void **state)
 	assert_true(scene->composed > 900);
 }
 
+/* --- files --- */
+
+#define LABEL "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-012345678"
+
+/* No file may be called as an attachment may: the name holds two domains. */
+static void
+test_long_name(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_int_equal(
+	    add_history(scene,
+		TEXT("job J\nreceived 1\nipaddr 192.0.2.1\nfrom a.example\n"
+		     "mfrom b.example\npdomain " LABEL "." LABEL "." LABEL
+		     ".example\npolicy 18\naction 2\n")),
+	    1);
+	check_both(scene);
+}
+
 /* --- the same bytes --- */
 
 static void
@@ -599,6 +618,7 @@ main(void)
 	    SCENARIO(test_lines),
 	    SCENARIO(test_strangers),
 	    SCENARIO(test_records),
+	    SCENARIO(test_long_name),
 	    SCENARIO(test_again),
 	};
 
