@@ -204,7 +204,8 @@ add_words(struct build *build, const struct report_mail *mail)
 {
 	mime_field(build, "Content-Type", TEXT("text/plain; charset=us-ascii"));
 	mime_end_of_header(build);
-	build_cstr(build, "This is a DMARC aggregate report (RFC 9990).\r\n");
+	build_format(build, "This is a DMARC aggregate report (RFC %s).\r\n",
+	    names_word(&report_format_names, (int)mail->format));
 	build_cstr(build, "\r\nMail from: ");
 	add_domain(build, mail->policy_domain);
 	build_cstr(build, "\r\nSeen by:   ");

@@ -18,11 +18,13 @@ struct report_mail {
 	struct text receiver; /* our domain: Submitter */
 	struct text policy_domain;
 	const struct report_metadata *metadata;
+	enum report_format format;
 	struct text gzip; /* the attachment */
 	int64_t date;
 };
 
-/* The whole mail, CR LF line ends, ready for SMTP DATA (not dot-stuffed). */
+/* The whole mail, CR LF line ends, ready for SMTP DATA (not dot-stuffed). From
+ * has no display name: org_name, which may be any text, is in the XML. */
 void report_mail_write(struct build *build, const struct report_mail *mail);
 
 #endif

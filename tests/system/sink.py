@@ -12,7 +12,6 @@ import collections
 import contextlib
 import email
 import email.policy
-import gzip
 import re
 import socket
 import ssl
@@ -54,7 +53,7 @@ class Mail:
     def xml(self):
         for part in self.message.walk():
             if part.get_content_type() == "application/gzip":
-                xml = gzip.decompress(part.get_payload(decode=True))
+                xml = xmlcheck.check_mail(self.data)
                 xmlcheck.check_if_possible(xml)
                 return xml
         return None

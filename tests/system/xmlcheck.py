@@ -1,11 +1,15 @@
 #!/usr/bin/python3
 """Reports against their schemas: RFC 9990's, or RFC 7489's for one without a
-namespace, by xmllint.
+namespace, by xmllint; and the mails that carry them.
 
 xmlcheck.py [--rules] FILE|FOLDER|-...
 0: all are valid; 1: not; 77: xmllint or the schemas are not here. --rules: what
-the schemas cannot say, of reports about real mail."""
+the schemas cannot say, of reports about real mail. What begins with a field is
+a mail."""
 import contextlib
+import email
+import email.policy
+import gzip
 import ipaddress
 import pathlib
 import re
@@ -127,12 +131,65 @@ def check_folder(folder, rules=True):
     return len(files)
 
 
+# RFC 9990 3.5.2, once unfolded.
+NAME = r"[0-9A-Za-z._-]{1,253}"
+SUBJECT = re.compile(rf"Report Domain: ({NAME}) Submitter: ({NAME}) "
+                     "Report-ID: <([0-9A-Za-z]+)>")
+FILE_NAME = re.compile(rf"({NAME})!({NAME})!(\d+)!(\d+)!([0-9A-Za-z]+)"
+                       r"\.xml\.gz")
+
+
+def check_lines(mail):
+    """RFC 5322 2.1.1 and 2.3, and ASCII as no SMTP extension is asked for."""
+    assert mail.endswith(b"\r\n"), "the last line has no end"
+    for line in mail[:-2].split(b"\r\n"):
+        assert len(line) <= 998, f"{len(line)} bytes: {line[:78]}"
+        assert re.fullmatch(rb"[\t -~]*", line), line
+
+
+def check_mail(mail):
+    """A mail with a report, whose XML it returns."""
+    check_lines(mail)
+    message = email.message_from_bytes(mail, policy=email.policy.default)
+    for part in message.walk():
+        assert not part.defects, part.defects
+    for field in ("From", "To", "Date", "Subject", "Message-ID",
+                  "MIME-Version", "Content-Type", "Auto-Submitted"):
+        assert len(message.get_all(field, [])) == 1, field
+        assert not message[field].defects, message[field].defects
+    assert len(message["From"].addresses) == len(message["To"].addresses) == 1
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["MIME-Version"] == "1.0"
+    subject = SUBJECT.fullmatch(message["Subject"])
+    assert subject, message["Subject"]
+    (attachment,) = message.iter_attachments()
+    assert attachment.get_content_type() == "application/gzip"
+    name = FILE_NAME.fullmatch(attachment.get_filename())
+    assert name, attachment.get_filename()
+    xml = gzip.decompress(attachment.get_content())
+    domain, submitter, identity = subject.groups()
+    assert message["From"].addresses[0].domain == submitter
+    assert message["Message-ID"] == f"<{identity}@{submitter}>"
+    begin, end = (re.search(rb"<%b>(\d+)</" % tag, xml)[1].decode()
+                  for tag in (b"begin", b"end"))
+    assert name.groups() == (submitter, domain, begin, end, identity), name
+    assert b"<report_id>%b</report_id>" % identity.encode() in xml
+    assert b"<domain>%b</domain>" % domain.encode() in xml
+    return xml
+
+
+def check_any(found, rules):
+    if re.match(rb"[A-Z][A-Za-z-]+:", found):
+        found = check_mail(found)
+    check(found, rules)
+
+
 def main(words):
     rules = "--rules" in words
     try:
         for word in words:
             if word == "-":
-                check(sys.stdin.buffer.read(), rules)
+                check_any(sys.stdin.buffer.read(), rules)
             elif pathlib.Path(word).is_dir():
                 check_folder(word, rules)
             elif word != "--rules":

@@ -6,8 +6,11 @@
 #include <cmocka.h>
 
 #include "exact.h"
+#include "mail/address.h"
+#include "mail/message.h"
 #include "report/envelope.h"
 #include "vectors.h"
+#include "xmlcheck.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +178,130 @@ test_golden(void **state)
 	arena_free(arena);
 }
 
+/* 253 bytes. */
+#define LABEL "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-012345678"
+#define LONG                                                                   \
+ LABEL "." LABEL "." LABEL "."                                                 \
+       "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-0123456"
+
+static const struct {
+	const char *name;
+	const char *receiver;
+	const char *domain;
+	const char *to;
+	struct text organization;
+} mail_rows[] = {
+    {"usual", "receiver.example", "example.com", "reports@example.com",
+	{"Receiver", 8}},
+    {"long names", LONG, LONG, "reports@example.com", {"Receiver", 8}},
+    {"A-labels", "xn--bcher-kva.example", "xn--e1afmkfd.xn--p1ai",
+	"reports@xn--e1afmkfd.xn--p1ai",
+	{"B\xC3\xBC"
+	 "cher & <S\xC3\xB6hne>",
+	    19}},
+    {"hostile organization", "receiver.example", "example.com",
+	"\"a\\\"b\"@example.com",
+	{"\r\nBcc: x\r\n\r\n\x1B\xFF\xEF\xBF\xBE", 18}},
+    {"odd address", "receiver.example", "_x.example.com",
+	"!#$%&'*+-/=?^_`{|}~@example.com", {"", 0}},
+};
+
+/* As the clerk makes it. */
+static void
+write_mail(struct build *letter, size_t row, enum report_format format)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	const struct text receiver = text_from_cstr(mail_rows[row].receiver);
+	const struct report_policy policy = {
+	    .domain = text_from_cstr(mail_rows[row].domain)};
+	const struct report_row only = {.source_ip = TEXT("192.0.2.1"),
+	    .count = 1,
+	    .disposition = TEXT("none"),
+	    .header_from = policy.domain};
+	struct report_metadata about = metadata;
+	struct build xml;
+	struct build gzip;
+
+	about.email = arena_join(arena, TEXT("dmarc@"), receiver);
+	about.org_name = mail_rows[row].organization;
+	about.extra_contact_info = mail_rows[row].organization;
+	build_init_arena(&xml, arena, MAIL_MAX);
+	build_init_arena(&gzip, arena, MAIL_MAX);
+	const struct aggregate aggregate = {&xml, format};
+	aggregate_begin(&aggregate, &about, &policy);
+	aggregate_row(&aggregate, &only);
+	aggregate_end(&aggregate);
+	assert_true(report_gzip(&gzip, build_view(&xml)));
+	report_mail_write(letter, &(struct report_mail){.from = about.email,
+				      .to = text_from_cstr(mail_rows[row].to),
+				      .receiver = receiver,
+				      .policy_domain = policy.domain,
+				      .metadata = &about,
+				      .format = format,
+				      .gzip = build_view(&gzip),
+				      .date = metadata.end + 1});
+	assert_false(build_failed(letter));
+	arena_free(arena);
+}
+
+static struct mail_header read_header; /* of the last mail */
+
+static void
+keep_header(void *context, const struct mail_header *header)
+{
+	(void)context;
+	read_header = *header;
+}
+
+static void
+drop_body(void *context, struct text piece)
+{
+	(void)context, (void)piece;
+}
+
+/* Our own reader takes it for what it is: one author, who is the receiver. */
+static bool
+is_ours(size_t row, struct text letter)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	const struct mail_message_sink sink = {keep_header, drop_body, NULL};
+	struct mail_message *message = mail_message_new(arena, &sink);
+
+	mail_message_feed(message, letter);
+	assert_true(mail_message_finish(message));
+	struct author author = author_find(arena, &read_header);
+	bool is_good = author.status == AUTHOR_OK &&
+		       text_equal(author.domain,
+			   text_from_cstr(mail_rows[row].receiver)) &&
+		       read_header.fields.count == 8;
+	arena_free(arena);
+	return is_good;
+}
+
+static void
+test_mails(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * (sizeof mail_rows / sizeof *mail_rows);
+	     i++) {
+		size_t row = i / 2;
+		struct build letter;
+		build_init(&letter, MAIL_MAX);
+		write_mail(&letter, row, (enum report_format)(i % 2));
+		struct text whole = exact(build_view(&letter));
+		if (!is_ours(row, whole) ||
+		    xml_check(mail_rows[row].name, whole) == XML_INVALID) {
+			print_error("%s\n", mail_rows[row].name);
+			failures++;
+		}
+		exact_free(whole);
+		build_free(&letter);
+	}
+	assert_int_equal(failures, 0);
+}
+
 /* No text can add a line, end a part, or be 8-bit. */
 static void
 test_hostile(void **state)
@@ -237,6 +364,7 @@ main(void)
 	    cmocka_unit_test(test_gzip),
 	    cmocka_unit_test(test_gzip_limits),
 	    cmocka_unit_test(test_golden),
+	    cmocka_unit_test(test_mails),
 	    cmocka_unit_test(test_hostile),
 	    cmocka_unit_test(test_no_memory),
 	};
