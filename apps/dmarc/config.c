@@ -58,7 +58,9 @@ print_kind(const struct config_option *option)
 		(void)printf(" from %llu to %llu%s",
 		    (unsigned long long)option->min,
 		    (unsigned long long)option->max,
-		    option->type == OPTION_SECONDS ? " seconds" : "");
+		    option->type == OPTION_SECONDS ? " seconds"
+		    : option->type == OPTION_BYTES ? " bytes"
+						   : "");
 	(void)puts(option->use == OPTION_RESTART
 		       ? "; cannot be changed by a reload"
 		       : "");
@@ -115,6 +117,7 @@ value_json(const struct config_option *option, const struct config *config)
 	case OPTION_BOOLEAN: return json_boolean(*(const bool *)member);
 	case OPTION_NUMBER:
 	case OPTION_SECONDS:
+	case OPTION_BYTES:
 		memcpy(&number, member, sizeof number);
 		return json_integer((json_int_t)number);
 	case OPTION_TEXT:

@@ -16,6 +16,9 @@ enum {
 	NAME_ARENA_MAX = 64 * 1024,
 	SIGN_ARENA_MAX = 256 * 1024,
 	FILE_MODE = 0640,
+	REPORT_ID_BYTES = 32,
+	FRAME_TEXT_MAX = 255,
+	FRAME_WORDS_MAX = 1024, /* the policy's words */
 };
 
 bool
@@ -77,6 +80,30 @@ metadata_of(const struct sender *sender, const struct store_report *report)
 	    .end = report->end,
 	    .generator = TEXT("dmarcd " DMARCD_VERSION),
 	};
+}
+
+uint64_t
+compose_rows_max(const struct sender *sender, uint64_t size)
+{
+	/* The longest that a policy can be; what fo may hold is measured in
+	 * DNS strings (RFC 1035 3.3). */
+	static const char longest[FRAME_TEXT_MAX] = {'\''};
+	struct text id = {longest, REPORT_ID_BYTES};
+	struct text word = {longest, sizeof longest};
+	const struct store_report report = {.id = id,
+	    .policy = {.domain = word, .fo = word},
+	    .begin = INT64_MAX,
+	    .end = INT64_MAX};
+	struct report_metadata metadata = metadata_of(sender, &report);
+	struct build frame;
+
+	build_init(&frame, SIZE_MAX);
+	struct aggregate aggregate = {&frame, sender->format};
+	aggregate_begin(&aggregate, &metadata, &report.policy);
+	aggregate_end(&aggregate);
+	uint64_t len = frame.len + FRAME_WORDS_MAX;
+	build_free(&frame);
+	return size > len ? size - len : 1;
 }
 
 struct composing {

@@ -21,6 +21,8 @@ struct sender {
 bool compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem) MUST_USE;
 
+/* What the rows may be of a report that is at most SIZE bytes of XML. */
+uint64_t compose_rows_max(const struct sender *sender, uint64_t size);
 /* Adds REPORT's XML, or nothing when it has no rows, since a report has one at
  * least; build_failed: it is too large. False: *ret_problem. */
 bool compose_xml(struct build *xml, struct store *store,

@@ -145,8 +145,16 @@ send_all(struct outbox *outbox)
 	const struct clerk_report *job = outbox->job;
 	uint64_t sealed;
 
-	return store_seal(outbox->store, job->now, job->config->report_interval,
-		   job->config->report_delay, &sealed, outbox->problem) &&
+	const struct store_sealing sealing = {
+	    .now = job->now,
+	    .interval = job->config->report_interval,
+	    .delay = job->config->report_delay,
+	    .format = outbox->sender.format,
+	    .rows_max =
+		compose_rows_max(&outbox->sender, job->config->max_report_size),
+	};
+
+	return store_seal(outbox->store, &sealing, &sealed, outbox->problem) &&
 	       visit_due(outbox, send_sealed) &&
 	       store_count_waiting(outbox->store, job->domain,
 		   asked_span(job->date), &outbox->reported->waiting,

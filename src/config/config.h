@@ -110,6 +110,9 @@ struct config {
 	struct text report_signing_selector;
 	unsigned report_interval;    /* seconds, divides a day */
 	unsigned report_delay;       /* seconds */
+	unsigned report_spread;      /* seconds */
+	unsigned report_connections; /* at once */
+	unsigned max_report_size;    /* bytes */
 	struct text no_reports_list; /* file */
 	struct text no_reports;      /* what is in it */
 

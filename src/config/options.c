@@ -165,6 +165,10 @@ const struct config_option config_options[] = {
      "Lines of the log as text, or each as one object of JSON."},
     {"LogSPFDNS", OPTION_TEXT, OPTION_IDLE, AT(idle.text), NULL, 0, 0, NULL,
      "Not needed: dmarc verify --explain tells of each lookup."},
+    {"MaxReportSize", OPTION_BYTES, OPTION_RELOAD, AT(max_report_size), "10m",
+     100 * 1024, 100 * 1024 * 1024, NULL,
+     "Bytes of a report's XML, before it is compressed: what would be larger "
+     "is sent as several reports."},
     {"MessageTimeout", OPTION_SECONDS, OPTION_RELOAD, AT(message_timeout),
      "20", 1, 240, NULL,
      "The most time the checks of one message may wait for DNS."},
@@ -221,6 +225,9 @@ const struct config_option config_options[] = {
     {"ReportCommand", OPTION_TEXT, OPTION_IDLE, AT(report_command), NULL, 0,
      0, NULL,
      "Does nothing yet: failure reports are not sent."},
+    {"ReportConnections", OPTION_NUMBER, OPTION_RELOAD,
+     AT(report_connections), "10", 1, 100, NULL,
+     "How many reports are sent at once."},
     {"ReportContact", OPTION_TEXT, OPTION_RELOAD, AT(report_contact), NULL, 0,
      0, NULL,
      "Additional contact, named in reports."},
@@ -252,6 +259,10 @@ const struct config_option config_options[] = {
      AT(report_signing_selector), NULL, 0, 0, NULL,
      "Selector under which the public half of ReportSigningKey is "
      "published."},
+    {"ReportSpread", OPTION_SECONDS, OPTION_RELOAD, AT(report_spread), "1h",
+     0, 86400, NULL,
+     "Over what time after ReportDelay dmarcd spreads its reports, so that "
+     "not all reporters send at once."},
     {"ReportTransport", OPTION_TEXT, OPTION_RELOAD, AT(report_relay),
      "smtp://127.0.0.1:25", 0, 0, NULL,
      "Server that takes our reports: smtp:// or smtps:// URL."},

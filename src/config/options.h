@@ -11,6 +11,7 @@ enum option_type {
 	OPTION_BOOLEAN, /* first letter: t y 1, f n 0 */
 	OPTION_NUMBER,  /* C's bases: 010 is octal, 0x10 hexadecimal */
 	OPTION_SECONDS, /* a number with s, m, h or d behind it; alone: s */
+	OPTION_BYTES,   /* a number with k, m or g behind it; alone: bytes */
 	OPTION_WORD,    /* one of words */
 };
 

@@ -44,27 +44,58 @@ read_number(struct text value, uint64_t max, uint64_t *ret_number)
 	return value.len > 0;
 }
 
-static bool
-read_seconds(struct text value, uint64_t max, uint64_t *ret_seconds)
-{
-	static const struct {
-		char letter;
-		uint64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+/* Numbers with a letter behind them; the largest unit first. */
+struct unit {
+	char letter;
+	unsigned size;
+};
 
+enum { UNITS = 4 };
+
+static const struct unit time_units[UNITS] = {
+    {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+static const struct unit byte_units[UNITS] = {
+    {'g', 1024 * 1024 * 1024}, {'m', 1024 * 1024}, {'k', 1024}, {'b', 1}};
+
+static bool
+read_units(struct text value, const struct unit units[UNITS], uint64_t max,
+    uint64_t *ret_number)
+{
 	uint64_t unit = 1;
 
-	for (size_t i = 0; value.len > 0 && i < 4; i++) {
+	for (size_t i = 0; value.len > 0 && i < UNITS; i++) {
 		if (to_lower(value.ptr[value.len - 1]) == units[i].letter) {
-			unit = units[i].seconds;
+			unit = units[i].size;
 			value.len--;
 			break;
 		}
 	}
-	if (!text_to_number(value, max / unit, ret_seconds))
+	if (!text_to_number(value, max / unit, ret_number))
 		return false;
-	*ret_seconds *= unit;
+	*ret_number *= unit;
 	return true;
+}
+
+static struct text
+write_units(
+    struct arena *arena, const struct unit units[UNITS], unsigned number)
+{
+	for (size_t i = 0; number > 0 && i < UNITS - 1; i++) {
+		if (number % units[i].size == 0)
+			return arena_format(arena, "%u%c",
+			    number / units[i].size, units[i].letter);
+	}
+	return arena_format(arena, "%u", number);
+}
+
+static bool
+read_unsigned(enum option_type type, struct text value, uint64_t max,
+    uint64_t *ret_number)
+{
+	if (type == OPTION_NUMBER)
+		return read_number(value, max, ret_number);
+	return read_units(value,
+	    type == OPTION_SECONDS ? time_units : byte_units, max, ret_number);
 }
 
 static struct text
@@ -87,11 +118,9 @@ set_unsigned(const struct config_option *option, struct config *config,
     struct text value, struct text *ret_why)
 {
 	uint64_t number;
-	bool is_time = option->type == OPTION_SECONDS;
 	unsigned small;
 
-	if ((is_time ? read_seconds : read_number)(
-		value, option->max, &number) &&
+	if (read_unsigned(option->type, value, option->max, &number) &&
 	    number >= option->min) {
 		small = (unsigned)number;
 		memcpy((char *)config + option->offset, &small, sizeof small);
@@ -102,7 +131,10 @@ set_unsigned(const struct config_option *option, struct config *config,
 		return false;
 	}
 	*ret_why = arena_format(config->arena, "a %s from %llu to %llu",
-	    is_time ? "time (30, 30s, 5m, 2h, 1d) of seconds" : "number",
+	    option->type == OPTION_SECONDS
+		? "time (30, 30s, 5m, 2h, 1d) of seconds"
+	    : option->type == OPTION_BYTES ? "size (500k, 10m) of bytes"
+					   : "number",
 	    (unsigned long long)option->min, (unsigned long long)option->max);
 	return false;
 }
@@ -143,29 +175,13 @@ option_set(const struct config_option *option, struct config *config,
 		return true;
 	case OPTION_NUMBER:
 	case OPTION_SECONDS:
-		return set_unsigned(option, config, value, ret_why);
+	case OPTION_BYTES: return set_unsigned(option, config, value, ret_why);
 	case OPTION_WORD: return set_word(option, config, value, ret_why);
 	}
 	return false;
 }
 
 /* --- and back --- */
-
-static struct text
-write_seconds(struct arena *arena, unsigned seconds)
-{
-	static const struct {
-		char letter;
-		unsigned seconds;
-	} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}};
-
-	for (size_t i = 0; seconds > 0 && i < 3; i++) {
-		if (seconds % units[i].seconds == 0)
-			return arena_format(arena, "%u%c",
-			    seconds / units[i].seconds, units[i].letter);
-	}
-	return arena_format(arena, "%u", seconds);
-}
 
 struct text
 option_get(const struct config_option *option, const struct config *config,
@@ -189,7 +205,10 @@ option_get(const struct config_option *option, const struct config *config,
 		    option->max == OPTION_MODE_MAX ? "%04o" : "%u", number);
 	case OPTION_SECONDS:
 		memcpy(&number, member, sizeof number);
-		return write_seconds(arena, number);
+		return write_units(arena, time_units, number);
+	case OPTION_BYTES:
+		memcpy(&number, member, sizeof number);
+		return write_units(arena, byte_units, number);
 	case OPTION_WORD:
 		memcpy(&word, member, sizeof word);
 		return word < 0
@@ -208,6 +227,7 @@ option_type_name(enum option_type type)
 	    [OPTION_BOOLEAN] = "boolean",
 	    [OPTION_NUMBER] = "number",
 	    [OPTION_SECONDS] = "time",
+	    [OPTION_BYTES] = "size",
 	    [OPTION_WORD] = "word",
 	};
 

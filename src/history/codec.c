@@ -13,7 +13,7 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(HISTORY_KEYS <= 32, "what was seen is a set in 32 bits");
+static_assert(HISTORY_KEYS <= 64, "what was seen is a set in 64 bits");
 
 /* --- writing --- */
 
@@ -44,7 +44,7 @@ struct reading {
 	struct arena *arena;
 	struct history_entry *entry;
 	bool is_ours;
-	uint32_t seen;                  /* keys, as a set */
+	uint64_t seen;                  /* keys, as a set */
 	const struct history_key *next; /* that is to be expected */
 };
 
@@ -92,7 +92,7 @@ read_line(struct reading *reading, struct text line)
 		return NULL;
 	if (!reading->is_ours && key->read_foreign == NULL)
 		return "ours, without its end line";
-	uint32_t bit = UINT32_C(1) << (key - history_keys);
+	uint64_t bit = UINT64_C(1) << (key - history_keys);
 	if ((reading->seen & bit) != 0 && !key->repeats)
 		return "a key that may stand once stands twice";
 	reading->seen |= bit;
@@ -112,7 +112,7 @@ find_missing(const struct reading *reading)
 
 	for (size_t i = 0; i < HISTORY_KEYS; i++) {
 		if (history_keys[i].required >= least &&
-		    (reading->seen & UINT32_C(1) << i) == 0)
+		    (reading->seen & UINT64_C(1) << i) == 0)
 			return "a line is missing";
 	}
 	return NULL;

@@ -51,6 +51,7 @@ struct history_entry {
 	enum history_action action;
 	struct text reason;  /* RFC 9990 3.1.6 type, "" without override */
 	struct text comment; /* with a reason */
+	bool to_reports;     /* all its recipients take reports about mail */
 };
 
 /* Whatever strangers send, an entry is small enough to be written, for which

@@ -354,6 +354,31 @@ read_aligned(struct arena *arena, const struct history_key *key,
 	return true;
 }
 
+/* Nearly always false, which is left out. */
+static void
+write_flag(struct build *build, const struct history_key *key,
+    const struct history_entry *entry)
+{
+	const bool *flag = (const void *)((const char *)entry + key->offset);
+
+	if (*flag)
+		write_signed(build, key, 1);
+}
+
+static bool
+read_flag(struct arena *arena, const struct history_key *key, struct text value,
+    struct history_entry *entry)
+{
+	bool *flag = (void *)((char *)entry + key->offset);
+	int number;
+
+	(void)arena;
+	if (!read_unsigned(value, 1, &number))
+		return false;
+	*flag = number == 1;
+	return true;
+}
+
 static void
 write_action(struct build *build, const struct history_key *key,
     const struct history_entry *entry)
@@ -592,6 +617,7 @@ const struct history_key history_keys[HISTORY_KEYS] = {
     {NAME("align_spf"), AS(aligned), THEIRS(aligned), AT(spf_aligned)},
     {NAME("reason"), AS(text), AT(reason)},
     {NAME("comment"), AS(text), AT(comment)},
+    {NAME("to_reports"), AS(flag), AT(to_reports)},
     {NAME("action"), AS(action), THEIRS(action), .required = IN_ALL},
     {NAME("fo"), THEIRS(options)},
     {NAME("arc"), THEIRS(number)},

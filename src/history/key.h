@@ -30,7 +30,7 @@ struct history_key {
 	bool repeats;
 };
 
-enum { HISTORY_KEYS = 32 };
+enum { HISTORY_KEYS = 33 };
 extern const struct history_key history_keys[HISTORY_KEYS];
 
 /* Fills in what other programs say only through other values. */

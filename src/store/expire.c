@@ -75,13 +75,24 @@ take_part(void *context, const struct db_row *row)
 	return ++step->count < PARTS_A_LOOK;
 }
 
+#define DELIVERED(report)                                                      \
+ "EXISTS (SELECT 1 FROM dmarc_delivery d WHERE d.report = " report ")"
+#define WAITS(report)                                                          \
+ "EXISTS (SELECT 1 FROM dmarc_delivery d WHERE d.report = " report             \
+ " AND d.state = 'waiting')"
+
 /* A report that is final: it was sent, or why not was noted, and nothing of it
- * waits. Or one that is so old that this does not matter any more. */
+ * waits. Or one that is so old that this does not matter any more. One that was
+ * divided is its first part, with which all others go. */
 #define FINAL                                                                  \
- " FROM dmarc_report WHERE period_end < ? AND (period_end < ? OR (EXISTS"      \
- " (SELECT 1 FROM dmarc_delivery d WHERE d.report = dmarc_report.id)"          \
- " AND NOT EXISTS (SELECT 1 FROM dmarc_delivery d"                             \
- " WHERE d.report = dmarc_report.id AND d.state = 'waiting')))"
+ " FROM dmarc_report WHERE period_end < ?"                                     \
+ " AND NOT EXISTS (SELECT 1 FROM dmarc_part q"                                 \
+ " WHERE q.report = dmarc_report.id AND q.first_row > 0)"                      \
+ " AND (period_end < ? OR (" DELIVERED("dmarc_report.id") " AND NOT " WAITS(   \
+     "dmarc_report.id") " AND NOT EXISTS (SELECT 1 FROM dmarc_part q"          \
+			" WHERE q.part_of = dmarc_report.id AND"               \
+			" (NOT " DELIVERED("q.report") " OR " WAITS(           \
+			    "q.report") "))))"
 
 static bool
 find_report(struct db *db, struct step *step, struct problem *ret_problem)
@@ -104,6 +115,11 @@ lock_report(struct db *db, const struct step *step, bool *ret_is_final,
 
 	if (!db_lock(db,
 		DB_SQL("SELECT id FROM dmarc_report WHERE id = ?",
+		    db_text(report)),
+		ret_problem) ||
+	    !db_lock(db,
+		DB_SQL("SELECT r.id FROM dmarc_part q JOIN dmarc_report r"
+		       " ON r.id = q.report WHERE q.part_of = ?",
 		    db_text(report)),
 		ret_problem) ||
 	    !db_query_number(db,
@@ -145,7 +161,10 @@ delete_rows(struct db *db, const struct key *key, uint64_t *rows,
 
 	if (!db_exec(db,
 		DB_SQL("DELETE FROM dmarc_row" WHERE_PART, PART_VALUES(key)),
-		&deleted, ret_problem))
+		&deleted, ret_problem) ||
+	    !db_exec(db,
+		DB_SQL("DELETE FROM dmarc_quiet" WHERE_PART, PART_VALUES(key)),
+		NULL, ret_problem))
 		return false;
 	*rows += deleted;
 	return true;
@@ -165,27 +184,87 @@ delete_part(struct db *db, struct step *step, const struct part *part,
 		   NULL, ret_problem);
 }
 
+struct names_of {
+	struct arena *arena;
+	VEC(struct text) ids;
+};
+
+static bool
+take_name(void *context, const struct db_row *row)
+{
+	struct names_of *names = context;
+	struct text *id = vec_push(names->arena, &names->ids);
+
+	if (id != NULL)
+		*id = arena_copy(names->arena, db_row_text(row, 0));
+	return id != NULL;
+}
+
+struct statements {
+	size_t count;
+	const char *const *at; /* each with one hole, for an id */
+};
+
+static bool
+exec_for_each(struct db *db, const struct statements *statements,
+    struct names_of *names, struct text report, struct problem *ret_problem)
+{
+	/* Its own name is among those of its parts, if there are any. */
+	if (!db_query(db,
+		DB_SQL("SELECT report FROM dmarc_part WHERE part_of = ?",
+		    db_text(report)),
+		take_name, names, ret_problem))
+		return false;
+	if (names->ids.count == 0) {
+		struct text *id = vec_push(names->arena, &names->ids);
+		if (id != NULL)
+			*id = report;
+	}
+	if (arena_failed(names->arena))
+		return problem_no_memory(ret_problem);
+	for (size_t i = 0; i < names->ids.count; i++) {
+		for (size_t j = 0; j < statements->count; j++) {
+			if (!db_exec(db,
+				DB_SQL(statements->at[j],
+				    db_text(names->ids.at[i])),
+				NULL, ret_problem))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* For a report and all its parts; by name, which is what tables are in order
+ * of. */
+static bool
+exec_for_all(struct db *db, const struct statements *statements,
+    const struct step *step, struct problem *ret_problem)
+{
+	struct text report = {step->report, sizeof step->report};
+	struct names_of names = {.arena = arena_new(STORE_ARENA_MAX)};
+
+	if (names.arena == NULL)
+		return problem_no_memory(ret_problem);
+	bool good = exec_for_each(db, statements, &names, report, ret_problem);
+	arena_free(names.arena);
+	return good;
+}
+
+#define STATEMENTS(list)                                                       \
+ (&(const struct statements){sizeof(list) / sizeof *(list), (list)})
+
 static bool
 delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 {
-	struct text report = {step->report, sizeof step->report};
+	static const char *const each[] = {
+	    "DELETE FROM dmarc_delivery WHERE report = ?",
+	    "DELETE FROM dmarc_unsent WHERE report = ?",
+	    "DELETE FROM dmarc_mail WHERE report = ?",
+	    "DELETE FROM dmarc_part WHERE report = ?",
+	    "DELETE FROM dmarc_report WHERE id = ?",
+	};
 
-	return db_exec(db,
-		   DB_SQL("DELETE FROM dmarc_delivery WHERE report = ?",
-		       db_text(report)),
-		   NULL, ret_problem) &&
-	       db_exec(db,
-		   DB_SQL("DELETE FROM dmarc_unsent WHERE report = ?",
-		       db_text(report)),
-		   NULL, ret_problem) &&
-	       db_exec(db,
-		   DB_SQL("DELETE FROM dmarc_mail WHERE report = ?",
-		       db_text(report)),
-		   NULL, ret_problem) &&
-	       db_exec(db,
-		   DB_SQL("DELETE FROM dmarc_report WHERE id = ?",
-		       db_text(report)),
-		   NULL, ret_problem);
+	return exec_for_all(db, STATEMENTS(each), step, ret_problem);
 }
 
 /* Of a report that takes several transactions nothing may be sent in between:
@@ -194,26 +273,19 @@ delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 static bool
 withdraw_report(struct db *db, struct step *step, struct problem *ret_problem)
 {
-	struct text report = {step->report, sizeof step->report};
-	struct text words = TEXT("expired");
+	static const char *const each[] = {
+	    "UPDATE dmarc_delivery SET state = 'suppressed',"
+	    " words = 'expired', lease_until = 0"
+	    " WHERE report = ? AND state = 'waiting'",
+	    "DELETE FROM dmarc_delivery"
+	    " WHERE report = ? AND destination = '-'",
+	    "INSERT INTO dmarc_delivery (report, destination, state, tries,"
+	    " next_try, words, lease_until, fence)"
+	    " SELECT id, '-', 'suppressed', 0, 0, 'expired', 0, 0"
+	    " FROM dmarc_report WHERE id = ?",
+	};
 
-	return db_exec(db,
-		   DB_SQL("UPDATE dmarc_delivery SET state = 'suppressed',"
-			  " words = ?, lease_until = 0"
-			  " WHERE report = ? AND state = 'waiting'",
-		       db_text(words), db_text(report)),
-		   NULL, ret_problem) &&
-	       db_exec(db,
-		   DB_SQL("DELETE FROM dmarc_delivery"
-			  " WHERE report = ? AND destination = '-'",
-		       db_text(report)),
-		   NULL, ret_problem) &&
-	       db_exec(db,
-		   DB_SQL("INSERT INTO dmarc_delivery (report, destination,"
-			  " state, tries, next_try, words, lease_until, fence)"
-			  " VALUES (?, '-', 'suppressed', 0, 0, ?, 0, 0)",
-		       db_text(report), db_text(words)),
-		   NULL, ret_problem);
+	return exec_for_all(db, STATEMENTS(each), step, ret_problem);
 }
 
 /* False in *step->is_found: no report is left. */

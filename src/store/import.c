@@ -45,6 +45,7 @@ static void
 count_in(struct row *group, const struct row *row)
 {
 	group->messages += row->messages;
+	group->is_quiet = group->is_quiet && row->is_quiet;
 	if (row->received <= group->received)
 		return;
 	group->received = row->received;
@@ -251,22 +252,37 @@ is_same_part(const struct row *a, const struct row *b)
 	       text_equal(a->policy, b->policy);
 }
 
-/* The rua seen last in the part of the batch that begins at row *AT; moves
- * *AT behind it. */
+/* The rua seen last in the part of the batch that begins at row *AT, and whether
+ * all of it is quiet; moves *AT behind it. */
 static struct text
-take_part(const struct import *import, size_t *at)
+take_part(const struct import *import, size_t *at, bool *ret_is_quiet)
 {
 	const struct row *first = row_at(import, *at);
 	const struct row *last = first;
+	bool is_quiet = true;
 
 	while (
 	    *at < import->count && is_same_part(first, row_at(import, *at))) {
 		const struct row *row = row_at(import, *at);
 		if (row->received > last->received)
 			last = row;
+		is_quiet = is_quiet && row->is_quiet;
 		(*at)++;
 	}
+	*ret_is_quiet = is_quiet;
 	return last->rua;
+}
+
+static bool
+add_quiet(struct db *db, const struct import *import, const struct row *row,
+    struct text policy, struct problem *ret_problem)
+{
+	return db_exec(db,
+	    DB_SQL("INSERT INTO dmarc_quiet (policy_domain, policy, hour,"
+		   " batch) VALUES (?, ?, ?, ?)",
+		db_text(row->policy_domain), db_text(policy),
+		db_number(row->hour), db_number(import->id)),
+	    NULL, ret_problem);
 }
 
 static bool
@@ -293,7 +309,12 @@ append_unsealed(
 		policies[count] = import->policy_ids[at];
 		hours[count] = row_at(import, at)->hour;
 		ids[count] = import->id;
-		ruas[count] = take_part(import, &at);
+		bool is_quiet;
+		size_t first = at;
+		ruas[count] = take_part(import, &at, &is_quiet);
+		if (is_quiet && !add_quiet(db, import, row_at(import, first),
+				    policies[count], ret_problem))
+			return false;
 	}
 	return db_append(db, "dmarc_unsealed", columns,
 	    sizeof columns / sizeof *columns, count, ret_problem);

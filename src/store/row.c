@@ -319,7 +319,9 @@ bool
 row_of_entry(
     struct arena *arena, const struct history_entry *entry, struct row *ret_row)
 {
-	struct row row = {.messages = 1, .received = entry->received};
+	struct row row = {.messages = 1,
+	    .received = entry->received,
+	    .is_quiet = entry->to_reports};
 
 	if (!is_reportable(entry) || !set_source(arena, entry, &row))
 		return false;

@@ -25,6 +25,7 @@ struct row {
 	int64_t messages;
 	int64_t received; /* of the last one */
 	struct text rua;  /* as seen then, separated by SP */
+	bool is_quiet;    /* all of them went to report addresses only */
 };
 
 enum { ROW_HOUR = 3600, ROW_DKIM_MAX = 100 /* RFC 9990 3.1.3 */ };

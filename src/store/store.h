@@ -61,7 +61,8 @@ bool store_add_batch(struct store *store, const struct store_batch *batch,
 /* --- reports --- */
 
 /* A report is a set of batches for one policy domain, policy configuration and
- * period; seq > 0 are supplements. It never changes once sealed. */
+ * period, or a part of the rows of one; seq > 0 are parts and supplements. It
+ * never changes once sealed. */
 struct store_report {
 	struct text id; /* 32 hex digits: Report-ID and unique-id */
 	struct report_policy policy;
@@ -71,12 +72,23 @@ struct store_report {
 	VEC(struct text) rua; /* as last seen; asked again at sending */
 };
 
-/* Seals every period of INTERVAL seconds (UTC-aligned, whole hours) that ended
- * DELAY or more before NOW: a new report for each domain and policy with
- * batches that are in no report yet. *ret_reports: how many were made. */
-bool store_seal(struct store *store, int64_t now, unsigned interval,
-    unsigned delay, uint64_t *ret_reports,
-    struct problem *ret_problem) MUST_USE;
+/* What is to be sealed: periods of INTERVAL seconds (UTC-aligned, whole hours)
+ * that ended DELAY or more before NOW. */
+struct store_sealing {
+	int64_t now;
+	unsigned interval;
+	unsigned delay;
+	enum report_format format;
+	/* Bytes that the rows of a report may be as XML; 0: any number. What is
+	 * larger becomes several reports, of one row at least. */
+	uint64_t rows_max;
+};
+
+/* A new report for each domain and policy with batches that are in no report
+ * yet. One that has nothing but mail to report addresses in it is closed at
+ * once: reports about reports help nobody. *ret_reports: how many were made. */
+bool store_seal(struct store *store, const struct store_sealing *sealing,
+    uint64_t *ret_reports, struct problem *ret_problem) MUST_USE;
 
 /* A stretch of time; both ends belong to it. */
 struct store_span {

@@ -156,12 +156,20 @@ figures_of(struct store *store)
 }
 
 static inline uint64_t
-seal(struct store *store, int64_t now)
+seal_parts(struct store *store, int64_t now, uint64_t rows_max)
 {
+	const struct store_sealing sealing = {
+	    .now = now, .interval = DAY, .delay = HOUR, .rows_max = rows_max};
 	uint64_t reports = 0;
 
-	MUST(store_seal(store, now, DAY, HOUR, &reports, &problem));
+	MUST(store_seal(store, &sealing, &reports, &problem));
 	return reports;
+}
+
+static inline uint64_t
+seal(struct store *store, int64_t now)
+{
+	return seal_parts(store, now, 0);
 }
 
 static inline void

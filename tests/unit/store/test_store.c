@@ -879,9 +879,10 @@ test_supplement(void **state)
 	assert_output(place->store, true, second);
 	assert_output(place->store, false, "");
 	/* Another interval over the same days counts nothing again. */
+	const struct store_sealing shorter = {
+	    .now = day + 9 * DAY, .interval = 6 * HOUR};
 	uint64_t reports = 0;
-	MUST(store_seal(
-	    place->store, day + 9 * DAY, 6 * HOUR, 0, &reports, &problem));
+	MUST(store_seal(place->store, &shorter, &reports, &problem));
 	assert_int_equal(reports, 0);
 }
 
@@ -898,8 +899,10 @@ test_intervals(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct problem refused = {0};
 		uint64_t reports;
-		bool good = store_seal(
-		    place->store, day, rows[i].interval, 0, &reports, &refused);
+		bool good = store_seal(place->store,
+		    &(struct store_sealing){
+			.now = day, .interval = rows[i].interval},
+		    &reports, &refused);
 		if (good != rows[i].good)
 			fail_msg("%u", rows[i].interval);
 	}
