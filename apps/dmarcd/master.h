@@ -3,8 +3,6 @@
 #ifndef DMARCD_MASTER_H
 #define DMARCD_MASTER_H
 
-#include "base/problem.h"
-
 struct master_options {
 	const char *config_path; /* NULL: built-in defaults */
 	const char *overrides;   /* lines on top of it; "" */

@@ -1,7 +1,5 @@
 #include "base/ip.h"
 
-#include "base/scan.h"
-
 #include <arpa/inet.h>
 #include <string.h>
 

@@ -12,7 +12,6 @@
 enum {
 	DNS_NAME_MAX = 253,
 	DNS_LABEL_MAX = 63,
-	DNS_LABELS_MAX = 127,
 };
 
 /* Are the lengths right? Says nothing about which bytes. */

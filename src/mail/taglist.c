@@ -1,7 +1,5 @@
 #include "mail/taglist.h"
 
-#include "base/scan.h"
-
 /* tag-name = ALPHA *(ALPHA / DIGIT / "_") (RFC 6376 3.2) */
 static bool
 is_name(struct text text)
