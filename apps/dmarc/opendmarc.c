@@ -137,6 +137,34 @@ opendmarc_read(struct opendmarc *opendmarc, int argc, char **argv,
 	return true;
 }
 
+/* --- what it says --- */
+
+void
+opendmarc_say(const struct opendmarc *opendmarc, const char *format, ...)
+{
+	va_list values;
+
+	if (!opendmarc->is_verbose)
+		return;
+	va_start(values, format);
+	(void)fprintf(stderr, "%s: ", opendmarc->tool->name);
+	(void)vfprintf(stderr, format, values);
+	(void)fputc('\n', stderr);
+	va_end(values);
+}
+
+static void
+say_time(const struct opendmarc *opendmarc, const char *what)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char text[64];
+
+	if (localtime_r(&now, &local) != NULL &&
+	    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local) > 0)
+		opendmarc_say(opendmarc, "%s at %s", what, text);
+}
+
 /* --- the database --- */
 
 /* What says something in a location is written with %XX. */
@@ -182,7 +210,7 @@ opendmarc_begin(struct opendmarc *opendmarc, struct problem *problem)
 	if (config == NULL)
 		return false;
 	opendmarc->config = config;
-	opendmarc_say_time(opendmarc, "started");
+	say_time(opendmarc, "started");
 	opendmarc->names_database |= config->database.len == 0;
 	if (opendmarc->names_database) {
 		config->database = write_location(opendmarc);
@@ -196,36 +224,8 @@ opendmarc_begin(struct opendmarc *opendmarc, struct problem *problem)
 void
 opendmarc_end(struct opendmarc *opendmarc)
 {
-	opendmarc_say_time(opendmarc, "terminating");
+	say_time(opendmarc, "terminating");
 	config_free(opendmarc->config);
-}
-
-/* --- what it says --- */
-
-void
-opendmarc_say(const struct opendmarc *opendmarc, const char *format, ...)
-{
-	va_list values;
-
-	if (!opendmarc->is_verbose)
-		return;
-	va_start(values, format);
-	(void)fprintf(stderr, "%s: ", opendmarc->tool->name);
-	(void)vfprintf(stderr, format, values);
-	(void)fputc('\n', stderr);
-	va_end(values);
-}
-
-void
-opendmarc_say_time(const struct opendmarc *opendmarc, const char *what)
-{
-	time_t now = time(NULL);
-	struct tm local;
-	char text[64];
-
-	if (localtime_r(&now, &local) != NULL &&
-	    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local) > 0)
-		opendmarc_say(opendmarc, "%s at %s", what, text);
 }
 
 /* --- the spool --- */

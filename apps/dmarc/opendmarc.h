@@ -88,8 +88,6 @@ void opendmarc_end(struct opendmarc *opendmarc);
 /* With --verbose, on standard error: "opendmarc-import: WORDS". */
 void opendmarc_say(const struct opendmarc *opendmarc, const char *format, ...)
     PRINTF_LIKE(2, 3);
-/* "started", "terminating", and when. */
-void opendmarc_say_time(const struct opendmarc *opendmarc, const char *what);
 
 /* Where opendmarc-import keeps what it was given: a file in ImportSpool, or
  * where we may write. Of the configuration's arena. NULL: *problem. */
