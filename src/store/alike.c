@@ -49,12 +49,9 @@ static uint64_t
 rest_of(const struct history_entry *entry)
 {
 	return (uint64_t)hour_of(entry) << 16 | (uint64_t)entry->action << 8 |
-<<<<<<< HEAD
+	       (uint64_t)entry->to_reports << 4 |
 	       (uint64_t)(entry->pct == 0) << 3 |
 	       (uint64_t)(entry->mail_from.ptr != NULL) << 2 |
-=======
-	       (uint64_t)entry->to_reports << 2 |
->>>>>>> 0faf82e (store, clerk: Large reports become several; mail about reports causes none)
 	       (uint64_t)entry->dkim_aligned << 1 |
 	       (uint64_t)entry->spf_aligned;
 }
