@@ -10,6 +10,7 @@
 #include "clerk.h"
 #include "filter.h"
 #include "log.h"
+#include "notify.h"
 #include "pid_file.h"
 #include "settings.h"
 #include "watch.h"
@@ -52,7 +53,8 @@ struct master {
 	int pid_file;        /* open as long as we run; -1: none */
 	int life[2];         /* a pipe that closes when we are gone */
 	struct children children;
-	bool is_up; /* a filter was ready once */
+	bool is_up;             /* a filter was ready once */
+	bool is_told_to_reload; /* the service manager knows of it */
 	bool is_stopping;
 	time_t stop_began;
 	int status;
@@ -274,6 +276,7 @@ begin_stop(struct master *master, int status)
 {
 	if (master->is_stopping)
 		return;
+	notify_say("STOPPING=1");
 	master->is_stopping = true;
 	master->status = status;
 	master->stop_began = children_now();
@@ -385,6 +388,8 @@ reload_if_due(struct master *master)
 		return;
 	if (reload_is_asked) {
 		reload_is_asked = false;
+		notify_reloading();
+		master->is_told_to_reload = true;
 		begin_reload(master, false);
 	} else if (children_now() >= master->last_look + WATCH_INTERVAL) {
 		master->last_look = children_now();
@@ -413,6 +418,7 @@ note_ready(struct master *master, struct child *child)
 	if (master->is_stopping)
 		return;
 	if (!master->is_up) {
+		notify_say("READY=1");
 		say_started(master->current.config);
 		say_choices(master->current.config);
 		aim_log(master->current.config, is_in_background(master));
@@ -513,6 +519,16 @@ take_signals(struct master *master)
 }
 
 static void
+tell_manager(struct master *master)
+{
+	if (master->is_told_to_reload && master->next.config == NULL) {
+		notify_say("READY=1");
+		master->is_told_to_reload = false;
+	}
+	notify_alive(children_now());
+}
+
+static void
 supervise(struct master *master)
 {
 	while (!master->is_stopping || children_left(&master->children)) {
@@ -523,6 +539,7 @@ supervise(struct master *master)
 		if (stop_is_asked)
 			begin_stop(master, EX_OK);
 		reload_if_due(master);
+		tell_manager(master);
 		children_kill_unready(&master->children);
 		if (master->is_stopping)
 			children_kill_late(
@@ -564,6 +581,7 @@ master_run(const struct master_options *options)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd");
+	notify_open();
 	master.options = *options;
 	take_signals(&master);
 	if (!start(&master, &problem)) {
