@@ -27,33 +27,73 @@ STRANGER = "203.0.113.66"
 MEMORY = "6g"             # what may be installed and written at most
 CLONE_NEWNET = 0x40000000
 
-BUILD_ROOT = """
+# What both kinds begin with; TOP is a folder for it.
+OVERLAY = """
 set -e
 mount -t tmpfs -o size=%(memory)s,mode=755 tmpfs %(top)s
 mkdir %(top)s/upper %(top)s/work %(top)s/root
 mount -t overlay overlay -o lowerdir=/,upperdir=%(top)s/upper,workdir=%(top)s/work %(top)s/root
 cd %(top)s/root
-mount --rbind /dev dev
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 tmpfs run
 mkdir -m 1777 run/lock
-# Installing starts nothing.
+"""
+
+# Its first process does nothing, and installing starts nothing.
+QUIET = OVERLAY + """
+mount --rbind /dev dev
 printf '#!/bin/sh\\nexit 101\\n' > usr/sbin/policy-rc.d
 chmod 755 usr/sbin/policy-rc.d
 exec chroot . sleep infinity
 """
+
+# Its first process is systemd, and starts nothing of what this machine does.
+BOOTED = OVERLAY + """
+mount -t tmpfs -o mode=755 tmpfs dev
+for node in null zero full random urandom tty; do
+	touch dev/$node
+	mount --bind /dev/$node dev/$node
+done
+mkdir dev/shm dev/pts
+ln -s /proc/self/fd dev/fd
+touch dev/console
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+rm -rf etc/systemd/system/*.wants etc/rc?.d/* etc/machine-id usr/sbin/policy-rc.d
+mkdir -p var/log/journal
+exec chroot . env -i container=other LANG=C.UTF-8 /lib/systemd/systemd --system
+"""
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
+@contextlib.contextmanager
+def _cgroup():
+    """A control group for a booted machine; what systemd made in it goes."""
+    top = CGROUPS / "unified"
+    top = (top if top.is_dir() else CGROUPS) / f"dmarcd-machine-{os.getpid()}"
+    top.mkdir()
+    def is_gone():
+        with contextlib.suppress(OSError):  # busy: processes are ending
+            for folder, _, _ in os.walk(top, topdown=False):
+                os.rmdir(folder)
+        return not top.exists()
+
+    try:
+        yield top
+    finally:
+        parts.wait_for("the machine's processes to end", is_gone)
 
 
 class _Net:
     """A network namespace, as long as the process that holds it."""
 
     def __init__(self, stack):
-        self.holder = stack.enter_context(_held(
+        holder = stack.enter_context(_held(
             ["unshare", "--net", "sleep", "infinity"]))
-        self.path = f"/proc/{self.holder.pid}/ns/net"
         own = os.readlink("/proc/self/ns/net")
+        self.pid, self.path = holder.pid, f"/proc/{holder.pid}/ns/net"
         parts.wait_for("a network", lambda: os.readlink(self.path) != own,
-                       self.holder)
+                       holder)
         self.ip("link set lo up")
 
     def ip(self, words):
@@ -89,17 +129,29 @@ def _held(command):
 
 
 class Machine:
-    def __init__(self, stack):
+    def __init__(self, stack, is_booted):
         top = tempfile.mkdtemp(prefix="dmarcd-machine-", dir="/var/tmp")
         stack.callback(os.rmdir, top)
-        script = BUILD_ROOT % {"memory": MEMORY, "top": top}
+        # Its own, if not at once: what is installed comes over ours.
+        self.own_net, self.is_connected = _Net(stack), False
+        enter = self.own_net.command(["unshare"]) if is_booted else ["unshare"]
+        more = ["--cgroup", "--uts", "--ipc"] if is_booted else []
+        if is_booted:
+            group = stack.enter_context(_cgroup())
+            enter = ["bash", "-c",
+                     f'echo $$ > {group}/cgroup.procs; exec "$@"', "", *enter]
+        script = (BOOTED if is_booted else QUIET) % {"memory": MEMORY,
+                                                     "top": top}
         # All processes in it end with its first one.
         self.holder = stack.enter_context(_held(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child",
+            [*enter, *more, "--mount", "--pid", "--fork", "--kill-child",
              "--propagation", "private", "bash", "-c", script]))
         parts.wait_for("the machine", self.is_up, self.holder)
         self.root = pathlib.Path(f"/proc/{self.init()}/root")
-        self.net = None
+        if is_booted:
+            parts.wait_for("systemd", lambda: self.run(
+                "systemctl is-system-running", status=None).strip() in
+                ("running", "degraded"))
 
     def init(self):
         """Its first process, seen from here."""
@@ -110,14 +162,16 @@ class Machine:
 
     def is_up(self):
         child = self.init()
-        return child and "sleep" in parts.read_or_empty(
-            pathlib.Path(f"/proc/{child}/cmdline"))
+        return child and parts.read_or_empty(
+            pathlib.Path(f"/proc/{child}/comm")).strip() in ("sleep",
+                                                             "systemd")
 
-    def connect(self, net, world, addresses):
-        """From now on its network is NET, which a cable joins with WORLD, where
-        ADDRESSES are."""
+    def connect(self, world, addresses):
+        """From now on it is in a network of its own, which a cable joins with
+        WORLD, where ADDRESSES are."""
+        net = self.own_net
         net.ip("link add cable type veth peer name other")
-        net.ip(f"link set other netns {world.holder.pid}")
+        net.ip(f"link set other netns {world.pid}")
         for one, link, addresses in (
                 (net, "cable", [ADDRESS]),
                 (world, "other", addresses)):
@@ -125,7 +179,7 @@ class Machine:
                 one.ip(f"addr add {address}/32 dev {link}")
             one.ip(f"link set {link} up")
             one.ip(f"route add default dev {link}")
-        self.net = net
+        self.is_connected = True
         self.file("/etc/resolv.conf").unlink(missing_ok=True)
         self.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
 
@@ -138,7 +192,7 @@ class Machine:
 
     def command(self, script):
         """The words that run a shell's SCRIPT as its root."""
-        net = [f"--net={self.net.path}"] if self.net else []
+        net = [f"--net={self.own_net.path}"] if self.is_connected else []
         return ["nsenter", f"--target={self.init()}", "--mount", "--pid",
                 "--root", "--wdns=/root", *net, "env", "-i", "HOME=/root",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin"
@@ -167,16 +221,18 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*packages, zone, addresses=()):
-    """PACKAGES are installed from the registry first, and then it is alone with
-    a world that has the usual ADDRESSES and these, and whose name server knows
-    ZONE."""
+def machine(*packages, zone, addresses=(), prepare=None, is_booted=False):
+    """PACKAGES are installed from the registry first, and PREPARE(it) is
+    called; then it is alone with a world that has the usual ADDRESSES and
+    these, and whose name server knows ZONE."""
     with contextlib.ExitStack() as stack:
-        it = Machine(stack)
-        it.install(*packages)
+        it = Machine(stack, is_booted)
+        if packages:
+            it.install(*packages)
+        if prepare:
+            prepare(it)
         it.world = _Net(stack)
-        it.connect(_Net(stack), it.world,
-                   [RESOLVER, SENDER, STRANGER, *addresses])
+        it.connect(it.world, [RESOLVER, SENDER, STRANGER, *addresses])
         folder = stack.enter_context(parts.folder("world"))
         stack.enter_context(_name_server(it.world, folder, zone))
         yield it

@@ -9,10 +9,11 @@ import smtplib
 
 import machine
 import parts
+from page import Page
 from sink import Sink
 from tap import case, contains, equal, run_cases, skip_all
 
-ARTICLE = parts.ROOT / "docs/article.md"
+ARTICLE = Page("article.md")
 OURS = parts.MESSAGES / "1-genuine.eml"
 SPOOF = b"From: Bank <news@bank.example>\r\nSubject: hello\r\n\r\nhello\r\n"
 UNSURE = b"From: x@billing.shop.example\r\n\r\nhello\r\n"
@@ -21,13 +22,6 @@ TWO_DAYS = 2 * 86400
 
 if reason := machine.why_not():
     skip_all(reason)
-
-
-def blocks():
-    """(kind, file, text) of each: kind is "conf", "sh", "sh daemon" …"""
-    return [(kind.strip(), title, text) for kind, title, text in re.findall(
-        r"(?ms)^```([a-z ]*)(?:title=(\S+))?\n(.*?)^```$",
-        ARTICLE.read_text())]
 
 
 class Stage:
@@ -39,18 +33,11 @@ class Stage:
             for name, address in (("bank.example", machine.SENDER),
                                   ("shop.example", SHOP))}
 
-    def follow(self, kind, file, text):
-        if file:
-            self.machine.write(file, text)
-            if kind == "sh":
-                self.machine.run(f"chmod 755 {file}")
-        elif kind == "sh daemon":
-            log = self.path / "log"
-            self.stack.enter_context(self.machine.daemon(
-                f"bash -c '{text.strip()}'", log))
-            parts.wait_for("dmarcd", lambda: "listening" in log.read_text())
-        elif kind == "sh":
-            self.machine.run("set -e\n" + text)
+    def start(self, script):
+        log = self.path / "log"
+        self.stack.enter_context(self.machine.daemon(
+            f"bash -c '{script.strip()}'", log))
+        parts.wait_for("dmarcd", lambda: "listening" in log.read_text())
 
     def send(self, source, *messages):
         """The answers to MESSAGES in one connection from SOURCE."""
@@ -118,8 +105,7 @@ CFILEMODE='644'
 
 @case("every block of the page, in order")
 def follow(it):
-    for kind, file, text in blocks():
-        it.follow(kind, file, text)
+    ARTICLE.follow(it.machine, daemon=it.start)
     equal(it.machine.run("stat -c '%a %U' /var/lib/dmarcd/history"),
           "640 dmarcd\n", "the history")
 
@@ -156,7 +142,7 @@ def points(it):
 
 @case("two days later: each report is sent once, though the script runs often")
 def reports(it):
-    script = next(file for _, file, _ in blocks() if file and "sbin" in file)
+    script = next(file for file in ARTICLE.files() if "sbin" in file)
     it.machine.run(script)
     # A message is in a report when its day is over: the days pass here.
     for table in ("dmarc_row", "dmarc_unsealed"):
@@ -193,9 +179,7 @@ def balance(it):
 
 @case("what the page says to look at")
 def look(it):
-    for kind, _, text in blocks():
-        if kind == "sh later":
-            it.machine.run("set -e\n" + text)
+    contains(ARTICLE.run(it.machine, "later"), "messages    5\n")
 
 
 run_cases(stage(), steps=True)
