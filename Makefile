@@ -4,7 +4,7 @@ BUILD  ?= build
 CHECK  ?= build-check
 PREFIX ?= /usr/local
 
-.PHONY: all demo check check-long fuzz bench deps install clean
+.PHONY: all demo check check-long fuzz bench deps install deb clean
 
 # Optimised, with debug information.
 all: $(BUILD)/build.ninja
@@ -58,5 +58,10 @@ install: all
 	ninja -C $(BUILD)
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
+# Debian packages of what is committed, in build-deb/.
+deb:
+	ci/deps install deb
+	ci/make-deb build-deb
+
 clean:
-	rm -rf $(BUILD) $(CHECK) build-fuzz
+	rm -rf $(BUILD) $(CHECK) build-fuzz build-deb

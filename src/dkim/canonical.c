@@ -127,12 +127,6 @@ dkim_canonical_own_field(const struct dkim_signature *signature,
 	flush(&writer);
 }
 
-void
-dkim_hash_sink(void *hash, struct text piece)
-{
-	crypto_hash_feed(hash, piece);
-}
-
 /* --- body --- */
 
 void

@@ -14,9 +14,6 @@ void dkim_canonical_field(const struct mail_field *field,
 void dkim_canonical_own_field(const struct dkim_signature *signature,
     void (*sink)(void *context, struct text piece), void *context);
 
-/* The sink that is a struct crypto_hash. */
-void dkim_hash_sink(void *hash, struct text piece);
-
 /* Body: white space and line ends are counted and held back until something
  * follows, so that the end of the body needs no memory. */
 struct dkim_canonical_body {

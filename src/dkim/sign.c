@@ -40,6 +40,12 @@ take_body(void *context, struct text piece)
 	dkim_canonical_body_feed(&letter->body, piece);
 }
 
+static void
+feed_hash(void *context, struct text piece)
+{
+	crypto_hash_feed(context, piece);
+}
+
 static bool
 read_mail(struct arena *arena, struct text mail,
     const struct mail_header **ret_header, struct sha256 *ret_body_hash)
@@ -51,8 +57,7 @@ read_mail(struct arena *arena, struct text mail,
 
 	if (message == NULL || hash == NULL)
 		return false;
-	dkim_canonical_body_init(
-	    &letter.body, DKIM_RELAXED, dkim_hash_sink, hash);
+	dkim_canonical_body_init(&letter.body, DKIM_RELAXED, feed_hash, hash);
 	mail_message_feed(message, mail);
 	if (!mail_message_finish(message) || letter.header->is_too_long)
 		return false;

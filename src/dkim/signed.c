@@ -139,6 +139,12 @@ dkim_signed_has(struct text signed_names, struct text name)
 	return has;
 }
 
+static void
+feed_hash(void *context, struct text piece)
+{
+	crypto_hash_feed(context, piece);
+}
+
 bool
 dkim_signed_hash(struct arena *arena, const struct dkim_signed *fields,
     const struct dkim_signature *signature, struct sha256 *ret_digest)
@@ -150,8 +156,8 @@ dkim_signed_hash(struct arena *arena, const struct dkim_signed *fields,
 	for (size_t i = 0; i < fields->count; i++) {
 		if (fields->field[i] != NULL)
 			dkim_canonical_field(fields->field[i],
-			    signature->header, dkim_hash_sink, hash);
+			    signature->header, feed_hash, hash);
 	}
-	dkim_canonical_own_field(signature, dkim_hash_sink, hash);
+	dkim_canonical_own_field(signature, feed_hash, hash);
 	return crypto_hash_finish(hash, ret_digest);
 }

@@ -194,6 +194,12 @@ dkim_undo_feed(struct dkim_undo *undo, struct text piece)
 
 /* --- hashes of the body --- */
 
+static void
+feed_hash(void *context, struct text piece)
+{
+	crypto_hash_feed(context, piece);
+}
+
 static bool
 hash_body(struct arena *arena, struct text body, enum dkim_canonicalization how,
     struct sha256 *ret_digest)
@@ -203,7 +209,7 @@ hash_body(struct arena *arena, struct text body, enum dkim_canonicalization how,
 
 	if (hash == NULL)
 		return false;
-	dkim_canonical_body_init(&canonical, how, dkim_hash_sink, hash);
+	dkim_canonical_body_init(&canonical, how, feed_hash, hash);
 	dkim_canonical_body_feed(&canonical, body);
 	dkim_canonical_body_finish(&canonical);
 	return crypto_hash_finish(hash, ret_digest);
