@@ -275,8 +275,8 @@ set_server(struct reporting *reporting, struct config *config)
 	if (server == NULL)
 		server = "127.0.0.1";
 	bool is_v6 = strchr(server, ':') != NULL && server[0] != '[';
-	config->report_relay = arena_format(config->arena, "smtp://%s%s%s:%llu",
-	    is_v6 ? "[" : "", server, is_v6 ? "]" : "",
+	config->report_transport = arena_format(config->arena,
+	    "smtp://%s%s%s:%llu", is_v6 ? "[" : "", server, is_v6 ? "]" : "",
 	    (unsigned long long)(port == 0 ? 25 : port));
 }
 

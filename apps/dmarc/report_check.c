@@ -384,7 +384,8 @@ run(const struct tool *tool, struct asked *asked, const struct setup *setup,
 	struct tool_dns dns = {.loop = NULL};
 	int status = EX_OK;
 
-	if (asked->addresses == 0 && is_relay_here(setup->config->report_relay))
+	if (asked->addresses == 0 &&
+	    is_relay_here(setup->config->report_transport))
 		add_interfaces(asked);
 	const struct check_options check_options = {
 	    .setup = setup,

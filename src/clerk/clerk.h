@@ -39,8 +39,9 @@ bool clerk_import(const struct clerk_import *import, struct store *store,
     const char *path, struct clerk_imported *ret_imported,
     struct problem *ret_problem) MUST_USE;
 
-/* Is ReportEmail, if it is set, one address that mail can come from, and is
- * there the key that ReportSigningKey names? */
+/* Are ReportEmail, if it is set, and ReportEnvelopeFrom each one address that
+ * mail can come from, is there the key that ReportSigningKey names, and can
+ * reports go by ReportTransport? */
 bool clerk_check_sender(
     const struct config *config, struct problem *ret_problem) MUST_USE;
 

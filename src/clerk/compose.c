@@ -1,6 +1,7 @@
 #include "clerk/compose.h"
 
 #include "clerk/clerk.h"
+#include "clerk/relay.h"
 #include "clerk/signing.h"
 
 #include "report/destination.h"
@@ -21,30 +22,45 @@ enum {
 	FRAME_WORDS_MAX = 1024, /* the policy's words */
 };
 
+/* Read as strictly as an address that we would send to. */
+static bool
+read_own(struct arena *arena, const char *option, struct text value,
+    struct destination *ret_own, struct problem *problem)
+{
+	*ret_own =
+	    destination_read(arena, arena_join(arena, TEXT("mailto:"), value));
+	return ret_own->status == DESTINATION_OK ||
+	       problem_set(problem, PROBLEM_CONFIG,
+		   "%s " TEXT_FMT ": " TEXT_FMT "; set it to an address such as"
+		   " dmarc-reports@example.org",
+		   option, TEXT_ARG(value), TEXT_ARG(ret_own->reason));
+}
+
 bool
 compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem)
 {
-	struct text email = config->report_email;
+	struct text envelope = config->report_envelope_from;
 	struct sender sender = {.contact = config->report_contact,
 	    .format = (enum report_format)config->report_format};
+	struct destination own;
 
-	if (email.len > 0) {
-		/* Read as strictly as an address that we would send to. */
-		struct destination own = destination_read(
-		    arena, arena_join(arena, TEXT("mailto:"), email));
-		if (own.status != DESTINATION_OK)
-			return problem_set(ret_problem, PROBLEM_CONFIG,
-			    "ReportEmail " TEXT_FMT ": " TEXT_FMT
-			    "; set it to an address such as"
-			    " dmarc-reports@example.org",
-			    TEXT_ARG(email), TEXT_ARG(own.reason));
+	if (config->report_email.len > 0) {
+		if (!read_own(arena, "ReportEmail", config->report_email, &own,
+			ret_problem))
+			return false;
 		sender.email = own.address;
 		sender.receiver = own.host;
 	} else {
 		sender.receiver = config->authserv_id.len > 0
 				      ? config->authserv_id
 				      : TEXT("localhost");
+	}
+	if (!text_equal(envelope, TEXT("<>"))) {
+		if (!read_own(arena, "ReportEnvelopeFrom", envelope, &own,
+			ret_problem))
+			return false;
+		sender.envelope = own.address;
 	}
 	sender.organization =
 	    config->report_org.len > 0 ? config->report_org : sender.receiver;
@@ -63,7 +79,8 @@ clerk_check_sender(const struct config *config, struct problem *ret_problem)
 	bool is_good = compose_sender(arena, config, &sender, ret_problem) &&
 		       (sender.email.len == 0 ||
 			   signing_read(arena, config, sender.receiver,
-			       &sender.signer, ret_problem));
+			       &sender.signer, ret_problem)) &&
+		       relay_check(config, ret_problem);
 	arena_free(arena);
 	return is_good;
 }

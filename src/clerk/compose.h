@@ -8,7 +8,8 @@
 
 /* Who reports: what ReportEmail and its kin say. */
 struct sender {
-	struct text email; /* "" when ReportEmail is not set */
+	struct text envelope; /* the mail's sender; "" is the null one */
+	struct text email;    /* "" when ReportEmail is not set */
 	struct text
 	    receiver; /* its domain: we, as file names and Subject say */
 	struct text organization;
@@ -17,7 +18,7 @@ struct sender {
 	struct dkim_signer signer; /* to be set (clerk/signing.h) */
 };
 
-/* False: ReportEmail is set, but is no address. */
+/* False: ReportEmail or ReportEnvelopeFrom is set, but is no address. */
 bool compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem) MUST_USE;
 

@@ -226,7 +226,7 @@ hand_over(struct lease *lease, struct text *ret_words)
 	if (compose_mail(&mail, &outbox->sender, errand->report,
 		build_view(&errand->gzip), lease->target->address))
 		result = deliver_mail(outbox->deliver,
-		    &(struct deliver_letter){.from = outbox->sender.email,
+		    &(struct deliver_letter){.from = outbox->sender.envelope,
 			.to = lease->target->address,
 			.mail = build_view(&mail),
 			.before_data = is_still_ours,

@@ -28,8 +28,7 @@ enum {
 	/* Over all attempts, by which time the record may name others. */
 	OUTBOX_DELIVERIES_MAX = 30,
 	OUTBOX_XML_MAX = 256 * 1024 * 1024,
-	OUTBOX_SMTP_SECONDS = 120,
-	OUTBOX_LEASE_SECONDS = 300, /* longer than any SMTP dialogue */
+	OUTBOX_LEASE_SECONDS = 300, /* longer than deliver_mail ever takes */
 	OUTBOX_TRIES_MAX = 23,      /* about three days */
 };
 

@@ -2,14 +2,12 @@
  * dry run, show both. */
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
+#include "clerk/relay.h"
 #include "clerk/signing.h"
 
 #include "base/date.h"
-#include "dns/name.h"
 
-#include <unistd.h>
-
-enum { SENDER_ARENA_MAX = 64 * 1024, HOST_NAME_BYTES = 256 };
+enum { SENDER_ARENA_MAX = 64 * 1024 };
 
 /* The day asked for, or all of time. */
 static struct store_span
@@ -162,26 +160,6 @@ send_all(struct outbox *outbox)
 }
 
 static bool
-open_relay(struct outbox *outbox, struct arena *arena)
-{
-	const struct config *config = outbox->job->config;
-	char host[HOST_NAME_BYTES] = "";
-	struct deliver_options options = {
-	    .relay = arena_cstr(arena, config->report_relay),
-	    .helo = host,
-	    .timeout = OUTBOX_SMTP_SECONDS,
-	};
-
-	if (gethostname(host, sizeof host - 1) != 0 ||
-	    !dns_name_is_ldh(text_from_cstr(host)))
-		options.helo = arena_cstr(arena, outbox->sender.receiver);
-	if (arena_failed(arena))
-		return problem_no_memory(outbox->problem);
-	outbox->deliver = deliver_new(&options, outbox->problem);
-	return outbox->deliver != NULL;
-}
-
-static bool
 send_with_relay(struct outbox *outbox, struct arena *arena)
 {
 	if (outbox->sender.email.len == 0)
@@ -192,8 +170,11 @@ send_with_relay(struct outbox *outbox, struct arena *arena)
 		return problem_set(outbox->problem, PROBLEM_INTERNAL,
 		    "reports cannot be sent without a resolver");
 	if (!signing_read(arena, outbox->job->config, outbox->sender.receiver,
-		&outbox->sender.signer, outbox->problem) ||
-	    !open_relay(outbox, arena))
+		&outbox->sender.signer, outbox->problem))
+		return false;
+	outbox->deliver = relay_open(
+	    outbox->job->config, outbox->sender.receiver, outbox->problem);
+	if (outbox->deliver == NULL)
 		return false;
 	bool done = send_all(outbox);
 	deliver_free(outbox->deliver);

@@ -29,6 +29,12 @@ struct config_files {
 	VEC(struct config_file) list;
 };
 
+enum config_tls {
+	CONFIG_TLS_NONE,
+	CONFIG_TLS_OPPORTUNISTIC,
+	CONFIG_TLS_REQUIRED,
+};
+
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 
 /* syslog(3)'s words. */
@@ -103,18 +109,23 @@ struct config {
 	struct text report_email;
 	struct text report_org;
 	struct text report_contact;
-	struct text report_relay;
 	int report_format;              /* enum report_format */
 	struct text report_signing_key; /* file */
 	struct text report_signing_domain;
 	struct text report_signing_selector;
-	unsigned report_interval;    /* seconds, divides a day */
-	unsigned report_delay;       /* seconds */
-	unsigned report_spread;      /* seconds */
-	unsigned report_connections; /* at once */
-	unsigned max_report_size;    /* bytes */
-	struct text no_reports_list; /* file */
-	struct text no_reports;      /* what is in it */
+	struct text report_envelope_from;
+	struct text report_transport;
+	int report_tls;                      /* enum config_tls */
+	struct text report_tls_certificates; /* file */
+	struct text report_user;
+	struct text report_password_file; /* file */
+	unsigned report_interval;         /* seconds, divides a day */
+	unsigned report_delay;            /* seconds */
+	unsigned report_spread;           /* seconds */
+	unsigned report_connections;      /* at once */
+	unsigned max_report_size;         /* bytes */
+	struct text no_reports_list;      /* file */
+	struct text no_reports;           /* what is in it */
 
 	/* Kept until there are failure reports and ARC. */
 	bool failure_reports;

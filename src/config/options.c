@@ -20,6 +20,13 @@ static const char *const log_format_words[] = {
 };
 static const struct names log_format_names = NAMES(log_format_words);
 
+static const char *const tls_words[] = {
+    [CONFIG_TLS_NONE] = "none",
+    [CONFIG_TLS_OPPORTUNISTIC] = "opportunistic",
+    [CONFIG_TLS_REQUIRED] = "required",
+};
+static const struct names tls_names = NAMES(tls_words);
+
 static const char *const facility_words[] = {"auth", "authpriv", "cron",
     "daemon", "ftp", "kern", "lpr", "mail", "news", "user", "uucp", "local0",
     "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
@@ -237,6 +244,10 @@ const struct config_option config_options[] = {
     {"ReportEmail", OPTION_TEXT, OPTION_RELOAD, AT(report_email), NULL, 0, 0,
      NULL,
      "Address that reports come from. Without it nothing is ever mailed."},
+    {"ReportEnvelopeFrom", OPTION_TEXT, OPTION_RELOAD,
+     AT(report_envelope_from), "<>", 0, 0, NULL,
+     "Envelope sender of reports, where bounces go: an address, or <> for "
+     "none."},
     {"ReportFormat", OPTION_WORD, OPTION_RELOAD, AT(report_format), "9990", 0,
      0, &report_format_names,
      "Reports are written as RFC 9990 has it, or as RFC 7489 had it: 9990 or "
@@ -247,6 +258,10 @@ const struct config_option config_options[] = {
     {"ReportOrg", OPTION_TEXT, OPTION_RELOAD, AT(report_org), NULL, 0, 0,
      NULL,
      "Our organization's name in reports. Not set: ReportEmail's domain."},
+    {"ReportPasswordFile", OPTION_FILE, OPTION_RELOAD,
+     AT(report_password_file), NULL, 0, 0, NULL,
+     "File whose first line is ReportUser's password; not for everybody to "
+     "read."},
     {"ReportSigningDomain", OPTION_TEXT, OPTION_RELOAD,
      AT(report_signing_domain), NULL, 0, 0, NULL,
      "Domain that signs our reports: ReportEmail's, as it is when this is not "
@@ -263,9 +278,21 @@ const struct config_option config_options[] = {
      0, 86400, NULL,
      "Over what time after ReportDelay dmarcd spreads its reports, so that "
      "not all reporters send at once."},
-    {"ReportTransport", OPTION_TEXT, OPTION_RELOAD, AT(report_relay),
+    {"ReportTLS", OPTION_WORD, OPTION_RELOAD, AT(report_tls), "opportunistic",
+     0, 0, &tls_names,
+     "STARTTLS with ReportTransport smtp://: none, opportunistic (when "
+     "offered, unproven) or required, with a certificate for its name."},
+    {"ReportTLSCertificates", OPTION_FILE, OPTION_RELOAD,
+     AT(report_tls_certificates), NULL, 0, 0, NULL,
+     "File (PEM) of the authorities that may vouch for ReportTransport. Not "
+     "set: the system's."},
+    {"ReportTransport", OPTION_TEXT, OPTION_RELOAD, AT(report_transport),
      "smtp://127.0.0.1:25", 0, 0, NULL,
-     "Server that takes our reports: smtp:// or smtps:// URL."},
+     "Who takes our reports: smtp://HOST:PORT, smtps://HOST:PORT or "
+     "sendmail:/usr/sbin/sendmail."},
+    {"ReportUser", OPTION_TEXT, OPTION_RELOAD, AT(report_user), NULL, 0, 0,
+     NULL,
+     "Name to log in with (AUTH) at ReportTransport."},
     {"RequiredFrom", OPTION_BOOLEAN, OPTION_RELOAD, AT(required_from), "no",
      0, 0, NULL,
      "Refuse mail without a From field, or with a malformed one, even with "

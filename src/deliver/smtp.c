@@ -1,16 +1,20 @@
 /* libcurl speaks the SMTP; what is ours is what surprises in it: it sends CR LF
  * in an address through to the server, it takes our host name out of the URL's
  * path, and says which reply ended a dialogue only line by line. */
-#include "deliver/deliver.h"
+#include "deliver/password.h"
+#include "deliver/transport.h"
+#include "deliver/words.h"
 
-#include "base/build.h"
 #include "base/ip.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { WORDS_MAX = 512, ADDRESS_MAX = 254, URL_MAX = 1024 };
+enum { URL_MAX = 1024 };
 
 /* The letter that is being sent. */
 struct parcel {
@@ -19,11 +23,11 @@ struct parcel {
 	bool was_asked; /* before_data, or that there is none */
 };
 
-struct deliver {
+struct smtp {
+	struct deliver base;
 	CURL *curl;
 	struct parcel parcel;
-	char words[WORDS_MAX]; /* the server's last line */
-	size_t words_len;
+	struct words words; /* the server's last reply */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -56,14 +60,11 @@ static size_t
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 on_reply(char *bytes, size_t size, size_t count, void *context)
 {
-	struct deliver *deliver = context;
-	struct text line = text_trim((struct text){bytes, size * count});
+	struct smtp *smtp = context;
+	struct text line = {bytes, size * count};
 
-	if (text_starts(line, TEXT("221")))
-		return size * count;
-	deliver->words_len = line.len < WORDS_MAX ? line.len : WORDS_MAX;
-	if (line.len > 0)
-		memcpy(deliver->words, line.ptr, deliver->words_len);
+	if (!text_starts(line, TEXT("221")))
+		words_add_reply(&smtp->words, line);
 	return size * count;
 }
 
@@ -73,69 +74,16 @@ static int
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 on_debug(CURL *curl, curl_infotype type, char *bytes, size_t len, void *context)
 {
-	struct deliver *deliver = context;
+	struct smtp *smtp = context;
 
 	(void)curl;
 	if (type == CURLINFO_HEADER_OUT &&
 	    !text_starts((struct text){bytes, len}, TEXT("QUIT")))
-		deliver->words_len = 0;
+		words_clear(&smtp->words);
 	return 0;
 }
 
-/* --- set-up --- */
-
-/* Sticky: whether all options were taken. */
-static void
-note(CURLcode code, bool *all)
-{
-	if (code != CURLE_OK)
-		*all = false;
-}
-
-static bool
-set_callbacks(struct deliver *deliver)
-{
-	CURL *curl = deliver->curl;
-	bool all = true;
-
-	note(curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read), &all);
-	note(curl_easy_setopt(curl, CURLOPT_READDATA, &deliver->parcel), &all);
-	note(curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_reply), &all);
-	note(curl_easy_setopt(curl, CURLOPT_HEADERDATA, deliver), &all);
-	note(curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug), &all);
-	note(curl_easy_setopt(curl, CURLOPT_DEBUGDATA, deliver), &all);
-	note(curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L), &all); /* on_debug */
-	note(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, deliver->error), &all);
-	return all;
-}
-
-static bool
-set_behaviour(CURL *curl, const struct deliver_options *options)
-{
-	bool is_smtps =
-	    text_starts_nocase(text_from_cstr(options->relay), TEXT("smtps:"));
-	long timeout = (long)options->timeout;
-	bool all = true;
-
-	note(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps"), &all);
-	/* Nothing from the environment. */
-	note(curl_easy_setopt(curl, CURLOPT_PROXY, ""), &all);
-	note(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), &all);
-	note(curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L), &all);
-	note(curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout), &all);
-	note(curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, timeout), &all);
-	note(curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout),
-	    &all);
-	/* STARTTLS where it is offered. What would go in the clear without it
-	 * need not prove its name with it; smtps:// must. */
-	note(curl_easy_setopt(curl, CURLOPT_USE_SSL, (long)CURLUSESSL_TRY),
-	    &all);
-	note(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, is_smtps ? 1L : 0L),
-	    &all);
-	note(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, is_smtps ? 2L : 0L),
-	    &all);
-	return all;
-}
+/* --- what the options say --- */
 
 static bool
 is_host_byte(int byte)
@@ -175,20 +123,169 @@ is_server(struct text server)
 			    : is_host(text_slice(server, 0, end));
 }
 
-bool
-deliver_check(const char *relay, struct problem *ret_problem)
+static bool
+is_smtps(const struct deliver_options *options)
 {
-	static const struct text schemes[] = {{"smtp://", 7}, {"smtps://", 8}};
-	struct text url = text_from_cstr(relay);
+	return text_starts_nocase(
+	    text_from_cstr(options->transport), TEXT("smtps:"));
+}
 
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-		if (text_starts_nocase(url, schemes[i]) &&
-		    is_server(text_slice(url, schemes[i].len, url.len)))
-			return true;
-	return problem_set(ret_problem, PROBLEM_CONFIG,
-	    "ReportTransport \"%s\" cannot be used; write smtp://HOST:PORT or"
-	    " smtps://HOST:PORT",
-	    relay);
+/* Nothing is sent in the clear then, nor to who cannot prove its name. */
+static bool
+is_proven(const struct deliver_options *options)
+{
+	return is_smtps(options) || options->tls == DELIVER_TLS_REQUIRED;
+}
+
+static bool
+is_loopback(struct text server)
+{
+	struct ip net, ip;
+	unsigned prefix;
+	struct text host = text_starts(server, TEXT("["))
+			       ? text_slice(server, 1, text_find(server, ']'))
+			       : text_slice(server, 0, text_find(server, ':'));
+
+	if (text_equal_nocase(host, TEXT("localhost")))
+		return true;
+	return ip_read(host, &ip) &&
+	       ip_read_net(
+		   ip.version == 4 ? TEXT("127.0.0.0/8") : TEXT("::1/128"),
+		   &net, &prefix) &&
+	       ip_in_net(&ip, &net, prefix);
+}
+
+static bool
+check_login(const struct deliver_options *options, struct text server,
+    struct problem *problem)
+{
+	bool has_user = transport_has(options->user);
+	char password[PASSWORD_MAX + 1];
+
+	if (has_user != transport_has(options->password_file))
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "ReportUser and ReportPasswordFile go together: set both "
+		    "or none");
+	if (!has_user)
+		return true;
+	if (!is_proven(options) && !is_loopback(server))
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "ReportUser: the password could go to " TEXT_FMT
+		    " in the clear; add \"ReportTLS required\", or write "
+		    "smtps:// in ReportTransport",
+		    TEXT_ARG(server));
+	return password_read(options->password_file, password, problem);
+}
+
+static bool
+check_certificates(
+    const struct deliver_options *options, struct problem *problem)
+{
+	return !transport_has(options->certificates) ||
+	       access(options->certificates, R_OK) == 0 ||
+	       problem_set(problem, problem_kind_of(errno),
+		   "ReportTLSCertificates %s: %s", options->certificates,
+		   strerror(errno));
+}
+
+static bool
+check_smtp(const struct deliver_options *options, struct text where,
+    struct problem *problem)
+{
+	if (!is_server(where))
+		return transport_refuse(options, problem);
+	return check_login(options, where, problem) &&
+	       check_certificates(options, problem);
+}
+
+/* --- set-up --- */
+
+/* Sticky: whether all options were taken. */
+static void
+note(CURLcode code, bool *all)
+{
+	if (code != CURLE_OK)
+		*all = false;
+}
+
+static bool
+set_callbacks(struct smtp *smtp)
+{
+	CURL *curl = smtp->curl;
+	bool all = true;
+
+	note(curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read), &all);
+	note(curl_easy_setopt(curl, CURLOPT_READDATA, &smtp->parcel), &all);
+	note(curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_reply), &all);
+	note(curl_easy_setopt(curl, CURLOPT_HEADERDATA, smtp), &all);
+	note(curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug), &all);
+	note(curl_easy_setopt(curl, CURLOPT_DEBUGDATA, smtp), &all);
+	note(curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L), &all); /* on_debug */
+	note(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, smtp->error), &all);
+	return all;
+}
+
+static bool
+set_behaviour(CURL *curl, const struct deliver_options *options)
+{
+	long timeout = (long)options->timeout;
+	bool all = true;
+
+	note(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps"), &all);
+	/* Nothing from the environment. */
+	note(curl_easy_setopt(curl, CURLOPT_PROXY, ""), &all);
+	note(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), &all);
+	note(curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L), &all);
+	note(curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout), &all);
+	note(curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, timeout), &all);
+	note(curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout),
+	    &all);
+	return all;
+}
+
+/* What would go in the clear without STARTTLS need not prove its name with
+ * it. */
+static bool
+set_tls(CURL *curl, const struct deliver_options *options)
+{
+	static const long use[] = {
+	    [DELIVER_TLS_NONE] = CURLUSESSL_NONE,
+	    [DELIVER_TLS_OPPORTUNISTIC] = CURLUSESSL_TRY,
+	    [DELIVER_TLS_REQUIRED] = CURLUSESSL_ALL,
+	};
+	bool proven = is_proven(options);
+	bool all = true;
+
+	note(curl_easy_setopt(curl, CURLOPT_USE_SSL, use[options->tls]), &all);
+	note(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, proven ? 1L : 0L),
+	    &all);
+	note(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, proven ? 2L : 0L),
+	    &all);
+	if (transport_has(options->certificates)) {
+		note(curl_easy_setopt(
+			 curl, CURLOPT_CAINFO, options->certificates),
+		    &all);
+		/* The system's authorities are not believed then. */
+		note(curl_easy_setopt(curl, CURLOPT_CAPATH, NULL), &all);
+	}
+	return all;
+}
+
+/* False: *problem, or libcurl took it not. */
+static bool
+set_login(
+    CURL *curl, const struct deliver_options *options, struct problem *problem)
+{
+	char password[PASSWORD_MAX + 1];
+	bool all = true;
+
+	if (!transport_has(options->user))
+		return true;
+	if (!password_read(options->password_file, password, problem))
+		return false;
+	note(curl_easy_setopt(curl, CURLOPT_USERNAME, options->user), &all);
+	note(curl_easy_setopt(curl, CURLOPT_PASSWORD, password), &all);
+	return all;
 }
 
 /* To scheme, host and port comes a path, with which libcurl says EHLO. */
@@ -199,107 +296,148 @@ set_url(
 	struct text helo = text_from_cstr(options->helo);
 	char url[URL_MAX];
 
-	if (!deliver_check(options->relay, problem))
-		return false;
 	if (!is_host(helo) || helo.len > URL_MAX / 4)
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "%s: no host name to greet the relay with", options->helo);
-	(void)snprintf(url, sizeof url, "%s/%s", options->relay, options->helo);
+	(void)snprintf(
+	    url, sizeof url, "%s/%s", options->transport, options->helo);
 	return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK ||
 	       problem_no_memory(problem);
 }
 
-struct deliver *
-deliver_new(const struct deliver_options *options, struct problem *ret_problem)
-{
-	struct deliver *deliver = calloc(1, sizeof *deliver);
+static CURLcode global_code;
 
-	if (deliver == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
-		free(deliver);
-		(void)problem_no_memory(ret_problem);
-		return NULL;
-	}
-	deliver->curl = curl_easy_init();
-	if (deliver->curl == NULL || !set_callbacks(deliver) ||
-	    !set_behaviour(deliver->curl, options))
-		(void)problem_set(ret_problem, PROBLEM_UNAVAILABLE,
-		    "libcurl cannot send mail here: is it built with SMTP?");
-	else if (set_url(deliver->curl, options, ret_problem))
-		return deliver;
-	deliver_free(deliver);
-	return NULL;
+static void
+init_globally(void)
+{
+	global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-void
-deliver_free(struct deliver *deliver)
+static void
+close_smtp(struct deliver *deliver)
 {
-	if (deliver == NULL)
-		return;
-	if (deliver->curl != NULL)
-		curl_easy_cleanup(deliver->curl);
-	curl_global_cleanup();
-	free(deliver);
+	struct smtp *smtp = (struct smtp *)deliver;
+
+	curl_easy_cleanup(smtp->curl);
+	free(smtp);
+}
+
+/* libcurl is set up once and stays: older ones cannot do that while another
+ * thread uses them. */
+static struct deliver *
+open_smtp(const struct deliver_options *options, struct text where,
+    struct problem *problem)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct smtp *smtp = calloc(1, sizeof *smtp);
+
+	(void)where;
+	if (smtp == NULL || pthread_once(&once, init_globally) != 0 ||
+	    global_code != CURLE_OK) {
+		free(smtp);
+		(void)problem_no_memory(problem);
+		return NULL;
+	}
+	smtp->curl = curl_easy_init();
+	if (smtp->curl != NULL && set_callbacks(smtp) &&
+	    set_behaviour(smtp->curl, options) &&
+	    set_tls(smtp->curl, options) &&
+	    set_login(smtp->curl, options, problem) &&
+	    set_url(smtp->curl, options, problem))
+		return &smtp->base;
+	(void)problem_set(problem, PROBLEM_UNAVAILABLE,
+	    "libcurl cannot send mail here: is it built with SMTP and TLS?");
+	close_smtp(&smtp->base);
+	return NULL;
 }
 
 /* --- one mail --- */
 
 static bool
-is_safe(struct text address)
+has_refusal(const struct words *words)
 {
-	for (size_t i = 0; i < address.len; i++) {
-		int byte = (unsigned char)address.ptr[i];
-		if (!is_printable(byte) || byte == '<' || byte == '>')
-			return false;
-	}
-	return address.len <= ADDRESS_MAX;
+	return words->len > 0 &&
+	       (words->bytes[0] == '4' || words->bytes[0] == '5');
 }
 
 /* The server's words, or libcurl's when it said nothing. */
 static struct text
-last_words(const struct deliver *deliver, CURLcode code, struct arena *arena)
+last_words(const struct smtp *smtp, CURLcode code, struct arena *arena)
 {
-	struct text words = {deliver->words, deliver->words_len};
-	struct build build;
+	struct text words = words_view(&smtp->words);
 
-	if (code != CURLE_OK &&
-	    (words.len == 0 || words.ptr[0] < '4' || words.ptr[0] > '5'))
-		words = text_from_cstr(deliver->error[0] != '\0'
-					   ? deliver->error
+	if (code != CURLE_OK && !has_refusal(&smtp->words))
+		words = text_from_cstr(smtp->error[0] != '\0'
+					   ? smtp->error
 					   : curl_easy_strerror(code));
-	build_init_arena(&build, arena, SIZE_MAX);
-	build_clean(&build, words);
-	return build_failed(&build) ? TEXT("") : build_view(&build);
+	return words_clean(words, arena);
 }
 
 /* A 5xx is about this mail when it answers MAIL, RCPT or DATA (libcurl says
  * SEND_ERROR) or what was sent. One before that, "554 no service here", is the
- * relay's trouble and may pass. */
+ * relay's trouble and may pass; as 53x is ours, who are to log in or to begin
+ * TLS (RFC 4954 6). */
 static enum deliver_result
-judge(const struct deliver *deliver, CURLcode code)
+judge(const struct smtp *smtp, CURLcode code)
 {
-	bool was_about_mail =
-	    code == CURLE_SEND_ERROR || deliver->parcel.at > 0;
+	struct text words = words_view(&smtp->words);
+	bool was_about_mail = code == CURLE_SEND_ERROR || smtp->parcel.at > 0;
 
 	if (code == CURLE_OK)
 		return DELIVER_ACCEPTED;
-	if (was_about_mail && deliver->words_len > 0 &&
-	    deliver->words[0] == '5')
+	if (was_about_mail && text_starts(words, TEXT("5")) &&
+	    !text_starts(words, TEXT("53")))
 		return DELIVER_REFUSED;
 	return DELIVER_RETRY;
 }
 
 static CURLcode
-perform(struct deliver *deliver, const struct deliver_letter *letter,
-    struct arena *arena)
+perform_once(struct smtp *smtp, const struct deliver_letter *letter)
 {
-	CURL *curl = deliver->curl;
-	const char *from = arena_cstr(arena, letter->from);
-	const char *to = arena_cstr(arena, letter->to);
+	smtp->parcel = (struct parcel){.letter = letter};
+	words_clear(&smtp->words);
+	smtp->error[0] = '\0';
+	return curl_easy_perform(smtp->curl);
+}
 
-	if (arena_failed(arena))
-		return CURLE_OUT_OF_MEMORY;
+/* The server ended a connection that stood idle, or had enough of it, before
+ * it saw the mail: that says nothing about a new one. */
+static bool
+was_stale(const struct smtp *smtp, CURLcode code)
+{
+	long connects = 0;
+
+	return code != CURLE_OK && code != CURLE_OPERATION_TIMEDOUT &&
+	       !smtp->parcel.was_asked &&
+	       curl_easy_getinfo(
+		   smtp->curl, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
+	       connects == 0 &&
+	       (!has_refusal(&smtp->words) ||
+		   text_starts(words_view(&smtp->words), TEXT("421")));
+}
+
+static CURLcode
+perform(struct smtp *smtp, const struct deliver_letter *letter)
+{
+	CURL *curl = smtp->curl;
+	CURLcode code = perform_once(smtp, letter);
+
+	if (!was_stale(smtp, code))
+		return code;
+	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+	code = perform_once(smtp, letter);
+	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 0L);
+	return code;
+}
+
+static CURLcode
+send_to(struct smtp *smtp, const struct deliver_letter *letter,
+    const char *from, const char *to)
+{
+	CURL *curl = smtp->curl;
 	struct curl_slist *recipients = curl_slist_append(NULL, to);
 	CURLcode code = recipients == NULL ? CURLE_OUT_OF_MEMORY : CURLE_OK;
+
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from);
 	if (code == CURLE_OK)
@@ -308,26 +446,41 @@ perform(struct deliver *deliver, const struct deliver_letter *letter,
 		code = curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
 		    (curl_off_t)letter->mail.len);
 	if (code == CURLE_OK)
-		code = curl_easy_perform(curl);
+		code = perform(smtp, letter);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, NULL);
 	curl_slist_free_all(recipients);
 	return code;
 }
 
-enum deliver_result
-deliver_mail(struct deliver *deliver, const struct deliver_letter *letter,
+static enum deliver_result
+mail_by_smtp(struct deliver *deliver, const struct deliver_letter *letter,
     struct arena *arena, struct text *ret_words)
 {
-	if (!is_safe(letter->from) || !is_safe(letter->to) ||
-	    !text_has(letter->to, '@')) {
-		*ret_words = TEXT("not a safe address");
-		return DELIVER_REFUSED;
+	struct smtp *smtp = (struct smtp *)deliver;
+	const char *from = arena_cstr(arena, letter->from);
+	const char *to = arena_cstr(arena, letter->to);
+
+	if (arena_failed(arena)) {
+		*ret_words = TEXT("no memory");
+		return DELIVER_RETRY;
 	}
-	deliver->parcel = (struct parcel){.letter = letter};
-	deliver->words_len = 0;
-	deliver->error[0] = '\0';
-	CURLcode code = perform(deliver, letter, arena);
-	deliver->parcel.letter = NULL;
-	*ret_words = last_words(deliver, code, arena);
-	return judge(deliver, code);
+	CURLcode code = send_to(smtp, letter, from, to);
+	*ret_words = last_words(smtp, code, arena);
+	return judge(smtp, code);
 }
+
+const struct transport transport_smtp = {
+    .scheme = "smtp://",
+    .check = check_smtp,
+    .open = open_smtp,
+    .close = close_smtp,
+    .mail = mail_by_smtp,
+};
+
+const struct transport transport_smtps = {
+    .scheme = "smtps://",
+    .check = check_smtp,
+    .open = open_smtp,
+    .close = close_smtp,
+    .mail = mail_by_smtp,
+};

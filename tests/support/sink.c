@@ -14,7 +14,10 @@ struct sink {
 	unsigned port;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
+	int fd;               /* of the connection there is, or -1 */
+	unsigned connections; /* that there were */
 	const char *reply[SINK_STAGES];
+	const char *reply_once[SINK_STAGES];
 	char heard[HEARD_MAX];
 	size_t len;
 };
@@ -25,14 +28,17 @@ static const char *const usual[] = {
     [SINK_MAIL] = "250 2.1.0 Ok\r\n",
     [SINK_RCPT] = "250 2.1.5 Ok\r\n",
     [SINK_DATA] = "354 go on\r\n",
-    [SINK_END] = "250-2.0.0 first line\r\n250 2.0.0 queued as 42\r\n",
+    [SINK_END] = "250 2.0.0 queued as 42\r\n",
 };
 
 static const char *
 words_for(struct sink *sink, enum sink_stage stage)
 {
 	(void)pthread_mutex_lock(&sink->lock);
-	const char *words = sink->reply[stage];
+	const char *words = sink->reply_once[stage];
+	if (words == NULL)
+		words = sink->reply[stage];
+	sink->reply_once[stage] = NULL;
 	(void)pthread_mutex_unlock(&sink->lock);
 	return words == NULL ? usual[stage] : words;
 }
@@ -76,8 +82,10 @@ hear_mail(struct sink *sink, int fd)
 	const char *words = words_for(sink, SINK_DATA);
 	struct text line;
 
-	if (!say(fd, words) || words[0] != '3')
-		return words[0] != '3';
+	if (!say(fd, words))
+		return false;
+	if (words[0] != '3')
+		return true;
 	do
 		line = hear(sink, fd);
 	while (line.len > 0 && !text_equal(line, TEXT(".\r\n")));
@@ -101,6 +109,15 @@ answer(struct sink *sink, int fd, struct text line)
 	return false;
 }
 
+static void
+note_connection(struct sink *sink, int fd)
+{
+	(void)pthread_mutex_lock(&sink->lock);
+	sink->fd = fd;
+	sink->connections += fd >= 0;
+	(void)pthread_mutex_unlock(&sink->lock);
+}
+
 static void *
 serve(void *context)
 {
@@ -108,10 +125,12 @@ serve(void *context)
 	struct text line;
 
 	for (int fd; (fd = accept(sink->listener, NULL, NULL)) >= 0;) {
+		note_connection(sink, fd);
 		if (say(fd, words_for(sink, SINK_HELLO)))
 			while ((line = hear(sink, fd)).len > 0)
 				if (!answer(sink, fd, line))
 					break;
+		note_connection(sink, -1);
 		(void)close(fd);
 	}
 	return NULL;
@@ -125,6 +144,8 @@ sink_open(void)
 	socklen_t len = sizeof address;
 	struct sink *sink = calloc(1, sizeof *sink);
 
+	if (sink != NULL)
+		sink->fd = -1;
 	if (sink == NULL || pthread_mutex_init(&sink->lock, NULL) != 0)
 		abort();
 	sink->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -162,6 +183,33 @@ sink_reply(struct sink *sink, enum sink_stage stage, const char *words)
 	(void)pthread_mutex_lock(&sink->lock);
 	sink->reply[stage] = words;
 	(void)pthread_mutex_unlock(&sink->lock);
+}
+
+void
+sink_reply_once(struct sink *sink, enum sink_stage stage, const char *words)
+{
+	(void)pthread_mutex_lock(&sink->lock);
+	sink->reply_once[stage] = words;
+	(void)pthread_mutex_unlock(&sink->lock);
+}
+
+void
+sink_hang_up(struct sink *sink, const char *words)
+{
+	(void)pthread_mutex_lock(&sink->lock);
+	if (sink->fd < 0 || (*words != '\0' && !say(sink->fd, words)))
+		abort();
+	(void)shutdown(sink->fd, SHUT_RDWR);
+	(void)pthread_mutex_unlock(&sink->lock);
+}
+
+unsigned
+sink_connections(struct sink *sink)
+{
+	(void)pthread_mutex_lock(&sink->lock);
+	unsigned connections = sink->connections;
+	(void)pthread_mutex_unlock(&sink->lock);
+	return connections;
 }
 
 struct text

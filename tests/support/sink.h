@@ -25,8 +25,15 @@ unsigned sink_port(const struct sink *sink);
 
 /* From now on WORDS are the answer at STAGE; NULL: the usual friendly one. */
 void sink_reply(struct sink *sink, enum sink_stage stage, const char *words);
+/* The next time only; goes before what sink_reply said. */
+void sink_reply_once(
+    struct sink *sink, enum sink_stage stage, const char *words);
 #define SINK_CLOSE "close" /* instead of an answer */
 #define SINK_STALL "stall" /* says nothing until the client is gone */
+
+/* Ends the connection that stands idle, after WORDS that nobody asked for. */
+void sink_hang_up(struct sink *sink, const char *words);
+unsigned sink_connections(struct sink *sink); /* that there were */
 
 /* What was heard so far, all connections after each other; good until the
  * sink hears more. */

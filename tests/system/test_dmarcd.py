@@ -104,7 +104,11 @@ def configuration(top):
                        ("Socket inet:99999@127.0.0.1", "not a socket"),
                        ("Database mysql:foo", "Database"),
                        ("ReportEmail foo", "ReportEmail"),
-                       ("ReportTransport foo", "ReportTransport"),
+                       ("ReportTransport foo", "write smtp://HOST:PORT"),
+                       ("ReportTransport sendmail:/no", "no program"),
+                       ("ReportEnvelopeFrom foo", "ReportEnvelopeFrom"),
+                       ("ReportTLS perhaps", "opportunistic or required"),
+                       ("ReportUser u", "ReportPasswordFile"),
                        ("Nameservers bogus", "name server"),
                        ("Socket " + ",".join(["unix:/x"] * 17), "more than"),
                        ("RejectString %s and %s", "RejectString")):

@@ -457,8 +457,7 @@ test_mail(void **state)
 	add_message(scene, "example.com", DAY_0 + 5 * HOUR);
 	run(scene);
 	assert_reported(scene, 1, 1, 0, 0);
-	assert_true(
-	    sink_has_heard(scene->sink, "MAIL FROM:<dmarc@receiver.example>"));
+	assert_true(sink_has_heard(scene->sink, "MAIL FROM:<> SIZE="));
 	assert_true(sink_has_heard(scene->sink,
 	    "\r\nSubject: Report Domain: example.com"
 	    " Submitter: receiver.example Report-ID:\r\n <"));
@@ -922,17 +921,23 @@ static void
 test_check_sender(void **state)
 {
 	static const struct {
-		const char *email;
-		bool is_good;
+		const char *email, *envelope;
+		const char *says; /* NULL: good */
 	} rows[] = {
-	    {"", true},
-	    {"dmarc@receiver.example", true},
-	    {"dmarc@localhost", false},
-	    {"dmarc", false},
-	    {"@receiver.example", false},
-	    {"a@receiver.example,b@receiver.example", false},
-	    {"a b@receiver.example", false},
-	    {"a@receiver.example>\r\nBcc: x@y.example", false},
+	    {"", "<>", NULL},
+	    {"dmarc@receiver.example", "<>", NULL},
+	    {"dmarc@localhost", "<>", "ReportEmail"},
+	    {"dmarc", "<>", "ReportEmail"},
+	    {"@receiver.example", "<>", "ReportEmail"},
+	    {"a@receiver.example,b@receiver.example", "<>", "ReportEmail"},
+	    {"a b@receiver.example", "<>", "ReportEmail"},
+	    {"a@receiver.example>\r\nBcc: x@y.example", "<>", "ReportEmail"},
+	    {"dmarc@receiver.example", "bounces@receiver.example", NULL},
+	    {"dmarc@receiver.example", "bounces", "ReportEnvelopeFrom"},
+	    {"dmarc@receiver.example", "<bounces@receiver.example>",
+		"ReportEnvelopeFrom"},
+	    {"dmarc@receiver.example", "a@receiver.example>\r\nDATA",
+		"ReportEnvelopeFrom"},
 	};
 	struct problem problem = {0};
 	struct config *config = config_load(NULL, &problem);
@@ -942,13 +947,14 @@ test_check_sender(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		problem = (struct problem){0};
 		config->report_email = exact(text_from_cstr(rows[i].email));
+		config->report_envelope_from = text_from_cstr(rows[i].envelope);
 		bool is_good = clerk_check_sender(config, &problem);
 		exact_free(config->report_email);
-		if (is_good != rows[i].is_good ||
+		if (is_good != (rows[i].says == NULL) ||
 		    (!is_good &&
 			(problem.kind != PROBLEM_CONFIG ||
-			    strstr(problem.text, "ReportEmail") == NULL)))
-			fail_msg("\"%s\": %s", rows[i].email, problem.text);
+			    strstr(problem.text, rows[i].says) == NULL)))
+			fail_msg("row %zu: %s", i, problem.text);
 	}
 	config_free(config);
 }

@@ -12,9 +12,12 @@
 
 #include "base/build.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ARENA_MAX = 1024 * 1024 };
 
@@ -44,8 +47,9 @@ open_relay(unsigned port, unsigned timeout)
 
 	(void)snprintf(relay, sizeof relay, "smtp://127.0.0.1:%u", port);
 	struct deliver *deliver =
-	    deliver_new(&(struct deliver_options){.relay = relay,
+	    deliver_new(&(struct deliver_options){.transport = relay,
 			    .helo = "mail.receiver.example",
+			    .tls = DELIVER_TLS_OPPORTUNISTIC,
 			    .timeout = timeout},
 		&problem);
 	if (deliver == NULL)
@@ -91,7 +95,13 @@ static const struct {
     {"RCPT refused", SINK_RCPT, DELIVER_REFUSED, "550 5.1.1 no such user\r\n",
 	"550 5.1.1 no such user"},
     {"RCPT refused at length", SINK_RCPT, DELIVER_REFUSED,
-	"550-5.1.1 no\r\n550 5.1.1 user\r\n", "550 5.1.1 user"},
+	"550-5.1.1 no\r\n550 5.1.1 user\r\n", "550 5.1.1 no user"},
+    {"we should have logged in", SINK_MAIL, DELIVER_RETRY,
+	"530 5.7.0 authentication required\r\n", "530 5.7.0"},
+    {"larger than it takes", SINK_MAIL, DELIVER_REFUSED,
+	"552 5.3.4 size exceeds limit\r\n", "552 5.3.4 size exceeds limit"},
+    {"accepted at length", SINK_END, DELIVER_ACCEPTED,
+	"250-2.0.0 Ok:\r\n250 2.0.0 queued\r\n", "250 2.0.0 Ok: queued"},
     {"RCPT later", SINK_RCPT, DELIVER_RETRY, "451 4.7.1 greylisted\r\n",
 	"451 4.7.1 greylisted"},
     {"DATA refused", SINK_DATA, DELIVER_REFUSED, "554 5.5.1 no\r\n",
@@ -150,6 +160,146 @@ test_replies(void **state)
 	     row++)
 		failures += !run_reply(row);
 	assert_int_equal(failures, 0);
+}
+
+/* --- several mails by one connection --- */
+
+/* The second mail meets this, on the connection of the first; the sink is as
+ * usual after it. */
+static const struct {
+	const char *name;
+	const char *idle; /* said before it hangs up between the two; or NULL */
+	enum sink_stage stage;
+	const char *reply; /* to the second mail */
+	enum deliver_result result;
+	unsigned connections;
+	unsigned mails; /* that came to their end */
+} reuse_rows[] = {
+    {"kept", NULL, SINK_MAIL, NULL, DELIVER_ACCEPTED, 1, 2},
+    {"hung up", "", SINK_MAIL, NULL, DELIVER_ACCEPTED, 2, 2},
+    {"hung up with 421", "421 4.4.2 idle\r\n", SINK_MAIL, NULL,
+	DELIVER_ACCEPTED, 2, 2},
+    {"had enough mails", NULL, SINK_MAIL, "421 4.7.0 too many\r\n",
+	DELIVER_ACCEPTED, 2, 2},
+    {"had enough at RCPT", NULL, SINK_RCPT, "421 4.7.0 too many\r\n",
+	DELIVER_ACCEPTED, 2, 2},
+    {"hangs up at MAIL", NULL, SINK_MAIL, SINK_CLOSE, DELIVER_ACCEPTED, 2, 2},
+    {"hangs up at DATA", NULL, SINK_DATA, SINK_CLOSE, DELIVER_ACCEPTED, 2, 2},
+    {"hangs up at the end", NULL, SINK_END, SINK_CLOSE, DELIVER_RETRY, 1, 2},
+    {"421 at the end", NULL, SINK_END, "421 4.3.2 down\r\n", DELIVER_RETRY, 1,
+	2},
+    {"stalls at MAIL", NULL, SINK_MAIL, SINK_STALL, DELIVER_RETRY, 1, 1},
+    {"later at MAIL", NULL, SINK_MAIL, "451 4.3.0 later\r\n", DELIVER_RETRY, 1,
+	1},
+    {"no at RCPT", NULL, SINK_RCPT, "550 5.1.1 no\r\n", DELIVER_REFUSED, 1, 1},
+};
+
+static unsigned
+times_heard(struct sink *sink, struct text part)
+{
+	struct text rest = sink_heard(sink);
+	unsigned times = 0;
+
+	for (size_t at; (at = text_find_part(rest, part)) < rest.len; times++)
+		rest = text_slice(rest, at + part.len, rest.len);
+	return times;
+}
+
+static bool
+run_reuse(size_t row)
+{
+	struct sink *sink = sink_open();
+	struct attempt first = {.go_on = true};
+	struct attempt second = {.go_on = true};
+	struct deliver *deliver = open_relay(sink_port(sink), 1);
+
+	send_one(deliver, "", "a@example.com", &first);
+	if (reuse_rows[row].idle != NULL)
+		sink_hang_up(sink, reuse_rows[row].idle);
+	sink_reply_once(sink, reuse_rows[row].stage, reuse_rows[row].reply);
+	send_one(deliver, "", "b@example.com", &second);
+	deliver_free(deliver);
+	unsigned connections = sink_connections(sink);
+	unsigned mails = times_heard(sink, TEXT("\r\n.\r\n"));
+	sink_close(sink);
+	if (first.result == DELIVER_ACCEPTED &&
+	    second.result == reuse_rows[row].result &&
+	    connections == reuse_rows[row].connections &&
+	    mails == reuse_rows[row].mails && second.asked <= 1)
+		return true;
+	print_error("%s: %d, %d, %u connections, %u mails, %s\n",
+	    reuse_rows[row].name, (int)first.result, (int)second.result,
+	    connections, mails, second.words);
+	return false;
+}
+
+static void
+test_reuse(void **state)
+{
+	size_t failures = 0;
+
+	(void)state;
+	for (size_t row = 0; row < sizeof reuse_rows / sizeof *reuse_rows;
+	     row++)
+		failures += !run_reuse(row);
+	assert_int_equal(failures, 0);
+}
+
+/* A new connection that fails at once is not tried twice. */
+static void
+test_fresh_is_not_repeated(void **state)
+{
+	struct sink *sink = sink_open();
+	struct attempt attempt = {.go_on = true};
+
+	(void)state;
+	sink_reply_once(sink, SINK_MAIL, "421 4.7.0 too many\r\n");
+	struct deliver *deliver = open_relay(sink_port(sink), 1);
+	send_one(deliver, "", "a@example.com", &attempt);
+	deliver_free(deliver);
+	assert_int_equal(attempt.result, DELIVER_RETRY);
+	assert_int_equal(sink_connections(sink), 1);
+	assert_string_equal(attempt.words, "421 4.7.0 too many");
+	sink_close(sink);
+}
+
+/* --- threads --- */
+
+enum { THREADS = 8, LETTERS = 5 };
+
+static void *
+send_several(void *context)
+{
+	struct sink *sink = sink_open();
+	unsigned *accepted = context;
+
+	for (size_t i = 0; i < LETTERS; i++) {
+		struct attempt attempt = {.go_on = true};
+		struct deliver *deliver = open_relay(sink_port(sink), 30);
+		send_one(deliver, "", "a@example.com", &attempt);
+		send_one(deliver, "", "b@example.com", &attempt);
+		*accepted += attempt.result == DELIVER_ACCEPTED;
+		deliver_free(deliver);
+	}
+	sink_close(sink);
+	return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+	pthread_t threads[THREADS];
+	unsigned accepted[THREADS] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_several,
+				     &accepted[i]),
+		    0);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(accepted[i], LETTERS);
+	}
 }
 
 /* STARTTLS is refused, which is no answer to what the network failed. */
@@ -255,6 +405,8 @@ static const struct {
     {"a@b.example", "<x@y.example>"},
     {"a@b.example", "x@y.example> NOTIFY=NEVER"},
     {"a@b.example", "\xC3\xBC@y.example"},
+    {"a@b.example", "x@\xC3\xBC.example"},
+    {"\xC3\xBC@b.example", "x@y.example"},
     {"a@b.example", "x"},
     {"a@b.example", ""},
 };
@@ -319,25 +471,104 @@ test_relays(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof relay_rows / sizeof *relay_rows; i++) {
 		struct problem problem = {0};
-		struct deliver *deliver = deliver_new(
-		    &(struct deliver_options){relay_rows[i], "mail.example", 5},
-		    &problem);
+		const struct deliver_options options = {
+		    .transport = relay_rows[i], .helo = "mail.example"};
+		struct deliver *deliver = deliver_new(&options, &problem);
 		if (deliver != NULL || problem.kind != PROBLEM_CONFIG ||
-		    deliver_check(relay_rows[i], NULL))
+		    deliver_check(&options, NULL))
 			fail_msg("%s: %s", relay_rows[i], problem.text);
 	}
 	for (size_t i = 0; i < sizeof good_relay_rows / sizeof *good_relay_rows;
 	     i++) {
 		struct problem problem = {0};
-		if (!deliver_check(good_relay_rows[i], &problem))
+		if (!deliver_check(
+			&(struct deliver_options){
+			    .transport = good_relay_rows[i]},
+			&problem))
 			fail_msg("%s: %s", good_relay_rows[i], problem.text);
 	}
 	struct problem problem = {0};
 	assert_null(deliver_new(
-	    &(struct deliver_options){"smtp://127.0.0.1", "a b\r\n", 5},
+	    &(struct deliver_options){
+		.transport = "smtp://127.0.0.1", .helo = "a b\r\n"},
 	    &problem));
 	assert_int_equal(problem.kind, PROBLEM_CONFIG);
 	deliver_free(NULL);
+}
+
+/* --- logging in --- */
+
+static const struct {
+	const char *name;
+	struct deliver_options options;
+	const char *says; /* NULL: good */
+} option_rows[] = {
+    {"to loopback", {.transport = "smtp://127.0.0.1:25", .user = "u"}, NULL},
+    {"to loopback by IPv6", {.transport = "smtp://[::1]:25", .user = "u"},
+	NULL},
+    {"to localhost", {.transport = "smtp://localhost", .user = "u"}, NULL},
+    {"within TLS", {.transport = "smtps://a.example", .user = "u"}, NULL},
+    {"behind STARTTLS",
+	{.transport = "smtp://a.example",
+	    .tls = DELIVER_TLS_REQUIRED,
+	    .user = "u"},
+	NULL},
+    {"in the clear", {.transport = "smtp://a.example", .user = "u"},
+	"ReportTLS required"},
+    {"perhaps in the clear",
+	{.transport = "smtp://a.example",
+	    .tls = DELIVER_TLS_OPPORTUNISTIC,
+	    .user = "u"},
+	"in the clear"},
+    {"to somebody who looks like loopback",
+	{.transport = "smtp://127.0.0.1.example:25", .user = "u"},
+	"in the clear"},
+    {"to a near address", {.transport = "smtp://[::2]:25", .user = "u"},
+	"in the clear"},
+    {"no password",
+	{.transport = "smtps://a.example", .user = "u", .password_file = ""},
+	"ReportPasswordFile"},
+    {"nobody's password",
+	{.transport = "smtps://a.example", .user = "", .password_file = "/x"},
+	"ReportUser"},
+    {"no such certificates",
+	{.transport = "smtps://a.example",
+	    .certificates = "/nonexistent/ca.pem"},
+	"ReportTLSCertificates /nonexistent/ca.pem"},
+};
+
+static bool
+run_option(size_t row, const char *password_file)
+{
+	struct deliver_options options = option_rows[row].options;
+	const char *says = option_rows[row].says;
+	struct problem problem = {0};
+
+	if (options.user != NULL && options.password_file == NULL)
+		options.password_file = password_file;
+	bool is_good = deliver_check(&options, &problem);
+	if (says == NULL ? is_good
+			 : !is_good && strstr(problem.text, says) != NULL)
+		return true;
+	print_error("%s: %s\n", option_rows[row].name, problem.text);
+	return false;
+}
+
+static void
+test_options(void **state)
+{
+	char path[] = "/tmp/deliver-password-XXXXXX";
+	int fd = mkstemp(path);
+	size_t failures = 0;
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, "secret\n", 7) == 7);
+	(void)close(fd);
+	for (size_t row = 0; row < sizeof option_rows / sizeof *option_rows;
+	     row++)
+		failures += !run_option(row, path);
+	(void)unlink(path);
+	assert_int_equal(failures, 0);
 }
 
 int
@@ -346,12 +577,16 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_replies),
 	    cmocka_unit_test(test_stale_reply),
+	    cmocka_unit_test(test_reuse),
+	    cmocka_unit_test(test_fresh_is_not_repeated),
+	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_dialogue),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_not_asked_when_refused),
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_nobody_there),
 	    cmocka_unit_test(test_relays),
+	    cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests_name("deliver", tests, NULL, NULL);

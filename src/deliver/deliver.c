@@ -1,0 +1,96 @@
+#include "deliver/transport.h"
+
+enum { ADDRESS_MAX = 254 };
+
+static const struct transport *const transports[] = {
+    &transport_smtp, &transport_smtps, &transport_sendmail};
+
+bool
+transport_has(const char *option)
+{
+	return option != NULL && option[0] != '\0';
+}
+
+bool
+transport_refuse(
+    const struct deliver_options *options, struct problem *ret_problem)
+{
+	return problem_set(ret_problem, PROBLEM_CONFIG,
+	    "ReportTransport \"%s\" cannot be used; write smtp://HOST:PORT,"
+	    " smtps://HOST:PORT or sendmail:/PATH",
+	    options->transport);
+}
+
+/* NULL: there is none of that scheme. */
+static const struct transport *
+find_transport(const char *option, struct text *ret_where)
+{
+	struct text text = text_from_cstr(option);
+
+	for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
+		struct text scheme = text_from_cstr(transports[i]->scheme);
+		if (!text_starts_nocase(text, scheme))
+			continue;
+		*ret_where = text_slice(text, scheme.len, text.len);
+		return transports[i];
+	}
+	return NULL;
+}
+
+bool
+deliver_check(
+    const struct deliver_options *options, struct problem *ret_problem)
+{
+	struct text where;
+	const struct transport *transport =
+	    find_transport(options->transport, &where);
+
+	return transport == NULL
+		   ? transport_refuse(options, ret_problem)
+		   : transport->check(options, where, ret_problem);
+}
+
+struct deliver *
+deliver_new(const struct deliver_options *options, struct problem *ret_problem)
+{
+	struct text where;
+	const struct transport *transport =
+	    find_transport(options->transport, &where);
+
+	if (!deliver_check(options, ret_problem))
+		return NULL;
+	struct deliver *deliver = transport->open(options, where, ret_problem);
+	if (deliver != NULL)
+		deliver->transport = transport;
+	return deliver;
+}
+
+void
+deliver_free(struct deliver *deliver)
+{
+	if (deliver != NULL)
+		deliver->transport->close(deliver);
+}
+
+static bool
+is_safe(struct text address)
+{
+	for (size_t i = 0; i < address.len; i++) {
+		int byte = (unsigned char)address.ptr[i];
+		if (!is_printable(byte) || byte == '<' || byte == '>')
+			return false;
+	}
+	return address.len <= ADDRESS_MAX;
+}
+
+enum deliver_result
+deliver_mail(struct deliver *deliver, const struct deliver_letter *letter,
+    struct arena *arena, struct text *ret_words)
+{
+	if (!is_safe(letter->from) || !is_safe(letter->to) ||
+	    !text_has(letter->to, '@')) {
+		*ret_words = TEXT("not a safe address");
+		return DELIVER_REFUSED;
+	}
+	return deliver->transport->mail(deliver, letter, arena, ret_words);
+}
