@@ -83,33 +83,13 @@ send_reply(struct inquiry *i, struct build *reply)
 	close_now(&i->guest);
 }
 
-/* Fields of Authentication-Results with these names are ours, or forged. */
-static void
-add_ids(const struct inquiry *i, struct build *reply)
-{
-	const struct config *config = worker_its_setup(i->worker)->config;
-	struct text rest = config->trusted_authserv_ids;
-	struct build ids;
-
-	if (config->authentication_source == AUTHENTICATION_HEADERS)
-		rest = TEXT(""); /* those are believed */
-	build_init(&ids, QUERY_REPLY_MAX);
-	build_text(&ids, config->authserv_id);
-	while (rest.len > 0) {
-		struct text id = text_trim(text_split(&rest, ','));
-		if (id.len > 0)
-			build_format(&ids, " " TEXT_FMT, TEXT_ARG(id));
-	}
-	query_reply_add(reply, "ids", build_view(&ids));
-	build_free(&ids);
-}
-
 static void
 begin_reply(const struct inquiry *i, struct build *reply)
 {
 	build_init(reply, QUERY_REPLY_MAX);
 	query_reply_begin(reply);
-	add_ids(i, reply);
+	query_reply_add(
+	    reply, "ids", worker_its_setup(i->worker)->config->own_ids);
 }
 
 /* Not judged: DISPOSITION says why in one word. */
@@ -337,7 +317,7 @@ take_request(struct inquiry *i)
 		fail(i, why);
 	else if (request->client.version == 0)
 		exempt(i, "a local submission");
-	else if (config_ignores(config, &request->client, TEXT("")))
+	else if (config_ignores(config, &request->client, request->host))
 		exempt(i, "IgnoreHosts names the client");
 	else if (request->is_authenticated &&
 		 config->ignore_authenticated_clients)

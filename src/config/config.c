@@ -9,7 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONFIG_BYTES_MAX = 4 * 1024 * 1024, DNS_TIMEOUT_MAX = 60 };
+enum {
+	CONFIG_BYTES_MAX = 4 * 1024 * 1024,
+	DNS_TIMEOUT_MAX = 60,
+	AUTHSERV_IDS_MAX = 4096,
+};
 
 /* A file being read, for messages that say where. */
 struct place {
@@ -191,6 +195,24 @@ ignore_loopback(struct config *config)
 	return true;
 }
 
+/* Fields with one of TrustedAuthservIDs are either believed, or forged. */
+static void
+list_own_ids(struct config *config)
+{
+	struct text rest = config->trusted_authserv_ids;
+
+	if (config->authentication_source == AUTHENTICATION_HEADERS)
+		rest = TEXT("");
+	config->own_ids = config->authserv_id;
+	while (rest.len > 0) {
+		struct text id = text_trim(text_split(&rest, ','));
+		if (id.len > 0)
+			config->own_ids =
+			    arena_format(config->arena, TEXT_FMT " " TEXT_FMT,
+				TEXT_ARG(config->own_ids), TEXT_ARG(id));
+	}
+}
+
 /* What the file leaves to this host: HOSTNAME, and the organization. */
 static bool
 resolve_names(struct config *config)
@@ -201,6 +223,7 @@ resolve_names(struct config *config)
 	config->host_name = arena_lower(config->arena, text_from_cstr(name));
 	if (text_equal(config->authserv_id, TEXT("HOSTNAME")))
 		config->authserv_id = config->host_name;
+	list_own_ids(config);
 	if (config->report_org.len == 0) {
 		struct text email = config->report_email;
 		config->report_org = text_slice(
@@ -223,6 +246,10 @@ check_together(
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "%s: AuthservID: more than %d bytes", name,
 		    AUTHSERV_ID_MAX);
+	if (config->trusted_authserv_ids.len > AUTHSERV_IDS_MAX)
+		return problem_set(problem, PROBLEM_CONFIG,
+		    "%s: TrustedAuthservIDs: more than %d bytes", name,
+		    AUTHSERV_IDS_MAX);
 	for (size_t i = 0; i < config->copy_failures_to.len; i++)
 		if (!is_printable(config->copy_failures_to.ptr[i]))
 			return problem_set(problem, PROBLEM_CONFIG,

@@ -53,6 +53,8 @@ struct config {
 	struct text authserv_id;
 	bool authserv_id_with_job_id;
 	struct text trusted_authserv_ids;
+	/* With blanks between: who bears one of these is forged. */
+	struct text own_ids;
 	struct text socket; /* one or more, comma-separated */
 	struct text query_socket;
 	struct text query_socket_group;

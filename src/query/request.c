@@ -121,6 +121,12 @@ read_bytes(
 }
 
 static bool
+read_host(struct arena *arena, struct text value, struct query_request *request)
+{
+	return read_bytes(arena, value, QUERY_ENVELOPE_MAX, &request->host);
+}
+
+static bool
 read_helo(struct arena *arena, struct text value, struct query_request *request)
 {
 	return read_bytes(arena, value, QUERY_ENVELOPE_MAX, &request->helo);
@@ -229,6 +235,7 @@ static const struct line {
     {{"client_address", 14}, MUST, read_client,
 	"client_address is no IP address"},
     {{"port", 4}, MAY, read_port, "port is no number up to 65535"},
+    {{"host64", 6}, MAY, read_host, "host64 is not Base64, or too long"},
     {{"helo64", 6}, MUST, read_helo, "helo64 is not Base64, or too long"},
     {{"sender64", 8}, MUST, read_sender, "sender64 is not Base64, or too long"},
     {{"headers64", 9}, MUST, read_headers, "headers64 is not Base64"},

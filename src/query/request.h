@@ -30,7 +30,7 @@ enum {
 	QUERY_ARENA_MAX = 1024 * 1024,  /* what query_finish needs at most */
 	QUERY_WORD_MAX = 64,            /* id, a DKIM algorithm */
 	QUERY_PATH_MAX = 512,           /* spool */
-	QUERY_ENVELOPE_MAX = 4096,      /* helo64, sender64, decoded */
+	QUERY_ENVELOPE_MAX = 4096,      /* helo64, sender64, host64, decoded */
 	QUERY_DKIM_MAX = 64,            /* dkim lines */
 };
 
@@ -53,6 +53,7 @@ struct query_dkim {
 struct query_request {
 	struct ip client; /* version 0: a local submission */
 	unsigned port;    /* 0: not told */
+	struct text host; /* the client's name, or "" */
 	struct text helo;
 	struct text sender;  /* "" is the null sender */
 	struct text headers; /* raw, LF line ends */

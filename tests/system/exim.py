@@ -11,6 +11,7 @@ import socket
 import subprocess
 
 import parts
+from tap import equal
 
 USER = "Debian-exim"
 USERS = {"passwd": f"{USER}:x:64911:64911::/nonexistent:/usr/sbin/nologin\n",
@@ -219,3 +220,60 @@ def send(exim, message, address="203.0.113.66", helo="attacker.example",
         client.send(message.replace(b"\n", b"\r\n") + b"\r\n.\r\n")
         code, words = client.getreply()
         return code, words.decode()
+
+
+class Stage:
+    def __init__(self, path, port=None):
+        """PORT: where DNS is answered, for an Exim that asks there, too."""
+        self.path, self.port = path, port
+        self.count = 0
+
+    @contextlib.contextmanager
+    def daemon(self, **options):
+        (self.path / "history").unlink(missing_ok=True)
+        (self.path / "nobody").write_text("")
+        with parts.nsd(self.fresh("nsd"), self.zone(),
+                       port=self.port) as port, \
+                parts.dmarcd(self.path / "d", **{
+                    "AuthservID": "mx.test", "Enforce": "strict",
+                    "IgnoreHosts": self.path / "nobody",
+                    "Nameservers": f"127.0.0.1:{port}", "Workers": 1,
+                    "QuerySocket": f"unix:{self.path}/d/query",
+                    "QuerySocketGroup": USER,
+                    "HistoryFile": self.path / "history", **options}):
+            yield
+
+    @staticmethod
+    def zone():
+        return (parts.MESSAGES / "zone").read_text() + """
+66.113.0.203.in-addr.arpa PTR mx.relay.example
+mx.relay.example A 203.0.113.66
+67.113.0.203.in-addr.arpa PTR mx.relay.example
+"""
+
+    def fresh(self, name):
+        self.count += 1
+        return self.path / f"{name}{self.count}"
+
+    def exim(self, main="", **options):
+        return Exim(self.fresh("exim")).running(
+            main=f"DMARCD_SOCKET = {self.path}/d/query\n{main}", **options)
+
+    def actions(self):
+        file = self.path / "history"
+        return re.findall(r"(?m)^action (\d)$", file.read_text()) \
+            if file.exists() else []
+
+
+@contextlib.contextmanager
+def stage(port=None):
+    with parts.folder("exim") as path:
+        yield Stage(path, port)
+
+
+def results(fields):
+    """The field that bears our name; it must be the first, and alone."""
+    mine = [field for field in fields if re.match(
+        r"(?i)authentication-results:\s*mx\.test\b", field)]
+    equal(fields[:1] if mine else [], mine, "on top and alone")
+    return mine[0] if mine else ""

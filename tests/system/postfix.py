@@ -16,9 +16,16 @@ USERS = {"passwd": "postfix:x:64901:64901::/nonexistent:/usr/sbin/nologin\n",
          "group": "postfix:x:64901:\npostdrop:x:64902:\n"}
 
 
-def enter_namespace(users=USERS):
-    """Runs this program again where USERS exist."""
+def enter_namespace(users=USERS, dns=False):
+    """Runs this program again where USERS exist; with DNS, where loopback is all
+    there is and 127.0.0.1 is asked for names."""
     if os.environ.get("POSTFIX_NAMESPACE"):
+        if dns:
+            copy = pathlib.Path(os.environ["POSTFIX_NAMESPACE"], "resolv.conf")
+            copy.write_text("nameserver 127.0.0.1\n")
+            subprocess.run(["mount", "--bind", copy, "/etc/resolv.conf"],
+                           check=True)
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         for name, lines in users.items():
             file = pathlib.Path("/etc", name)
             copy = pathlib.Path(os.environ["POSTFIX_NAMESPACE"], name)
@@ -30,8 +37,8 @@ def enter_namespace(users=USERS):
         return
     with parts.folder("namespace") as path:
         sys.exit(subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "--",
-             sys.executable, *sys.argv],
+            ["unshare", "--mount", "--propagation", "private",
+             *(["--net"] if dns else []), "--", sys.executable, *sys.argv],
             env={**os.environ, "POSTFIX_NAMESPACE": str(path)}).returncode)
 
 

@@ -74,6 +74,9 @@ def long_id(top):
              "authserv-id: more than 255 bytes")
     contains(run("config", "-c", top / "conf", status=78)[1],
              "AuthservID: more than 255 bytes")
+    (top / "conf").write_text(f"TrustedAuthservIDs {'a,' * 2048}b\n")
+    contains(run("config", "-c", top / "conf", status=78)[1],
+             "TrustedAuthservIDs: more than 4096 bytes")
 
 
 @case("--help as a value is a value")

@@ -3,7 +3,9 @@
 import contextlib
 import grp
 import os
+import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +33,11 @@ def daemon(top, **options):
             "QuerySocket": f"unix:{top}/d/query",
             "HistoryFile": top / "history", **options}) as process:
         yield process
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(
+        f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def sock(top):
@@ -245,6 +252,17 @@ def exempt(top):
         equal(ask(sock(top), SPOOF, client="")["disposition"], "exempt")
     with daemon(top, IgnoreMailFrom="bank.example"):
         equal(ask(sock(top), SPOOF)["disposition"], "exempt")
+    (top / "names").write_text("mx.relay.example\n.friends.example\n")
+    with daemon(top, IgnoreHosts=top / "names"):
+        for name, said in ((b"mx.relay.example", "exempt"),
+                           (b"a.Friends.example", "exempt"),
+                           (b"x.mx.relay.example", "reject"),
+                           (b"friends.example", "reject"),
+                           (b"mx.relay.example\0", "reject"),
+                           (b"", "reject")):
+            equal(ask(sock(top), SPOOF, host64=query.b64(name))
+                  ["disposition"], said, name)
+        equal(ask(sock(top), SPOOF)["disposition"], "reject", "no name")
     with daemon(top, IgnoreHosts=top / "relays"):
         equal(ask(sock(top), SPOOF)["disposition"], "exempt")
         contains((top / "d/log").read_text(), "IgnoreHosts names the client")
@@ -311,6 +329,31 @@ def slowly(top):
         equal((top / "history").read_text().count("\naction 0\n"), 51)
 
 
+@case("who asks nothing is cut off after half a minute")
+def given_up(top):
+    with daemon(top), query.connect(sock(top)) as idle:
+        idle.sendall(b"version=1\n")
+        equal(idle.recv(10), b"", "no request")
+        contains((top / "d/log").read_text(), "no request came")
+
+
+@case("more connections than descriptors: others wait, none is lost")
+def crowd(top):
+    with daemon(top) as started:
+        pid, = children(started.pid)
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 20, hard))
+        idle = [query.connect(sock(top)) for _ in range(60)]
+        for client in idle[:50]:
+            client.close()
+        equal(ask(sock(top), SPOOF)["disposition"], "reject")
+        for client in idle[50:]:
+            client.sendall(request(SPOOF))
+            equal(fields(query.read_all(client))["disposition"], "reject")
+            client.close()
+
+
 def as_user(user, path):
     """Asks as USER, in a process of its own; its words."""
     run = subprocess.run(
@@ -356,6 +399,9 @@ def options(top):
     refuses(top, "not a socket", QuerySocket="query", **sockets)
     refuses(top, "no group", QuerySocketGroup="no-such-group", **sockets)
     refuses(top, "no user", QueryUsers="no-such-user", **sockets)
+    refuses(top, "QueryUsers: more than 64", QueryUsers="0," * 65, **sockets)
+    refuses(top, "QueryHosts: more than 64", QueryHosts="::1," * 65,
+            **sockets)
     refuses(top, "no address or network", QueryHosts="192.0.2.300", **sockets)
     refuses(top, "Socket is missing", AuthservID="mx.test")
 

@@ -157,8 +157,10 @@ test_values(void **state)
 }
 
 /* A request with COUNT bytes of LINE over and over. */
+/* HEAD, then LINE so many times, then TAIL. */
 static bool
-read_many(const char *line, size_t count, const char **ret_why)
+read_around(const char *head, const char *line, size_t count, const char *tail,
+    const char **ret_why)
 {
 	struct arena *arena = arena_new(QUERY_ARENA_MAX);
 	struct query_request request;
@@ -166,10 +168,10 @@ read_many(const char *line, size_t count, const char **ret_why)
 	bool is_read;
 
 	build_init(&text, 2 * QUERY_REQUEST_MAX);
-	build_cstr(&text, GOOD);
+	build_cstr(&text, head);
 	while (count-- > 0)
 		build_cstr(&text, line);
-	build_cstr(&text, "\n\n");
+	build_cstr(&text, tail);
 	is_read = read_whole(arena, build_view(&text), 4096, &request, ret_why);
 	build_free(&text);
 	arena_free(arena);
@@ -179,14 +181,50 @@ read_many(const char *line, size_t count, const char **ret_why)
 static void
 test_limits(void **state)
 {
-	const char *why = "";
+	enum {
+		UNITS = QUERY_ENVELOPE_MAX / 3, /* of Base64 */
+		FILE_LENGTH = sizeof "/input/1abcdt-000000-AB-D"
+	};
+
+	static const char dkim[] = "a dkim line cannot be read, or too many";
+
+	static const struct {
+		const char *head;
+		const char *part;
+		size_t max; /* parts that are still good */
+		const char *tail;
+		const char *why; /* with one more */
+	} limits[] = {
+	    {GOOD, PASS, QUERY_DKIM_MAX, "\n", dkim},
+	    {GOOD "\n", "x", QUERY_REQUEST_MAX, "", ""}, /* behind its end */
+	    {"version=1\nclient_address=\nhelo64=", "YWFh", UNITS,
+		"\n" SENDER REST "\n", "helo64 is not Base64, or too long"},
+	    {"version=1\n" ENVELOPE "sender64=", "YWFh", UNITS, "\n" REST "\n",
+		"sender64 is not Base64, or too long"},
+	    {GOOD "host64=", "YWFh", UNITS, "\n\n",
+		"host64 is not Base64, or too long"},
+	    {"version=1\n" ENVELOPE SENDER "headers64=\nauthenticated=0\nid=",
+		"a", QUERY_WORD_MAX, "\n\n",
+		"id is not printable, or too long"},
+	    {GOOD "spool=/", "a", QUERY_PATH_MAX - FILE_LENGTH,
+		"/input/1abcdt-000000-AB-D\n\n", "spool is too long"},
+	    {GOOD "dkim=pass ", "YWFh", UNITS, " cw== rsa-sha256 0\n\n", dkim},
+	    {GOOD "dkim=pass ZQ== ", "YWFh", UNITS, " rsa-sha256 0\n\n", dkim},
+	    {GOOD "dkim=pass ZQ== cw== ", "a", QUERY_WORD_MAX, " 0\n\n", dkim},
+	};
 
 	(void)state;
-	assert_true(read_many(PASS, QUERY_DKIM_MAX - 1, &why) ||
-		    *why == '\0'); /* the last LF is the empty line's */
-	assert_false(read_many(PASS, QUERY_DKIM_MAX + 1, &why));
-	assert_string_equal(why, "a dkim line cannot be read, or too many");
-	assert_false(read_many("x", QUERY_REQUEST_MAX, &why));
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		const char *why = "";
+		print_message("# %zu\n", i);
+		assert_true(read_around(limits[i].head, limits[i].part,
+		    limits[i].max, limits[i].tail, &why));
+		(void)read_around(limits[i].head, limits[i].part,
+		    limits[i].max + 1, limits[i].tail, &why);
+		assert_string_equal(why, limits[i].why);
+	}
+	const char *why = "";
+	assert_false(read_around(GOOD, "x", QUERY_REQUEST_MAX, "\n\n", &why));
 	assert_string_equal(why, "it is too long");
 }
 
