@@ -213,17 +213,18 @@ run_importstats(struct tool *tool, int argc, char **argv)
 	if (!opendmarc_read(
 		&opendmarc, argc, argv, importstats_options, &status))
 		return status;
-	bool good = opendmarc_begin(&opendmarc, &problem);
+	bool begun = opendmarc_begin(&opendmarc, &problem);
 	const struct config *config = opendmarc.config;
-	if (good && config->history_file.len == 0)
-		good = problem_set(
+	if (begun && config->history_file.len == 0)
+		begun = problem_set(
 		    &problem, PROBLEM_CONFIG, "HistoryFile is not set");
-	good = good && import(&opendmarc,
-			   arena_cstr(config->arena, config->history_file),
-			   false, &done, &problem);
+	bool good =
+	    begun &&
+	    import(&opendmarc, arena_cstr(config->arena, config->history_file),
+		false, &done, &problem);
 	status = done.rejected > 0 ? EX_DATAERR : EX_OK;
 	/* It always was content with no file. */
-	if (!good && problem.kind != PROBLEM_NO_INPUT) {
+	if (!good && (!begun || problem.kind != PROBLEM_NO_INPUT)) {
 		(void)tool_fail(tool, &problem);
 		status = import_status(&problem);
 	}

@@ -196,8 +196,10 @@ read_file(const char *path, char ret_password[LOCATION_PASSWORD_MAX],
 
 	if (fd >= 0)
 		(void)close(fd);
+	/* What is missing is no input. */
 	if (got < 0)
-		return problem_set(ret_problem, problem_kind_of(error),
+		return problem_set(ret_problem,
+		    error == ENOENT ? PROBLEM_CONFIG : problem_kind_of(error),
 		    "password file %s: %s", path, strerror(error));
 	struct text all = {bytes, (size_t)got};
 	struct text line = text_slice(all, 0, text_find(all, '\n'));

@@ -240,6 +240,12 @@ def importstats(it):
     equal(file.stat().st_size, 0)
     equal(figures(folder)["messages"], 1)
     it.run(it.place(HistoryFile=None), "importstats", status=78)
+    # What is missing is not the history.
+    contains(it.run(folder, "importstats", "--config=/nonexistent/c",
+                    status=66)[1], "/nonexistent/c")
+    folder = it.place(Database="mysql://u@localhost/n"
+                      "?password-file=/nonexistent/p")
+    contains(it.run(folder, "importstats", status=78)[1], "/nonexistent/p")
 
 
 @case("opendmarc-expire: 0 when all went well, also when all expires")
