@@ -49,10 +49,12 @@ require_stable(struct arena *arena, const struct destination *destination)
 	for (size_t i = 0; i < destination->address.len; i++)
 		build_format(
 		    &uri, "%%%02x", (unsigned char)destination->address.ptr[i]);
-	build_cstr(&uri, "?subject=x!10m");
+	build_format(
+	    &uri, "?subject=x!%llu", (unsigned long long)destination->size_max);
 	struct destination again = destination_read(arena, build_view(&uri));
 	require(again.status == DESTINATION_OK);
 	require(text_equal(again.address, destination->address));
+	require(again.size_max == destination->size_max);
 }
 
 static struct dns_answer *
