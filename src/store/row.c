@@ -75,16 +75,20 @@ lower(struct arena *arena, struct text domain)
 
 /* --- signatures --- */
 
-/* RFC 9990 3.1.3: strictly aligned passes first, then relaxed, then others. */
+/* RFC 9990 3.1.3: strictly aligned passes first, then relaxed, then others.
+ * Names of one Organizational Domain are above or below each other, or below
+ * where its policy stands. */
 static unsigned
-rank_of(const struct history_dkim *dkim, struct text from)
+rank_of(const struct history_dkim *dkim, const struct history_entry *entry)
 {
 	if (names_find(&dkim_result_names, dkim->result) != DKIM_PASS)
 		return 3;
-	if (text_equal_nocase(dkim->domain, from))
+	if (text_equal_nocase(dkim->domain, entry->from))
 		return 0;
-	return dns_name_is_at_or_below(from, dkim->domain) ||
-		       dns_name_is_at_or_below(dkim->domain, from)
+	return dns_name_is_at_or_below(entry->from, dkim->domain) ||
+		       dns_name_is_at_or_below(dkim->domain, entry->from) ||
+		       dns_name_is_at_or_below(
+			   dkim->domain, entry->policy_domain)
 		   ? 1
 		   : 2;
 }
@@ -120,7 +124,7 @@ dkim_of(struct arena *arena, const struct history_entry *entry)
 		return TEXT("");
 	for (size_t i = 0; i < count; i++) {
 		all[i].dkim = entry->dkim.at[i];
-		all[i].rank = rank_of(&all[i].dkim, entry->from);
+		all[i].rank = rank_of(&all[i].dkim, entry);
 	}
 	qsort(all, count, sizeof *all, compare_signatures);
 	build_init_arena(&list, arena, SIZE_MAX);
