@@ -28,6 +28,7 @@ static const struct command *const namesakes[] = {
     &command_opendmarc_expire,
     &command_opendmarc_reports,
     &command_opendmarc_check,
+    &command_opendmarc_params,
     NULL,
 };
 

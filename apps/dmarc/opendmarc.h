@@ -11,6 +11,7 @@ extern const struct command command_opendmarc_check;
 extern const struct command command_opendmarc_expire;
 extern const struct command command_opendmarc_import;
 extern const struct command command_opendmarc_importstats;
+extern const struct command command_opendmarc_params;
 extern const struct command command_opendmarc_reports;
 
 struct opendmarc {

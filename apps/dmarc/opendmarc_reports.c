@@ -100,7 +100,7 @@ static const struct {
     [OPTION_REPORT_BCC - OPTION_NOTHING] = {"--report-bcc",
 	"reports are not copied; --keepfiles keeps them"},
     [OPTION_VERP - OPTION_NOTHING] = {"--verp",
-	"the envelope's sender is fixed, so that reports pass DMARC"},
+	"ReportEnvelopeFrom is the envelope's sender"},
     [OPTION_STALE - OPTION_NOTHING] = {"--stale-*",
 	"each destination's own consent is asked for at sending (RFC 9990 4)"},
 };

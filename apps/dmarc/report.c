@@ -1,6 +1,9 @@
 #include "report.h"
 #include "report_check.h"
 
+#include "listing.h"
+#include "suppress.h"
+
 #include "base/date.h"
 
 #include <stdio.h>
@@ -9,6 +12,9 @@
 
 static const char usage[] =
     "Usage: dmarc report [OPTION...]\n"
+    "       dmarc report --list | --show ID [OPTION...]\n"
+    "       dmarc report suppress [ADDRESS [WHY...]]\n"
+    "       dmarc report allow ADDRESS\n"
     "\n"
     "Makes the aggregate reports (RFC 9990) of the periods that are over and\n"
     "sends those that are due. Run as often as you like: each is sent once.\n"
@@ -18,29 +24,56 @@ static const char usage[] =
     "  --check          say whether our reports pass DMARC where they arrive;\n"
     "                   see dmarc report --check --help\n"
     "  --domain DOMAIN  only reports to this Policy Domain\n"
-    "  --dry-run        change nothing, send nothing, ask no DNS\n"
-    "  --date DAY       only the reports of that day; with --dry-run of all its\n"
-    "                   periods, over or not\n"
+    "  --date DAY       only the reports of that day\n"
+    "  --dry-run        change nothing, send nothing, ask no DNS; with --date\n"
+    "                   of all periods of that day, over or not\n"
+    "  --format FORM    9990 or 7489, instead of ReportFormat\n"
     "  --output DIR     write each report's XML there as it is sent; with\n"
     "                   --dry-run of every report of the periods that are over\n"
+    "  --list           show each report with its state, and why not sent\n"
+    "  --show ID        show one; the beginning of its id is enough; with\n"
+    "                   --output write its XML\n"
+    "  --json           with --list, --show and suppress: an object a line\n"
     "  --now TIME       act as if it were TIME (seconds, or\n"
     "                   2026-11-23T15:04:05Z)\n"
-    "  -c FILE          configuration\n";
+    "  -c FILE          configuration\n"
+    "\n"
+    "suppress: no report goes to ADDRESS, or to any at DOMAIN, from now on;\n"
+    "without an address it lists them. allow: they may again.\n";
 
 enum {
 	OPTION_DOMAIN = 256,
 	OPTION_DRY_RUN,
 	OPTION_DATE,
 	OPTION_OUTPUT,
+	OPTION_FORMAT,
+	OPTION_LIST,
+	OPTION_SHOW,
+	OPTION_JSON,
 };
 
 static const struct option options[] = {
     {"domain", required_argument, NULL, OPTION_DOMAIN},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"date", required_argument, NULL, OPTION_DATE},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"list", no_argument, NULL, OPTION_LIST},
     {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"show", required_argument, NULL, OPTION_SHOW},
     {"now", required_argument, NULL, TOOL_NOW},
     {NULL, 0, NULL, 0},
+};
+
+/* What the command line asks for. */
+struct request {
+	struct clerk_report job;
+	int format; /* or -1 */
+	bool lists;
+	const char *id; /* --show */
+	bool json;
+	char **words; /* a verb and its arguments */
+	int count;    /* of them */
 };
 
 static void
@@ -60,12 +93,22 @@ on_report(void *context, const struct store_report *report, const char *what)
 }
 
 static const char *
-take_option(struct clerk_report *job, int letter)
+take_option(struct request *request, int letter)
 {
+	struct clerk_report *job = &request->job;
+
 	switch (letter) {
 	case OPTION_DOMAIN: job->domain = text_from_cstr(optarg); return NULL;
 	case OPTION_DRY_RUN: job->dry_run = true; return NULL;
 	case OPTION_OUTPUT: job->output = optarg; return NULL;
+	case OPTION_LIST: request->lists = true; return NULL;
+	case OPTION_SHOW: request->id = optarg; return NULL;
+	case OPTION_JSON: request->json = true; return NULL;
+	case OPTION_FORMAT:
+		request->format =
+		    names_find(&report_format_names, text_from_cstr(optarg));
+		return request->format >= 0 ? NULL
+					    : "--format: neither 9990 nor 7489";
 	default:
 		return date_read(text_from_cstr(optarg), &job->date)
 			   ? NULL
@@ -122,12 +165,77 @@ print_summary(const struct clerk_report *job, const struct clerk_reported *done)
 		    (unsigned long long)done->failed);
 }
 
+static bool
+send_or_look(const struct tool *tool, const struct request *request,
+    int *ret_status, struct problem *problem)
+{
+	struct clerk_reported done = {0};
+
+	if (!report_run(tool, &request->job, &done, problem))
+		return false;
+	print_summary(&request->job, &done);
+	*ret_status = done.waiting > 0 ? EX_TEMPFAIL : EX_OK;
+	return true;
+}
+
+static bool
+list(const struct tool *tool, const struct request *request,
+    struct problem *problem)
+{
+	struct listing listing = {.job = &request->job,
+	    .id = request->lists ? NULL : request->id,
+	    .json = request->json};
+	struct clerk_report job = request->job;
+	struct clerk_reported done;
+
+	if (!listing_run(&listing, problem))
+		return false;
+	if (job.output == NULL || request->lists)
+		return true;
+	job.id = text_from_cstr(request->id);
+	job.dry_run = true;
+	job.on_report = NULL;
+	return report_run(tool, &job, &done, problem);
+}
+
+static bool
+act(const struct tool *tool, struct request *request, struct config *config,
+    int *ret_status, struct problem *problem)
+{
+	if (request->format >= 0)
+		config->report_format = request->format;
+	request->job.config = config;
+	request->job.now = tool->now;
+	if (request->count > 0)
+		return suppress_run(tool, config, request->words,
+		    request->count, request->json, problem);
+	if (request->lists || request->id != NULL)
+		return list(tool, request, problem);
+	return send_or_look(tool, request, ret_status, problem);
+}
+
+/* NULL, or what is wrong. */
+static const char *
+check_request(const struct request *request)
+{
+	if (request->count > 0)
+		return suppress_check(request->words, request->count);
+	if (request->lists + (request->id != NULL) + request->job.dry_run > 1)
+		return "give one of --list, --show and --dry-run";
+	if (request->id != NULL && request->id[0] == '\0')
+		return "--show: no id";
+	if (request->json && !request->lists && request->id == NULL)
+		return "--json goes with --list, --show or suppress";
+	return NULL;
+}
+
 static int
 run(struct tool *tool, int argc, char **argv)
 {
-	struct clerk_report job = {.date = -1, .on_report = on_report};
-	struct clerk_reported done = {0};
+	struct request request = {
+	    .job = {.date = -1, .on_report = on_report}, .format = -1};
 	struct problem problem = {PROBLEM_NONE, ""};
+	int status = EX_OK;
 
 	if (report_check_is_asked(argc, argv))
 		return report_check(tool, argc, argv);
@@ -135,20 +243,20 @@ run(struct tool *tool, int argc, char **argv)
 	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
 		if (letter == '?')
 			return EX_USAGE;
-		const char *what = take_option(&job, letter);
+		const char *what = take_option(&request, letter);
 		if (what != NULL)
 			return tool_usage(tool, what, optarg);
 	}
-	if (optind < argc)
-		return tool_usage(tool, "no such argument", argv[optind]);
+	request.words = argv + optind;
+	request.count = argc - optind;
+	const char *what = check_request(&request);
+	if (what != NULL)
+		return tool_usage(tool, what, argv[optind]);
 	struct config *config = tool_config(tool, &problem);
-	job.config = config;
-	if (config != NULL && report_run(tool, &job, &done, &problem))
-		print_summary(&job, &done);
+	if (config == NULL || !act(tool, &request, config, &status, &problem))
+		status = tool_fail(tool, &problem);
 	config_free(config);
-	if (problem.kind != PROBLEM_NONE)
-		return tool_fail(tool, &problem);
-	return done.waiting > 0 ? EX_TEMPFAIL : EX_OK;
+	return status;
 }
 
 const struct command command_report = {

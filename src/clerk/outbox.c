@@ -513,35 +513,52 @@ show_deliveries(const struct errand *errand)
 	}
 }
 
-/* Nobody is asked: neither whether the record still says so, nor whether the
- * destination agrees. */
+static void
+show_uri(const struct errand *errand, struct text uri)
+{
+	const struct outbox *outbox = errand->outbox;
+	struct destination destination = destination_read(errand->arena, uri);
+	const char *why = "the database does not say who wants none";
+
+	if (destination.status != DESTINATION_OK)
+		outbox_say(outbox, errand->report,
+		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
+		    TEXT_ARG(destination.reason));
+	else if (!target_suppressed(outbox, destination.address, &why) ||
+		 why != NULL)
+		outbox_say(outbox, errand->report,
+		    "not sent to " TEXT_FMT ": %s", TEXT_ARG(uri), why);
+	else
+		outbox_say(outbox, errand->report,
+		    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),
+		    outbox->sender.email.len > 0 ? ""
+						 : ", if ReportEmail were set");
+}
+
+/* No record is asked whether it still says so, nor a destination whether it
+ * agrees. */
 static void
 show_uris(const struct errand *errand)
 {
-	const struct outbox *outbox = errand->outbox;
 	const struct store_report *report = errand->report;
+	struct text redirected = {.ptr = NULL};
 
-	if (report->rua.count == 0)
-		outbox_say(outbox, report, "not sent: no rua");
-	for (size_t i = 0; i < report->rua.count; i++) {
-		struct text uri = report->rua.at[i];
-		struct destination destination =
-		    destination_read(errand->arena, uri);
-		if (destination.status != DESTINATION_OK)
-			outbox_say(outbox, report,
-			    "not sent to " TEXT_FMT ": " TEXT_FMT,
-			    TEXT_ARG(uri), TEXT_ARG(destination.reason));
-		else if (target_suppressed(outbox, destination.address) != NULL)
-			outbox_say(outbox, report,
-			    "not sent to " TEXT_FMT ": %s", TEXT_ARG(uri),
-			    target_suppressed(outbox, destination.address));
-		else
-			outbox_say(outbox, report,
-			    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),
-			    outbox->sender.email.len > 0
-				? ""
-				: ", if ReportEmail were set");
-	}
+	if (!target_redirected(errand->outbox, report->policy.domain,
+		errand->arena, &redirected))
+		outbox_say(errand->outbox, report,
+		    "not sent: the database does not say where to");
+	else if (redirected.ptr != NULL)
+		while (redirected.len > 0) {
+			struct text uri =
+			    text_trim(text_split(&redirected, ','));
+			if (uri.len > 0)
+				show_uri(errand, uri);
+		}
+	else if (report->rua.count == 0)
+		outbox_say(errand->outbox, report, "not sent: no rua");
+	else
+		for (size_t i = 0; i < report->rua.count; i++)
+			show_uri(errand, report->rua.at[i]);
 }
 
 static bool

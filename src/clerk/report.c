@@ -117,7 +117,12 @@ show(struct outbox *outbox)
 {
 	const struct clerk_report *job = outbox->job;
 	bool is_all = job->date >= 0 || job->output != NULL;
+	struct visit visit = {outbox, true};
 
+	if (job->id.len > 0)
+		return store_for_each_report_named(outbox->store, job->id,
+			   show_sealed, &visit, outbox->problem) &&
+		       visit.done;
 	return (is_all ? show_all_sealed(outbox)
 		       : visit_due(outbox, show_sealed)) &&
 	       preview(outbox);

@@ -36,14 +36,56 @@ targets_have(const struct targets *targets, struct text address)
 	return false;
 }
 
-const char *
-target_suppressed(const struct outbox *outbox, struct text address)
+bool
+target_suppressed(
+    const struct outbox *outbox, struct text address, const char **ret_why)
 {
+	struct problem ignored = {0};
+	bool is_suppressed = false;
+
+	*ret_why = NULL;
 	if (text_equal_nocase(address, outbox->sender.email))
-		return "our own ReportEmail";
-	return config_reports_not_to(outbox->job->config, address)
-		   ? "in NoReportsList"
-		   : NULL;
+		*ret_why = "our own ReportEmail";
+	else if (config_reports_not_to(outbox->job->config, address))
+		*ret_why = "in NoReportsList";
+	else if (!store_is_suppressed(
+		     outbox->store, address, &is_suppressed, &ignored))
+		return false;
+	else if (is_suppressed)
+		*ret_why = "suppressed by dmarc report suppress";
+	return true;
+}
+
+/* --- redirection --- */
+
+struct redirecting {
+	struct arena *arena;
+	struct text rua;
+};
+
+static bool
+take_redirection(void *context, const struct store_redirection *redirection)
+{
+	struct redirecting *redirecting = context;
+
+	/* Never NULL: "" is an answer too. */
+	redirecting->rua =
+	    arena_join(redirecting->arena, redirection->rua, TEXT(","));
+	return false;
+}
+
+bool
+target_redirected(const struct outbox *outbox, struct text domain,
+    struct arena *arena, struct text *ret_rua)
+{
+	struct redirecting redirecting = {.arena = arena};
+	struct problem ignored = {0};
+
+	if (!store_for_each_redirection(outbox->store, domain, take_redirection,
+		&redirecting, &ignored))
+		return false;
+	*ret_rua = redirecting.rua;
+	return !arena_failed(arena);
 }
 
 static int64_t
@@ -86,10 +128,12 @@ decide(const struct search *search, const struct destination *destination)
 	    .state = DELIVERY_UNAUTHORIZED,
 	    .words = destination->reason};
 
-	const char *why =
-	    target_suppressed(search->outbox, destination->address);
+	const char *why;
 
-	if (why != NULL) {
+	if (!target_suppressed(search->outbox, destination->address, &why)) {
+		target.action = TARGET_RETRY;
+		target.words = TEXT("the database does not say who wants none");
+	} else if (why != NULL) {
 		target.state = DELIVERY_SUPPRESSED;
 		target.words = text_from_cstr(why);
 	} else if (destination->status == DESTINATION_OK) {
@@ -155,6 +199,22 @@ add_uris(struct search *search, const struct dmarc_record *record)
 		add_nobody(search, TARGET_CLOSE, "no rua that can be used");
 }
 
+/* The operator's word needs nobody's consent. */
+static void
+add_redirected(struct search *search, struct text rua)
+{
+	while (rua.len > 0 && search->asked_count < OUTBOX_DESTINATIONS_MAX) {
+		struct text uri = text_trim(text_split(&rua, ','));
+		struct destination destination =
+		    destination_read(search->arena, uri);
+		if (destination.address.len > 0 &&
+		    note_asked(search, destination.address))
+			add(search, decide(search, &destination));
+	}
+	if (search->targets->list.count == 0)
+		add_nobody(search, TARGET_CLOSE, "redirected to nobody");
+}
+
 static void
 find_in(struct search *search, struct arena *scratch)
 {
@@ -190,11 +250,20 @@ targets_find(const struct outbox *outbox, const struct store_report *report,
 	    .arena = arena,
 	    .targets = ret_targets};
 	struct arena *scratch = arena_new(SCRATCH_ARENA_MAX);
+	struct text redirected = {.ptr = NULL};
 
 	*ret_targets = (struct targets){.policy_is_known = false};
-	if (scratch != NULL)
-		find_in(&search, scratch);
-	else
+	if (scratch == NULL) {
 		add_nobody(&search, TARGET_RETRY, "no memory");
+	} else if (!target_redirected(
+		       outbox, report->policy.domain, scratch, &redirected)) {
+		add_nobody(&search, TARGET_RETRY,
+		    "the database does not say where to");
+	} else if (redirected.ptr != NULL) {
+		ret_targets->policy_is_known = true;
+		add_redirected(&search, redirected);
+	} else {
+		find_in(&search, scratch);
+	}
 	arena_free(scratch);
 }

@@ -35,7 +35,12 @@ void target_ask_consent(struct destination *destination,
     struct text policy_domain, const struct dmarc_options *dmarc,
     struct resolver *resolver, unsigned seconds, struct arena *arena);
 /* Why nothing is ever sent there: reports about reports help nobody, and some
- * want none. NULL: no reason. */
-const char *target_suppressed(const struct outbox *outbox, struct text address);
+ * want none. NULL: no reason. False: the database does not say. */
+bool target_suppressed(const struct outbox *outbox, struct text address,
+    const char **ret_why) MUST_USE;
+/* Where the operator has reports about DOMAIN sent, as URIs with ","; NULL ptr:
+ * where the record says. False: the database does not say. */
+bool target_redirected(const struct outbox *outbox, struct text domain,
+    struct arena *arena, struct text *ret_rua) MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 """dmarc report by hand, and opendmarc-reports and opendmarc-check by name, as
 scripts of OpenDMARC's users call them."""
 import contextlib
+import json
 import os
 import subprocess
 import time
@@ -49,12 +50,15 @@ class Stage:
         folder = self.path / str(self.count)
         folder.mkdir()
         (folder / "zone").write_text(ZONE)
-        options = {"Database": f"sqlite:{folder}/db",
-                   "ZoneFile": folder / "zone"} | options
-        parts.write_config(folder / "c", **{
-            name: value for name, value in options.items() if value})
+        self.configure(folder, **options)
         self.add(folder, *names)
         return folder
+
+    @staticmethod
+    def configure(folder, **options):
+        parts.write_config(folder / "c", **{
+            "Database": f"sqlite:{folder}/db",
+            "ZoneFile": folder / "zone"} | options)
 
     @staticmethod
     def add(folder, *names, received=NOON):
@@ -145,6 +149,132 @@ def dry_run(it):
                         folder)
             equal(files(folder), ["a.example", *NAMES])
         equal(len(relay.mails), 1)
+
+
+def listed(folder, *words):
+    """By domain, the columns from STATE on, of --list; the last one whole."""
+    lines = parts.dmarc("report", "-c", folder / "c", "--list",
+                        *words).splitlines()
+    equal(lines[0].split(), ["PERIOD", "DOMAIN", "ID", "STATE", "MESSAGES",
+                             "BYTES", "TO", "WHY"])
+    return {line.split()[1]: line.split(None, 7)[3:] for line in lines[1:]}
+
+
+def objects(folder, *words):
+    return [json.loads(line) for line in parts.dmarc(
+        "report", "-c", folder / "c", "--json", *words).splitlines()]
+
+
+@case("--list: each report, its state, and why it was not sent")
+def listing(it):
+    with sink.Sink() as relay:
+        folder = it.place(names=())
+        parts.dmarc("database", "create", "-c", folder / "c")
+        equal(listed(folder), {})
+        it.add(folder, *NAMES, "gone.example")
+        it.add(folder, "today.example", received=NOON + 2 * DAY)
+        now = listed(folder)
+        equal(now["a.example"][0], "open")
+        contains(now["a.example"][-1], "ReportEmail is not set")
+        tomorrow = time.strftime("%Y-%m-%dT01:00:00Z",
+                                 time.gmtime(NOON + 3 * DAY))
+        contains(now["today.example"][-1], f"not sealed until {tomorrow}")
+        it.configure(folder, ReportEmail="r@receiver.example",
+                     ReportTransport=relay.url)
+        contains(listed(folder)["a.example"][-1], "the next run seals it")
+        relay.replies["rcpt"] = lambda session: {
+            "r@a.example": "451 4.7.1 later \x1b[31m", "r@b.example":
+            "550 5.1.1 nobody"}.get(session.recipients[0])
+        parts.dmarc("report", "-c", folder / "c", status=75)
+        now = listed(folder)
+        for name, state, to, why in (
+                ("a.example", "waiting", "r@a.example", "451 4.7.1 later"),
+                ("b.example", "refused", "r@b.example", "550 5.1.1 nobody"),
+                ("c.example", "accepted", "r@c.example", "250"),
+                ("gone.example", "unwanted", "-", "no DMARC record any more")):
+            equal([now[name][i] for i in (0, 1, 3)], [state, "1", to])
+            contains(now[name][-1], why)
+        contains(now["a.example"][-1], "tried 1 time, next ")
+        assert "\x1b" not in now["a.example"][-1]
+        equal(set(listed(folder, "--domain", "b.example")), {"b.example"})
+        equal(set(listed(folder, "--date", DATE)), {*NAMES, "gone.example"})
+        by_domain = {one["domain"]: one for one in objects(folder, "--list")}
+        equal(set(by_domain), {*NAMES, "gone.example", "today.example"})
+        one = by_domain["b.example"]
+        equal((one["state"], one["messages"], one["rua"], one["why"]),
+              ("refused", 1, ["mailto:r@b.example"], None))
+        equal(one["end"] - one["begin"], DAY - 1)
+        delivery, = one["deliveries"]
+        equal((delivery["destination"], delivery["state"], delivery["tries"]),
+              ("r@b.example", "refused", 1))
+        contains(delivery["words"], "550 5.1.1 nobody")
+        equal(by_domain["today.example"]["id"], None)
+
+
+@case("--show: one report whole; its XML with --output")
+def show(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        parts.dmarc("report", "-c", folder / "c", "--domain", "a.example")
+        whole = objects(folder, "--list", "--domain", "a.example")[0]["id"]
+        out = parts.dmarc("report", "-c", folder / "c", "--show", whole[:8],
+                          "--output", folder)
+        for line in (f"Report        {whole}", "Domain        a.example",
+                     "State         accepted", "Messages      1",
+                     "  by SPF      1", "  by DKIM     0",
+                     "Destination   r@a.example: accepted: 250"):
+            contains(out, f"{line}", out)
+        one, = objects(folder, "--show", whole)
+        equal(one["sums"], {"pass": 1, "dkim": 0, "spf": 1, "quarantine": 0,
+                            "reject": 0, "overridden": 0})
+        file, = folder.glob("*.xml")
+        equal(file.read_bytes(), relay.taken[0].xml)
+        parts.dmarc("report", "-c", folder / "c", "--show", whole, "--output",
+                    folder, "--format", "7489")
+        assert file.read_bytes() != relay.taken[0].xml
+        equal(len(relay.mails), 1)
+        for other in ("%", "_", "x" * 40, whole + "0"):
+            parts.dmarc("report", "-c", folder / "c", "--show", other,
+                        status=66)
+
+
+@case("suppress and allow: the operator's word on who gets no reports")
+def suppress(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+
+        def report(*words, **options):
+            return parts.dmarc_says("report", *words, "-c", folder / "c",
+                                    **options)
+        report("suppress", "R@A.example", "they", "asked \x1b[31m")
+        report("suppress", "b.example")
+        out, _ = report("suppress")
+        equal([line.split(None, 1)[1] for line in out.splitlines()],
+              ["@b.example", "r@a.example  they asked \\x1B[31m"])
+        equal([one["address"] for one in objects(folder, "suppress")],
+              ["@b.example", "r@a.example"])
+        report()
+        equal(recipients(relay), ["r@c.example"])
+        equal(listed(folder)["a.example"][0], "suppressed")
+        report("allow", "r@a.example")
+        report("allow", "@b.example")
+        equal(report("suppress")[0], "")
+        contains(report("allow", "r@a.example", status=66)[1],
+                 "was not suppressed")
+        it.add(folder, "a.example")
+        report()
+        equal(recipients(relay), ["r@a.example", "r@c.example"])
+        for words in (["suppress", "no one"], ["allow"], ["allow", "a", "b"],
+                      ["nonsense"], ["--json"], ["--list", "--dry-run"],
+                      ["--list", "--show", "x"], ["--show", ""],
+                      ["--format", "1"]):
+            report(*words, status=64)
+        (folder / "never").write_text("r@a.example\n")
+        it.configure(folder, NoReportsList=folder / "never")
+        contains(report("allow", "r@a.example", status=66)[1],
+                 "NoReportsList names it still")
 
 
 # --- opendmarc-reports ---
@@ -311,6 +441,53 @@ def on_server(it):
             it.run(folder, "reports", *words,
                    "--report-email=r@receiver.example", env=env)
         equal(recipients(relay), [f"r@{name}" for name in NAMES])
+
+
+# --- opendmarc-params ---
+
+@case("opendmarc-params: a domain's reports go where the operator says")
+def params(it):
+    with sink.Sink() as relay:
+        folder = it.place()
+        equal(it.run(folder, "params", "--rua="
+                     "mailto:x@elsewhere.test!10m, mailto:y@elsewhere.test",
+                     "A.example"), ("", ""))
+        it.run(folder, "params", "--rua=", "b.example")
+        it.run(folder, "params", "--rua=mailto:x@elsewhere.test", "c.example")
+        contains(it.run(folder, "params", "--unlock", "--verbose",
+                        "c.example")[1], "opendmarc-params: started at ")
+        it.run(folder, "params", "--unlock", "other.example")
+        _, err = it.reports(folder, relay, "--test", "--verbose")
+        for name, to in (("a.example", "x@elsewhere.test!10m"),
+                         ("a.example", "y@elsewhere.test"),
+                         ("c.example", "r@c.example")):
+            contains(err, f"would email {name} report to {to}\n")
+        equal(err.count("would email"), 3)
+        parts.dmarc("report", "suppress", "y@elsewhere.test", "-c",
+                    folder / "c")
+        (folder / "zone").write_text(
+            ZONE.replace("_dmarc.a.example TXT", "_dmarc.z.example TXT"))
+        it.reports(folder, relay)
+        equal(recipients(relay), ["r@c.example", "x@elsewhere.test"])
+        contains(listed(folder)["b.example"][-1], "redirected to nobody")
+        it.run(folder, "params", "--unlock", "a.example")
+        it.add(folder, "a.example")
+        (folder / "zone").write_text(ZONE)
+        it.reports(folder, relay)
+        equal(recipients(relay)[0], "r@a.example")
+
+
+@case("opendmarc-params: status 1 for a wrong command line")
+def params_words(it):
+    folder = it.place(names=())
+    for words in ([], ["a", "b"], ["--nonsense", "a.example"],
+                  ["--rua=x", "a.example"], ["--rua=mailto:a@b.test,,",
+                                             "a.example"],
+                  ["--rua=mailto:a@b.test", "no domain"]):
+        assert it.run(folder, "params", *words, status=1)[1], words
+    contains(it.run(folder, "params", "--help")[0],
+             "opendmarc-params: usage: opendmarc-params [options] domain\n")
+    contains(it.run(folder, "params", "--version")[0], "opendmarc-params v")
 
 
 # --- opendmarc-check ---
