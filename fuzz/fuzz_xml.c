@@ -6,6 +6,7 @@
 #include "base/scan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -92,6 +93,45 @@ text_run(struct scan *scan)
 	}
 }
 
+/* Enumerations of the schemas, of either form. */
+static const struct {
+	const char *element;
+	const char *words; /* each between blanks */
+} enumerations[] = {
+    {"p", " none quarantine reject "},
+    {"sp", " none quarantine reject "},
+    {"np", " none quarantine reject "},
+    {"adkim", " r s "},
+    {"aspf", " r s "},
+    {"pct", " 0 100 "},
+    {"testing", " y n "},
+    {"discovery_method", " psl treewalk "},
+    {"disposition", " none pass quarantine reject "},
+    {"scope", " mfrom "},
+    {"result", " none pass fail softfail policy neutral temperror permerror "},
+    {"type", " local_policy mailing_list other policy_test_mode sampled_out"
+	     " trusted_forwarder "},
+    {"version", " 1.0 "},
+};
+
+static void
+check_value(struct text element, struct text value)
+{
+	for (size_t i = 0; i < sizeof enumerations / sizeof *enumerations;
+	     i++) {
+		struct text words = text_from_cstr(enumerations[i].words);
+		char word[32] = " ";
+		if (!text_equal(
+			element, text_from_cstr(enumerations[i].element)))
+			continue;
+		require(value.len > 0 && value.len < sizeof word - 2);
+		memcpy(word + 1, value.ptr, value.len);
+		word[value.len + 1] = ' ';
+		require(text_find_part(words,
+			    (struct text){word, value.len + 2}) < words.len);
+	}
+}
+
 static size_t
 walk(struct text xml, struct text root)
 {
@@ -118,7 +158,10 @@ walk(struct text xml, struct text root)
 			require(depth < DEPTH_MAX);
 			open[depth++] = name;
 		}
+		size_t begin = scan.at;
 		text_run(&scan);
+		if (!is_end)
+			check_value(name, scan_since(&scan, begin));
 	} while (depth > 0);
 	require(scan_at_end(&scan));
 	return elements;

@@ -156,8 +156,9 @@ compose_xml(struct build *xml, struct store *store, const struct sender *sender,
 	if (!store_for_each_row(
 		store, report, sealed, add_row, &composing, ret_problem))
 		return false;
-	if (composing.has_rows)
-		aggregate_end(&composing.aggregate);
+	aggregate_end(&composing.aggregate);
+	if (!composing.has_rows)
+		xml->failed = true;
 	return true;
 }
 

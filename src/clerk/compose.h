@@ -24,8 +24,8 @@ bool compose_sender(struct arena *arena, const struct config *config,
 
 /* What the rows may be of a report that is at most SIZE bytes of XML. */
 uint64_t compose_rows_max(const struct sender *sender, uint64_t size);
-/* Adds REPORT's XML, or nothing when it has no rows, since a report has one at
- * least; build_failed: it is too large. False: *ret_problem. */
+/* Adds REPORT's XML; build_failed: it is too large, or it has no row, of which
+ * a report has one at least. False: *ret_problem. */
 bool compose_xml(struct build *xml, struct store *store,
     const struct sender *sender, const struct store_report *report, bool sealed,
     struct problem *ret_problem) MUST_USE;

@@ -67,6 +67,12 @@ def complaints(files):
                    "C of RFC 7489, to be put into ../shared/rfc") from None
 
 
+def is_address(text):
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(text))
+    return False
+
+
 def break_rules(xml):
     """What no schema can say, of a report about real mail."""
     report = tree.fromstring(xml.decode().replace(f' xmlns="{NAMESPACE[1:-1]}"',
@@ -78,7 +84,8 @@ def break_rules(xml):
     published = report.find("policy_published")
     policies = {published.findtext(tag) for tag in ("p", "sp", "np")} - {None}
     for record in report.iter("record"):
-        ipaddress.ip_address(record.findtext("row/source_ip"))
+        if not is_address(record.findtext("row/source_ip")):
+            yield "source_ip"
         if int(record.findtext("row/count")) < 1:
             yield "nothing counted"
         yield from break_policy(record.find("row/policy_evaluated"), policies)

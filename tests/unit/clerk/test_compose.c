@@ -12,6 +12,7 @@
 #include "base/date.h"
 #include "clerk/compose.h"
 #include "history/codec.h"
+#include "report/envelope.h"
 #include "vectors.h"
 #include "xmlcheck.h"
 
@@ -32,7 +33,8 @@ struct scene {
 	uint64_t batches;
 	enum report_format format;
 	size_t composed;
-	struct build *xml; /* of all reports, if that is wanted */
+	struct build *xml;   /* of all reports, if that is wanted */
+	struct build *mails; /* likewise */
 	struct problem problem;
 };
 
@@ -110,6 +112,19 @@ add_history(struct scene *scene, struct text bytes)
 	return entries.count;
 }
 
+static void
+add_mail(struct build *mails, const struct sender *sender,
+    const struct store_report *report, struct text xml)
+{
+	struct build gzip;
+
+	build_init(&gzip, XML_MAX);
+	assert_true(report_gzip(&gzip, xml));
+	assert_true(compose_mail(mails, sender, report, build_view(&gzip),
+	    TEXT("reports@example.com")));
+	build_free(&gzip);
+}
+
 static bool
 compose(void *context, const struct store_report *report)
 {
@@ -132,6 +147,8 @@ compose(void *context, const struct store_report *report)
 	assert_false(build_failed(&xml));
 	if (scene->xml != NULL)
 		build_text(scene->xml, build_view(&xml));
+	if (scene->mails != NULL)
+		add_mail(scene->mails, &own, report, build_view(&xml));
 	scene->composed++;
 	build_free(&xml);
 	return true;
@@ -584,6 +601,68 @@ test_long_name(void **state)
 	check_both(scene);
 }
 
+/* RFC 9990 3.1.1.2: there is at least one record. */
+static void
+test_no_rows(void **state)
+{
+	struct scene *scene = *state;
+	const struct sender sender = {.receiver = TEXT("receiver.example")};
+	const struct store_report report = {
+	    .id = TEXT("0123456789abcdef0123456789abcdef"),
+	    .policy = {.domain = TEXT("example.com")},
+	    .end = now};
+	struct build xml;
+
+	build_init(&xml, XML_MAX);
+	assert_true(compose_xml(
+	    &xml, scene->store, &sender, &report, false, &scene->problem));
+	assert_true(build_failed(&xml));
+	build_free(&xml);
+}
+
+/* The checker knows what no schema can say. */
+static void
+test_rules(void **state)
+{
+	static const struct {
+		const char *was;
+		const char *is;
+	} changes[] = {
+	    {"<type>local_policy</type>", ""},
+	    {"<disposition>none", "<disposition>pass"},
+	    {"<source_ip>", "<source_ip>x"},
+	    {"<count>", "<count>-"},
+	    {"<begin>", "<begin>9"},
+	};
+	struct scene *scene = *state;
+	struct build xml;
+
+	assert_int_equal(
+	    add_history(scene,
+		TEXT("job J\nreceived 1\nipaddr 192.0.2.1\nfrom a.example\n"
+		     "mfrom b.example\npdomain a.example\npolicy 16\np 114\n"
+		     "action 2\n")),
+	    1);
+	build_init_arena(&xml, scene->arena, ARENA_MAX);
+	compose_all(scene, REPORT_RFC9990, &xml);
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		struct text was = text_from_cstr(changes[i].was);
+		size_t at = text_find_part(build_view(&xml), was);
+		const char *path = arena_cstr(scene->arena,
+		    arena_format(scene->arena, "%s/%zu.xml", scene->folder, i));
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		assert_true(at < xml.len);
+		(void)fprintf(file, "%.*s%s%.*s", (int)at, xml.ptr,
+		    changes[i].is, (int)(xml.len - at - was.len),
+		    xml.ptr + at + was.len);
+		(void)fclose(file);
+		if (xml_check_folder(scene->folder) == XML_VALID)
+			fail_msg("not found: %s", changes[i].is);
+		empty_folder(scene, ".xml");
+	}
+}
+
 /* --- the same bytes --- */
 
 static void
@@ -600,10 +679,13 @@ test_again(void **state)
 	(void)add_history(scene, build_view(&history));
 	build_init_arena(&once, scene->arena, ARENA_MAX);
 	build_init_arena(&twice, scene->arena, ARENA_MAX);
-	compose_all(scene, REPORT_RFC9990, &once);
-	compose_all(scene, REPORT_RFC9990, &twice);
+	scene->mails = &once;
+	compose_all(scene, REPORT_RFC9990, NULL);
+	scene->mails = &twice;
+	compose_all(scene, REPORT_RFC9990, NULL);
 	/* Of what is ignored no report tells. */
 	assert_int_equal(scene->composed, POLICIES - 1);
+	assert_true(once.len > 1000 * scene->composed);
 	assert_true(text_equal(build_view(&once), build_view(&twice)));
 }
 
@@ -619,6 +701,8 @@ main(void)
 	    SCENARIO(test_strangers),
 	    SCENARIO(test_records),
 	    SCENARIO(test_long_name),
+	    SCENARIO(test_no_rows),
+	    SCENARIO(test_rules),
 	    SCENARIO(test_again),
 	};
 
