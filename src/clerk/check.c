@@ -184,7 +184,7 @@ judge_in(
 	const struct envelope envelope = {
 	    .client = *address,
 	    .helo = exam->check->helo,
-	    .mail_from = exam->check->sender.email,
+	    .mail_from = exam->check->sender.envelope,
 	    .receiver = TEXT("receiver"),
 	    .now = exam->options->now,
 	};
@@ -389,7 +389,7 @@ advise_route(struct examination *exam, const struct check_route *route)
 {
 	char ip[IP_TEXT_MAX];
 	struct text domain = route->spf_domain;
-	bool is_null = exam->check->sender.email.len == 0;
+	bool is_null = exam->check->sender.envelope.len == 0;
 
 	(void)ip_cstr(&route->address, ip);
 	if (route->address.version == 0)

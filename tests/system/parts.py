@@ -166,10 +166,11 @@ def received(history):
 
 
 def dmarc_says(*words, stdin=b"", status=0):
-    """Runs the tool; its standard output and standard error."""
+    """Runs the tool; its standard output and standard error. STATUS None: any
+    will do."""
     run = subprocess.run([str(DMARC), *map(str, words)], input=stdin,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert run.returncode == status, \
+    assert status in (None, run.returncode), \
         f"dmarc {words}: status {run.returncode}, {run.stderr.decode()}"
     if "report" in words and "--output" in words:
         import xmlcheck  # which imports this

@@ -233,17 +233,20 @@ def routes(top):
     both = ("192.0.2.1", "2001:db8::1")
     contains(check(top, status=0, zone=POLICY + spf),
              "reports pass DMARC by SPF\n")
+    contains(check(top, status=0, zone=POLICY + spf,
+                   ReportEnvelopeFrom="bounces@receiver.example"),
+             "spf=pass (receiver.example)")
     contains(check(top, status=0, zone=POLICY + spf + rsa,
                    **signing(top, "rsa")), "by DKIM and SPF\n")
     out = check(top, status=78, ips=both, zone=POLICY + spf)
     contains(out, "only if the MTA signs")
     contains(out, "192.0.2.1    dmarc=pass, spf=pass")
     contains(out, "2001:db8::1  dmarc=fail, spf=fail")
-    contains(out, "add ip6:2001:db8::1 to the SPF record of receiver")
+    contains(out, "add ip6:2001:db8::1 to the SPF record of mx.receiver")
     got = check_json(top, status=78, zone=POLICY + spf.replace("-all", "all:"))
     contains(" ".join(got["advice"]), "SPF is permerror for 192.0.2.1")
     got = check_json(top, status=75, zone=POLICY +
-                     "receiver.example SERVFAIL TXT\n")
+                     "mx.receiver.example SERVFAIL TXT\n")
     contains(" ".join(got["advice"]), "SPF is temperror for 192.0.2.1")
     contains(check(top, status=0, ips=both, zone=POLICY + spf + rsa,
                    **signing(top, "rsa")), "reports pass DMARC by DKIM\n")
