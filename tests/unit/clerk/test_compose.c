@@ -620,6 +620,30 @@ test_no_rows(void **state)
 	build_free(&xml);
 }
 
+/* What the options say of us. */
+static void
+test_sender(void **state)
+{
+	struct scene *scene = *state;
+	struct sender sender;
+	struct config *config = config_load_over(NULL,
+	    "ReportEmail dmarc@Receiver.example\nReportFormat 7489\n",
+	    &scene->problem);
+
+	assert_non_null(config);
+	assert_true(
+	    compose_sender(scene->arena, config, &sender, &scene->problem));
+	assert_int_equal(sender.format, REPORT_RFC7489);
+	assert_true(text_equal(sender.receiver, TEXT("receiver.example")));
+	config_free(config);
+	config = config_load(NULL, &scene->problem);
+	assert_non_null(config);
+	assert_true(
+	    compose_sender(scene->arena, config, &sender, &scene->problem));
+	assert_int_equal(sender.format, REPORT_RFC9990);
+	config_free(config);
+}
+
 /* The checker knows what no schema can say. */
 static void
 test_rules(void **state)
@@ -702,6 +726,7 @@ main(void)
 	    SCENARIO(test_records),
 	    SCENARIO(test_long_name),
 	    SCENARIO(test_no_rows),
+	    SCENARIO(test_sender),
 	    SCENARIO(test_rules),
 	    SCENARIO(test_again),
 	};
