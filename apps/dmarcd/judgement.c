@@ -140,12 +140,23 @@ judgement_reason(const struct judgement *j, const struct verdict *verdict)
 	    TEXT_ARG(verdict->author.domain));
 }
 
+/* The first To alone: a message has one. */
+static bool
+is_to_reporter(const struct judgement *j)
+{
+	const struct mail_field *to =
+	    mail_header_find(checks_its_header(j->checks), TEXT("To"), 0);
+
+	return to != NULL &&
+	       config_ignores_recipient(its_setup(j)->config, to->value);
+}
+
 static bool
 is_recorded(const struct judgement *j, const struct verdict *verdict,
     enum history_action action)
 {
 	/* A deferred message comes again and is counted then. */
-	if (action == HISTORY_TEMPFAIL)
+	if (action == HISTORY_TEMPFAIL || is_to_reporter(j))
 		return false;
 	return verdict->discovery.record != NULL ||
 	       its_setup(j)->config->record_all_messages;

@@ -13,6 +13,7 @@ enum {
 	CONFIG_BYTES_MAX = 4 * 1024 * 1024,
 	DNS_TIMEOUT_MAX = 60,
 	AUTHSERV_IDS_MAX = 4096,
+	TO_BYTES_MAX = 64 * 1024, /* of To; nobody is named behind them */
 };
 
 /* A file being read, for messages that say where. */
@@ -439,6 +440,39 @@ config_ignores_author(const struct config *config, struct text domain)
 	while (rest.len > 0) {
 		struct text name = text_trim(text_split(&rest, ','));
 		if (name.len > 0 && text_equal_nocase(name, domain))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing stands at AT that an address could go on with. */
+static bool
+is_edge(struct text to, size_t at)
+{
+	return at >= to.len || strchr("<>()[],:; \t\r\n", to.ptr[at]) != NULL;
+}
+
+static bool
+stands_in(struct text to, struct text address)
+{
+	for (size_t at = 0; at + address.len <= to.len; at++)
+		if ((at == 0 || is_edge(to, at - 1)) &&
+		    is_edge(to, at + address.len) &&
+		    text_equal_nocase(
+			text_slice(to, at, at + address.len), address))
+			return true;
+	return false;
+}
+
+bool
+config_ignores_recipient(const struct config *config, struct text to)
+{
+	struct text rest = config->ignore_mail_to;
+
+	to = text_slice(to, 0, TO_BYTES_MAX);
+	while (rest.len > 0) {
+		struct text address = text_trim(text_split(&rest, ','));
+		if (address.len > 0 && stands_in(to, address))
 			return true;
 	}
 	return false;

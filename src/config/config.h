@@ -86,6 +86,7 @@ struct config {
 	VEC(struct config_host) ignored_hosts;
 	bool ignore_authenticated_clients;
 	struct text ignore_mail_from; /* domains, comma-separated */
+	struct text ignore_mail_to;   /* addresses, comma-separated */
 	bool required_headers;
 	bool required_from;
 	bool reject_multi_value_from;
@@ -137,7 +138,6 @@ struct config {
 	struct text report_command;
 	struct text domain_whitelist;
 	struct text domain_whitelist_file;
-	struct text ignore_mail_to;
 
 	/* What is not needed any more. */
 	struct {
@@ -181,6 +181,9 @@ bool config_ignores(
 
 /* Does IgnoreMailFrom name this author's domain? */
 bool config_ignores_author(const struct config *config, struct text domain);
+
+/* Does IgnoreMailTo name an address that stands in this To field? */
+bool config_ignores_recipient(const struct config *config, struct text to);
 
 /* Does NoReportsList name this address, or its domain? */
 bool config_reports_not_to(const struct config *config, struct text address);

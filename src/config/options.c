@@ -153,9 +153,10 @@ const struct config_option config_options[] = {
      0, 0, NULL,
      "Authors' domains whose mail is not judged, comma-separated. Anybody "
      "can write such a From."},
-    {"IgnoreMailTo", OPTION_TEXT, OPTION_IDLE, AT(ignore_mail_to), NULL, 0, 0,
-     NULL,
-     "Does nothing yet: mail to these addresses is recorded too."},
+    {"IgnoreMailTo", OPTION_TEXT, OPTION_RELOAD, AT(ignore_mail_to), NULL, 0,
+     0, NULL,
+     "Addresses of ours that get reports, comma-separated: mail whose To "
+     "names one is judged but not recorded. Anybody can write such a To."},
     {"ImportInterval", OPTION_SECONDS, OPTION_RELOAD, AT(import_interval),
      "5m", 1, 86400, NULL,
      "How often dmarcd imports the history."},

@@ -383,6 +383,12 @@ checks_author(const struct checks *checks)
 	return &checks->verdict.author;
 }
 
+const struct mail_header *
+checks_its_header(const struct checks *checks)
+{
+	return &checks->header;
+}
+
 struct dns_facts *
 checks_facts(struct checks *checks)
 {

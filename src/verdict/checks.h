@@ -84,6 +84,7 @@ void checks_end_of_body(struct checks *checks);
 
 /* After the end of the header. */
 const struct author *checks_author(const struct checks *checks);
+const struct mail_header *checks_its_header(const struct checks *checks);
 struct dns_facts *checks_facts(struct checks *checks);
 /* True: the verdict is final. */
 bool checks_run(struct checks *checks) MUST_USE;

@@ -151,6 +151,25 @@ def ignore_mail_from(top):
         contains(log(top), "4JOB: ignoring mail from bank.example")
 
 
+@case("IgnoreMailTo: judged, but not recorded")
+def ignore_mail_to(top):
+    history = top / "h2"
+    with daemon(top, Enforce="strict", HistoryFile=history,
+                IgnoreMailTo="dmarc@mx.test, ruf@MX.test,"):
+        for to, count in (
+                (b"dmarc@mx.test", 0), (b"Reports <DMARC@mx.test>, a@b.c", 0),
+                (b"a@b.c,\n\truf@mx.test", 0), (b"(x)ruf@mx.test", 0),
+                (b"", 1), (b"a@b.c", 1), (b"xdmarc@mx.test", 1),
+                (b"dmarc@mx.test.c", 1), (b"x.ruf@mx.test", 1),
+                (b"ruf@mx.testing", 1), (b"dmarc", 1)):
+            history.write_text("")
+            equal(send(top, FROM, (b"To", to))[0], "y", "judged all the same")
+            equal(history.read_text().count("\naction 0\n"), count, to)
+        history.write_text("")
+        send(top, FROM)
+        equal(history.read_text().count("\naction 0\n"), 1, "no To")
+
+
 @case("IgnoreAuthenticatedClients")
 def ignore_authenticated(top):
     for option, letter in (("yes", "a"), ("no", "y")):
