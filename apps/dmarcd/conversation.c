@@ -9,16 +9,12 @@
 #include "judgement.h"
 #include "log.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
 	PROGRESS_EVERY = 10 * 1000, /* milliseconds */
 	HELO_ARENA_MAX = 4096,
 };
-
-/* Of all workers, for the log. */
-static atomic_ulong local_submissions;
 
 struct conversation {
 	struct guest guest; /* first: its address is the conversation's */
@@ -92,8 +88,7 @@ begin_connection(struct conversation *c, const struct milter_event *event)
 	if (c->client.version == 0)
 		log_say("local submission from " TEXT_FMT
 			": accepted unchecked, number %lu",
-		    TEXT_ARG(event->text),
-		    atomic_fetch_add(&local_submissions, 1) + 1);
+		    TEXT_ARG(event->text), judgement_count(JUDGEMENT_LOCAL));
 	else if (c->is_ignored)
 		log_say("ignoring connection from " TEXT_FMT " [%s]",
 		    TEXT_ARG(event->text), ip_cstr(&c->client, address));
@@ -162,8 +157,9 @@ begin_header(struct conversation *c)
 static void
 defer(struct conversation *c, const char *why)
 {
-	log_say(TEXT_FMT ": %s; deferred", TEXT_ARG(c->judgement.envelope.job),
-	    why);
+	log_say(TEXT_FMT ": %s; deferred, number %lu",
+	    TEXT_ARG(c->judgement.envelope.job), why,
+	    judgement_count(JUDGEMENT_GIVEN_UP));
 	milter_reply(c->session, "451", "4.3.0",
 	    TEXT("DMARC: message cannot be judged now, try again later"));
 }

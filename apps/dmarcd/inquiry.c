@@ -107,8 +107,8 @@ answer_unjudged(struct inquiry *i, const char *disposition, const char *why)
 static void
 fail(struct inquiry *i, const char *why)
 {
-	log_say(
-	    "query " TEXT_FMT ": %s; not judged", TEXT_ARG(i->request.id), why);
+	log_say("query " TEXT_FMT ": %s; not judged, number %lu",
+	    TEXT_ARG(i->request.id), why, judgement_count(JUDGEMENT_GIVEN_UP));
 	answer_unjudged(i, "error", why);
 }
 
@@ -118,6 +118,15 @@ exempt(struct inquiry *i, const char *why)
 	log_say(
 	    "query " TEXT_FMT ": %s; not judged", TEXT_ARG(i->request.id), why);
 	answer_unjudged(i, "exempt", why);
+}
+
+static void
+accept_local(struct inquiry *i)
+{
+	log_say("query " TEXT_FMT
+		": local submission: accepted unchecked, number %lu",
+	    TEXT_ARG(i->request.id), judgement_count(JUDGEMENT_LOCAL));
+	answer_unjudged(i, "exempt", "a local submission");
 }
 
 static enum history_action
@@ -316,7 +325,7 @@ take_request(struct inquiry *i)
 	    !query_finish(&i->query, i->request_arena, &i->request, &why))
 		fail(i, why);
 	else if (request->client.version == 0)
-		exempt(i, "a local submission");
+		accept_local(i);
 	else if (config_ignores(config, &request->client, request->host))
 		exempt(i, "IgnoreHosts names the client");
 	else if (request->is_authenticated &&

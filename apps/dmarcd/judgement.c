@@ -4,10 +4,19 @@
 
 #include "history/codec.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
 enum { SECOND = 1000 /* milliseconds */ };
+
+unsigned long
+judgement_count(enum judgement_lack lack)
+{
+	static atomic_ulong counts[JUDGEMENT_LACKS];
+
+	return atomic_fetch_add(&counts[lack], 1) + 1;
+}
 
 static const struct setup *
 its_setup(const struct judgement *j)

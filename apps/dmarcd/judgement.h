@@ -35,6 +35,16 @@ struct judgement {
 	struct timespec began;
 };
 
+/* Messages that get no verdict. */
+enum judgement_lack {
+	JUDGEMENT_LOCAL,    /* submitted on this host */
+	JUDGEMENT_GIVEN_UP, /* too much memory, a spool that cannot be read, … */
+	JUDGEMENT_LACKS,
+};
+
+/* Counts one; how many there are now, of all workers, for the log. */
+unsigned long judgement_count(enum judgement_lack lack);
+
 /* The envelope's host name and time are set here. False: no memory; the rest
  * may still be called. */
 bool judgement_begin(struct judgement *judgement) MUST_USE;

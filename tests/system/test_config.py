@@ -366,6 +366,43 @@ def log_json(top):
     assert any("listening" in line.get("message", "") for line in lines)
 
 
+HOSTILE = b'a\n\r\0\x1b[2J\x07\x9b %s%n \\x0A "q" \xe2\x80\xae </x> ' \
+    b"]: dmarcd[1]: bank.example pass client=1.2.3.4 dmarc=pass"
+
+
+def send_hostile(path):
+    """All that a stranger chooses, and what an MTA may hand on of it."""
+    with Milter(path) as mta:
+        mta.send("C", HOSTILE.replace(b"\0", b"") + b"\0U")
+    for author in (HOSTILE, b'"' + HOSTILE + b'"@bank.example',
+                   b"x@" + HOSTILE, b"<x@bank.example> (" + HOSTILE):
+        with Milter(path) as mta:
+            text = HOSTILE.replace(b"\0", b"")
+            mta.begin(helo=text)
+            mta.mail(b"<" + text + b"@attacker.example>")
+            mta.macro("L", b"i", text)
+            mta.field(b"From", author.replace(b"\0", b""))
+            mta.field(text.replace(b":", b""), text)
+            mta.end()
+            mta.verdict()
+
+
+@case("hostile values, in each format: one line a message, nothing but text")
+def log_hostile(top):
+    for form in ("text", "json"):
+        with daemon(top, LogFormat=form, Enforce="strict",
+                    RejectMultiValueFrom="yes"):
+            send_hostile(top / "d/milter.sock")
+            parts.wait_for("all", lambda: log(top).count("disposition") == 4)
+        said = (top / "d/log").read_bytes()
+        equal([b for b in said if b < 32 and b != 10 or b > 126], [], form)
+        for line in said.decode().splitlines():
+            if form == "json":
+                equal(json.loads(line)["program"][:6], "dmarcd", line)
+            else:
+                equal(line[:6], "dmarcd", line)
+
+
 @case("LogFormat text: one line a message")
 def log_text(top):
     with daemon(top):
@@ -422,6 +459,11 @@ def to_syslog(top):
                 mta.message()
                 equal(mta.verdict()[0], "a")
             contains(hear("disposition="), " dmarcd filter[")
+            send_hostile(place / "s")
+            for _ in range(4):
+                line = hear("disposition=")
+                equal([c for c in line if not " " <= c <= "~"], [], line)
+                contains(line, " dmarcd filter[")
         equal((place / "err").read_text(), "", "standard error")
 
 

@@ -86,6 +86,8 @@ def cannot_remove(top):
         mta.end()
         letter, words, _ = mta.verdict()
         equal((letter, words[:3]), ("y", b"451"), "with one")
+        contains((top / "d/log").read_text(),
+                 "fields cannot be removed; deferred, number 1\n")
 
 
 @case("a slow body does not use up the checks' time")

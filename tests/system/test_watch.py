@@ -6,7 +6,7 @@ import subprocess
 
 import parts
 from milter import Milter
-from tap import case, contains, equal, run_cases
+from tap import Skip, case, contains, equal, run_cases
 
 
 def daemon(top, **options):
@@ -69,6 +69,29 @@ def fifo(top):
                              stderr=subprocess.PIPE, timeout=parts.PATIENCE)
         equal(run.returncode, 78, option)
         contains(run.stderr.decode(), "not a file", option)
+
+
+@case("what only root can read is an error at the start")
+def only_root(top):
+    if os.geteuid() != 0:
+        raise Skip("only root can give up being root")
+    good = {"Socket": f"unix:{top}/s", "UserID": "nobody", "UMask": "0"}
+    secret = top / "secret"
+    secret.write_text("# nothing\n")
+    secret.chmod(0o600)
+    rows = [(name, {**good, name: secret}, 0o644) for name in (
+        "IgnoreHosts", "NoReportsList", "TrustedSenders", "LocalPolicy",
+        "ZoneFile")]
+    for name, options, mode in [*rows, ("itself", good, 0o600)]:
+        parts.write_config(top / "root.conf", **options)
+        (top / "root.conf").chmod(mode)
+        run = subprocess.run([parts.DMARCD, "-c", top / "root.conf"],
+                             stderr=subprocess.PIPE, timeout=parts.PATIENCE)
+        equal(run.returncode, 77, name)
+        contains(run.stderr.decode(), "Permission denied", name)
+        contains(run.stderr.decode(),
+                 str(top / "root.conf" if name == "itself" else secret), name)
+        equal("listening" in run.stderr.decode(), False, name)
 
 
 run_cases(parts.folder("watch"))
