@@ -1,7 +1,8 @@
 /* Signing: the key that signs our reports, as ReportSigningKey and its kin say.
  *
- * The file is read when it is needed, by the clerk and the tool alone, so that
- * no process that strangers talk to has the key in its memory. */
+ * The file is read when it is needed, by the clerk and the tool alone: what
+ * strangers talk to must not have the key in its memory, nor be forked from
+ * what had. */
 #ifndef CLERK_SIGNING_H
 #define CLERK_SIGNING_H
 

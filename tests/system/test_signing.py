@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Signed reports: other programs verify them; what dmarcd says of a key that
 it cannot use; dmarc report --check."""
+import base64
+import contextlib
 import json
 import os
+import pathlib
 import pwd
 import subprocess
 import time
@@ -158,6 +161,38 @@ def user(top):
     parts.dmarc("report", "--check", "-c", conf, "--ip", "192.0.2.1",
                 status=78)
     os.chown(file, 0, -1)
+
+
+def memory(pid):
+    """All that a process could be made to tell of."""
+    with open(f"/proc/{pid}/mem", "rb", 0) as file:
+        for line in open(f"/proc/{pid}/maps"):
+            low, high = (int(end, 16) for end in line.split()[0].split("-"))
+            # What is larger is a sanitizer's.
+            if " rw" not in line or high - low > 1 << 28:
+                continue
+            with contextlib.suppress(OSError):
+                file.seek(low)
+                yield file.read(high - low)
+
+
+@case("no process that strangers talk to has the key in its memory")
+def no_key_in_memory(top):
+    if os.geteuid() != 0:
+        raise Skip("only root can look into processes")
+    lines = key(top, "ed").read_text().splitlines()
+    seed = base64.b64decode(lines[1])[-32:]
+    with parts.dmarcd(top / "d", ZoneFile=top / "zone",
+                      ReportEmail="dmarc@receiver.example",
+                      **signing(top, "ed")) as started:
+        tasks = pathlib.Path(f"/proc/{started.pid}/task/{started.pid}")
+        (filter_pid,) = (tasks / "children").read_text().split()
+        for pid in (started.pid, int(filter_pid)):
+            pieces = list(memory(pid))
+            equal(any(b"dmarc@receiver.example" in piece for piece in pieces),
+                  True, "what is there is found")
+            for secret in (seed, lines[1][-40:].encode()):
+                equal(any(secret in piece for piece in pieces), False, pid)
 
 
 # --- dmarc report --check ---
