@@ -130,8 +130,7 @@ check_values(const struct config *config, struct problem *problem)
 	if (config->database.len > 0 &&
 	    !store_check(arena_cstr(arena, config->database), problem))
 		return false;
-	return config->report_email.len == 0 ||
-	       check_sender(config, problem);
+	return config->report_email.len == 0 || check_sender(config, problem);
 }
 
 /* CONFIG, which may be NULL, is the settings' or freed. */

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/date.h"
 #include "dkim/key.h"
+#include "dns/name.h"
 #include "mail/message.h"
 
 #include <assert.h>
@@ -214,6 +215,8 @@ note_policy(struct examination *exam, const struct dmarc_discovery *found)
 	check->discovery = found->status;
 	check->policy = dmarc_discovery_policy(found);
 	check->policy_domain = arena_copy(exam->arena, found->policy_domain);
+	check->organizational_domain =
+	    arena_copy(exam->arena, found->organizational_domain);
 	if (found->record != NULL)
 		check->policy_record =
 		    arena_copy(exam->arena, found->record->text);
@@ -384,43 +387,55 @@ advise_key(struct examination *exam)
 	advise_strength(exam);
 }
 
-static void
-advise_route(struct examination *exam, const struct check_route *route)
+static const char *
+spf_identity(const struct check *check)
 {
+	return check->sender.envelope.len > 0
+		   ? "the envelope sender's domain"
+		   : "the relay's name at HELO, as the envelope sender is null";
+}
+
+/* SPF did not pass, though it could count. */
+static void
+advise_spf(struct examination *exam, const struct check_route *route)
+{
+	const char *result = names_word(&spf_result_names, (int)route->spf);
 	char ip[IP_TEXT_MAX];
-	struct text domain = route->spf_domain;
-	bool is_null = exam->check->sender.envelope.len == 0;
 
 	(void)ip_cstr(&route->address, ip);
-	if (route->address.version == 0)
-		advise(exam, "the address that reports come from is not known,"
-			     " so SPF was not checked: give it with --ip");
-	else if (route->spf == SPF_PASS && !route->spf_aligned)
-		advise(exam,
-		    "SPF passes for %s, but " TEXT_FMT
-		    " is not aligned with " TEXT_FMT,
-		    ip, TEXT_ARG(domain),
-		    TEXT_ARG(exam->check->sender.receiver));
-	else if (route->spf == SPF_PASS)
-		return;
-	else if (domain.len == 0)
-		advise(exam,
-		    "SPF has nothing to check for %s: give the name that the"
-		    " relay says at HELO with --helo",
-		    ip);
-	else if (route->spf == SPF_TEMPERROR || route->spf == SPF_PERMERROR)
-		advise(exam, "SPF is %s for %s: " TEXT_FMT,
-		    names_word(&spf_result_names, (int)route->spf), ip,
+	if (route->spf == SPF_TEMPERROR || route->spf == SPF_PERMERROR)
+		advise(exam, "SPF is %s for %s: " TEXT_FMT, result, ip,
 		    TEXT_ARG(route->spf_reason));
 	else
 		advise(exam,
 		    "SPF is %s for %s: add ip%d:%s to the SPF record of " TEXT_FMT
-		    "%s",
-		    names_word(&spf_result_names, (int)route->spf), ip,
-		    route->address.version, ip, TEXT_ARG(domain),
-		    is_null ? ", the relay's name at HELO, which counts"
-			      " because the envelope sender is null"
-			    : "");
+		    ", %s",
+		    result, ip, route->address.version, ip,
+		    TEXT_ARG(route->spf_domain), spf_identity(exam->check));
+}
+
+static void
+advise_route(struct examination *exam, const struct check_route *route)
+{
+	const struct check *check = exam->check;
+	bool may_align = dns_name_is_at_or_below(
+	    route->spf_domain, check->organizational_domain);
+
+	if (route->address.version == 0)
+		advise(exam, "the address that reports come from is not known,"
+			     " so SPF was not checked: give it with --ip");
+	else if (route->spf_domain.len == 0)
+		advise(exam, "SPF has nothing to check: give the name that the"
+			     " relay says at HELO with --helo");
+	else if (!may_align || (route->spf == SPF_PASS && !route->spf_aligned))
+		advise(exam,
+		    "SPF cannot count: " TEXT_FMT
+		    ", %s, is not aligned with " TEXT_FMT
+		    "; ReportEnvelopeFrom could name an address there",
+		    TEXT_ARG(route->spf_domain), spf_identity(check),
+		    TEXT_ARG(check->sender.receiver));
+	else if (route->spf != SPF_PASS)
+		advise_spf(exam, route);
 }
 
 static bool

@@ -57,6 +57,7 @@ struct check {
 	enum dmarc_policy policy;
 	struct text policy_domain;
 	struct text policy_record;
+	struct text organizational_domain;
 	/* The key: "" and NONE without one. */
 	struct text key_name;   /* selector._domainkey.domain */
 	struct text key_record; /* what to publish there */

@@ -205,7 +205,7 @@ def published(top):
         out = check(top, status=0, zone=POLICY + line, **signing(top, name))
         contains(out, "reports pass DMARC by DKIM\n")
         contains(out, ": good\n")
-        contains(out, "add ip4:192.0.2.1")
+        contains(out, "add ip4:192.0.2.1 to the SPF record of mx.receiver")
         equal("To publish" in out, False)
 
 
@@ -263,28 +263,42 @@ def policies(top):
 @case("SPF: for every address that reports come from")
 def routes(top):
     spf = 'receiver.example TXT "v=spf1 ip4:192.0.2.1 -all"\n'
-    spf += 'mx.receiver.example TXT "v=spf1 ip4:192.0.2.1 -all"\n'
+    sender = {"ReportEnvelopeFrom": "bounces@receiver.example"}
     rsa = record(top, "rsa")
     both = ("192.0.2.1", "2001:db8::1")
-    contains(check(top, status=0, zone=POLICY + spf),
+    contains(check(top, status=0, zone=POLICY + spf, **sender),
              "reports pass DMARC by SPF\n")
-    contains(check(top, status=0, zone=POLICY + spf,
-                   ReportEnvelopeFrom="bounces@receiver.example"),
-             "spf=pass (receiver.example)")
-    contains(check(top, status=0, zone=POLICY + spf + rsa,
+    contains(check(top, status=0, zone=POLICY + spf + rsa, **sender,
                    **signing(top, "rsa")), "by DKIM and SPF\n")
-    out = check(top, status=78, ips=both, zone=POLICY + spf)
+    out = check(top, status=78, ips=both, zone=POLICY + spf, **sender)
     contains(out, "only if the MTA signs")
     contains(out, "192.0.2.1    dmarc=pass, spf=pass")
     contains(out, "2001:db8::1  dmarc=fail, spf=fail")
-    contains(out, "add ip6:2001:db8::1 to the SPF record of mx.receiver")
-    got = check_json(top, status=78, zone=POLICY + spf.replace("-all", "all:"))
-    contains(" ".join(got["advice"]), "SPF is permerror for 192.0.2.1")
-    got = check_json(top, status=75, zone=POLICY +
-                     "mx.receiver.example SERVFAIL TXT\n")
-    contains(" ".join(got["advice"]), "SPF is temperror for 192.0.2.1")
-    contains(check(top, status=0, ips=both, zone=POLICY + spf + rsa,
+    contains(out, "add ip6:2001:db8::1 to the SPF record of receiver.example,")
+    contains(check(top, status=0, ips=both, zone=POLICY + spf + rsa, **sender,
                    **signing(top, "rsa")), "reports pass DMARC by DKIM\n")
+    for line, status, word in (
+            (spf.replace("-all", "all:"), 78, "permerror"),
+            ("receiver.example SERVFAIL TXT\n", 75, "temperror")):
+        got = check_json(top, status=status, zone=POLICY + line, **sender)
+        contains(" ".join(got["advice"]), f"SPF is {word} for 192.0.2.1")
+
+
+@case("SPF of the null sender is about the relay's name at HELO")
+def null_sender(top):
+    spf = 'mx.receiver.example TXT "v=spf1 ip4:192.0.2.1 -all"\n'
+    contains(check(top, status=0, zone=POLICY + spf), "by SPF\n")
+    out = check(top, status=78, ips=("192.0.2.9",), zone=POLICY + spf)
+    contains(out, "add ip4:192.0.2.9 to the SPF record of mx.receiver.example,"
+                  " the relay's name at HELO")
+    strict = POLICY.replace("p=reject", "p=reject; aspf=s")
+    contains(check(top, status=78, zone=strict + spf), "SPF cannot count")
+    out = check(top, "--helo", "mx.other.example", status=78,
+                zone=POLICY + spf.replace("receiver", "other"))
+    contains(out, "spf=pass (mx.other.example, not aligned)")
+    contains(out, "SPF cannot count: mx.other.example, the relay's name")
+    out = check(top, "--helo", "a..b", status=78, zone=POLICY)
+    contains(out, "relay says at HELO with --helo")
 
 
 @case("without a key and SPF: only if the MTA signs")
