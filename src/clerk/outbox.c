@@ -218,11 +218,11 @@ hand_over(struct lease *lease, struct text *ret_words)
 {
 	struct errand *errand = lease->errand;
 	const struct outbox *outbox = errand->outbox;
-	enum deliver_result result = DELIVER_REFUSED;
+	enum deliver_result result = DELIVER_RETRY;
 	struct build mail;
 
 	build_init(&mail, SIZE_MAX); /* as large as the report makes it */
-	*ret_words = TEXT("no mail can be made of the report");
+	*ret_words = TEXT("no memory for the mail");
 	if (compose_mail(&mail, &outbox->sender, errand->report,
 		build_view(&errand->gzip), lease->target->address))
 		result = deliver_mail(outbox->deliver,
