@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pwd
+import signal
 import subprocess
 import time
 
@@ -185,14 +186,23 @@ def no_key_in_memory(top):
     with parts.dmarcd(top / "d", ZoneFile=top / "zone",
                       ReportEmail="dmarc@receiver.example",
                       **signing(top, "ed")) as started:
-        tasks = pathlib.Path(f"/proc/{started.pid}/task/{started.pid}")
-        (filter_pid,) = (tasks / "children").read_text().split()
-        for pid in (started.pid, int(filter_pid)):
-            pieces = list(memory(pid))
-            equal(any(b"dmarc@receiver.example" in piece for piece in pieces),
-                  True, "what is there is found")
-            for secret in (seed, lines[1][-40:].encode()):
-                equal(any(secret in piece for piece in pieces), False, pid)
+        look(started.pid, seed, lines[1][-40:].encode())
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the reload", lambda: "configuration reloaded" in
+                       (top / "d/log").read_text(), started)
+        look(started.pid, seed, lines[1][-40:].encode())
+
+
+def look(master, *secrets):
+    file = pathlib.Path(f"/proc/{master}/task/{master}/children")
+    children = lambda: file.read_text().split()
+    parts.wait_for("one filter", lambda: len(children()) == 1)
+    for pid in (master, *map(int, children())):
+        pieces = list(memory(pid))
+        equal(any(b"dmarc@receiver.example" in piece for piece in pieces),
+              True, "what is there is found")
+        for secret in secrets:
+            equal(any(secret in piece for piece in pieces), False, pid)
 
 
 # --- dmarc report --check ---
