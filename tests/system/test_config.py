@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -513,6 +514,8 @@ def test_mode(top):
     contains(two, "dmarc=fail")
     contains(two, "smtp.mailfrom=attacker.example")
     opendmarc(top, "-c", top / "o.conf", "-t", "/nonexistent", status=66)
+    why = opendmarc(top, "-v", "-c", top / "o.conf", "-t", genuine)[0]
+    assert len(why) > len(one) and "policy" in why, why
 
 
 @case("opendmarc leaves the terminal once it works, and writes its pid")
@@ -561,6 +564,32 @@ def foreground(top):
                            out) as started:
             parts.wait_for("it", lambda: "listening" in out.read_text(),
                            started)
+    out = top / "quiet"
+    with parts.process([top / "opendmarc", "-fl", "-c", top / "o.conf"],
+                       out) as started:
+        parts.wait_for("its socket", lambda: (top / "f.sock").exists(),
+                       started)
+        with Milter(top / "f.sock") as mta:
+            mta.begin("127.0.0.1")
+            mta.message()
+            equal(mta.verdict()[0], "a")
+    equal(out.read_text(), "", "-l: syslog, not standard error")
+
+
+@case("opendmarc -u")
+def as_another(top):
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    (top / "o.conf").write_text(f"ZoneFile {parts.MESSAGES}/zone\nUMask 0\n"
+                                f"Socket unix:{top}/u.sock\nUserID daemon\n")
+    out = top / "as-nobody"
+    with parts.process([top / "opendmarc", "-f", "-u", "nobody:daemon", "-c",
+                        top / "o.conf"], out) as started:
+        parts.wait_for("it", lambda: "listening" in out.read_text(), started)
+        said = pathlib.Path(f"/proc/{started.pid}/status").read_text()
+        for name, number in (("Uid", 65534), ("Gid", 1)):
+            equal(re.search(rf"{name}:((\t\d+)+)", said)[1].split(),
+                  [str(number)] * 4, name)
 
 
 run_cases(parts.folder("config"))
