@@ -64,7 +64,7 @@ shlib_directory = {self.tree}/usr/lib/postfix
 meta_directory = {self.tree}/etc/postfix
 data_directory = {self.path}/data
 import_environment = MAIL_CONFIG TZ LANG=C LD_LIBRARY_PATH={self.tree}/usr/lib/postfix
-export_environment = TZ LANG LD_LIBRARY_PATH={self.tree}/usr/lib/postfix
+export_environment = MAIL_CONFIG TZ LANG LD_LIBRARY_PATH={self.tree}/usr/lib/postfix
 maillog_file_prefixes = {self.path}
 maillog_file = {self.path}/maillog
 inet_interfaces = 127.0.0.1
@@ -85,7 +85,8 @@ local_recipient_maps =
 alias_maps =
 alias_database =
 """)
-        services = ["cleanup unix n - n - 0 cleanup",
+        services = ["pickup unix n - n 60 1 pickup",
+                    "cleanup unix n - n - 0 cleanup",
                     "qmgr unix n - n 300 1 qmgr",
                     "rewrite unix - - n - - trivial-rewrite",
                     "bounce unix - - n - 0 bounce",
