@@ -53,9 +53,7 @@ class Mail:
     def xml(self):
         for part in self.message.walk():
             if part.get_content_type() == "application/gzip":
-                xml = xmlcheck.check_mail(self.data)
-                xmlcheck.check_if_possible(xml)
-                return xml
+                return xmlcheck.check_mail(self.data)
         return None
 
 
@@ -210,8 +208,10 @@ class Sink:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
         self.close()
+        if error is None:
+            xmlcheck.check_mails(mail.data for mail in self.mails)
 
     @property
     def url(self):
