@@ -58,15 +58,19 @@ set_defaults(struct opendmarc *opendmarc)
 	}
 }
 
-/* Everybody can read our command line, and nobody needs to. */
+void
+opendmarc_hide(char *word, char *kept, size_t size)
+{
+	(void)snprintf(kept, size, "%s", word);
+	for (; *word != '\0'; word++)
+		*word = 'x';
+}
+
 static const char *
 take_away(struct opendmarc *opendmarc, char *password)
 {
-	size_t size = sizeof opendmarc->password_kept;
-
-	(void)snprintf(opendmarc->password_kept, size, "%s", password);
-	for (; *password != '\0'; password++)
-		*password = 'x';
+	opendmarc_hide(password, opendmarc->password_kept,
+	    sizeof opendmarc->password_kept);
 	return opendmarc->password_kept;
 }
 

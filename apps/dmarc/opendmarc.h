@@ -80,6 +80,10 @@ enum {
 bool opendmarc_read(struct opendmarc *opendmarc, int argc, char **argv,
     const struct option *options, int *ret_status) MUST_USE;
 
+/* Copies WORD into KEPT, SIZE bytes of it, and wipes it from the command line,
+ * which everybody can read. */
+void opendmarc_hide(char *word, char *kept, size_t size);
+
 /* Loads the configuration, decides on the database, and becomes UserID: what
  * options or environment name, else Database, else OpenDMARC's defaults. */
 bool opendmarc_begin(

@@ -7,6 +7,7 @@
 #include "config/file.h"
 #include "dns/name.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,10 @@ enum {
 	OPTION_REPORT_CONTACT,
 	OPTION_SMTP_SERVER,
 	OPTION_SMTP_PORT,
+	OPTION_SMTP_SSL,
+	OPTION_SMTP_CA_FILE,
+	OPTION_SMTP_USERNAME,
+	OPTION_SMTP_PASSWORD,
 	OPTION_NOTHING, /* from here on: said, and nothing else */
 	OPTION_NOUPDATE = OPTION_NOTHING,
 	OPTION_UTC,
@@ -60,6 +65,10 @@ static const struct option options[] = {
     {"report-org", required_argument, NULL, OPTION_REPORT_ORG},
     {"skipdomains", required_argument, NULL, OPTION_SKIPDOMAINS},
     {"smtp-port", required_argument, NULL, OPTION_SMTP_PORT},
+    {"smtp-password", required_argument, NULL, OPTION_SMTP_PASSWORD},
+    {"smtp-ssl", no_argument, NULL, OPTION_SMTP_SSL},
+    {"smtp-ssl-ca-file", required_argument, NULL, OPTION_SMTP_CA_FILE},
+    {"smtp-username", required_argument, NULL, OPTION_SMTP_USERNAME},
     {"smtp-server", required_argument, NULL, OPTION_SMTP_SERVER},
     {"stale-check", no_argument, NULL, OPTION_STALE},
     {"stale-def-deny", no_argument, NULL, OPTION_STALE},
@@ -85,8 +94,12 @@ static const char usage[] =
     "\t--report-email=address   reports come from here [postmaster@DOMAIN]\n"
     "\t--report-org=name  our organization's name\n"
     "\t--skipdomains=file domains as with --nodomain, one a line\n"
+    "\t--smtp-password=word  password there; see ReportPasswordFile\n"
     "\t--smtp-port=port   port of the mail server [25]\n"
     "\t--smtp-server=host mail server [ReportTransport]\n"
+    "\t--smtp-ssl         TLS from the beginning\n"
+    "\t--smtp-ssl-ca-file=file  authorities that may vouch for it\n"
+    "\t--smtp-username=name  log in there\n"
     "\t--workdir=dir      where the XML is kept [.]\n" OPENDMARC_OTHER_USAGE;
 
 /* Why it does nothing. */
@@ -115,6 +128,11 @@ struct reporting {
 	uint64_t interval; /* 0: ReportInterval */
 	uint64_t port;     /* 0: not said */
 	const char *server;
+	bool has_ssl;
+	const char *ca_file;
+	const char *user;
+	char password[256];
+	FILE *password_file; /* of no name */
 	const char *email;
 	const char *organization;
 	const char *contact;
@@ -151,6 +169,8 @@ take_text(struct reporting *reporting, int option, const char *value)
 	case OPTION_REPORT_EMAIL: reporting->email = value; return true;
 	case OPTION_REPORT_ORG: reporting->organization = value; return true;
 	case OPTION_REPORT_CONTACT: reporting->contact = value; return true;
+	case OPTION_SMTP_CA_FILE: reporting->ca_file = value; return true;
+	case OPTION_SMTP_USERNAME: reporting->user = value; return true;
 	case OPTION_SMTP_SERVER: reporting->server = value; return true;
 	default: return false;
 	}
@@ -182,6 +202,11 @@ take(void *context, int option, const char *value)
 			   text_from_cstr(value), PORT_MAX, &reporting->port)
 			   ? NULL
 			   : "--smtp-port: not a port";
+	case OPTION_SMTP_SSL: reporting->has_ssl = true; return NULL;
+	case OPTION_SMTP_PASSWORD:
+		opendmarc_hide(
+		    optarg, reporting->password, sizeof reporting->password);
+		return NULL;
 	case OPTION_NODOMAIN: return skip(reporting, text_from_cstr(value));
 	case OPTION_TEST: reporting->job.dry_run = true; break;
 	default: break;
@@ -259,7 +284,7 @@ set_interval(struct reporting *reporting, struct config *config)
 }
 
 static void
-set_server(struct reporting *reporting, struct config *config)
+set_server(const struct reporting *reporting, struct config *config)
 {
 	const char *server = reporting->server;
 	uint64_t port = reporting->port;
@@ -270,14 +295,44 @@ set_server(struct reporting *reporting, struct config *config)
 		(void)text_to_number(
 		    text_from_cstr(getenv("OPENDMARC_SMTPPORT")), PORT_MAX,
 		    &port);
-	if (server == NULL && port == 0)
+	set(&config->report_tls_certificates, reporting->ca_file);
+	if (server == NULL && port == 0 && !reporting->has_ssl)
 		return;
 	if (server == NULL)
 		server = "127.0.0.1";
 	bool is_v6 = strchr(server, ':') != NULL && server[0] != '[';
 	config->report_transport = arena_format(config->arena,
-	    "smtp://%s%s%s:%llu", is_v6 ? "[" : "", server, is_v6 ? "]" : "",
-	    (unsigned long long)(port == 0 ? 25 : port));
+	    "smtp%s://%s%s%s:%llu", reporting->has_ssl ? "s" : "",
+	    is_v6 ? "[" : "", server, is_v6 ? "]" : "",
+	    (unsigned long long)(port > 0             ? port
+				 : reporting->has_ssl ? 465
+						      : 25));
+}
+
+/* A password is read from a file; this one has no name but that of our own
+ * descriptor. */
+static bool
+set_user(
+    struct reporting *reporting, struct config *config, struct problem *problem)
+{
+	const char *name = reporting->opendmarc.tool->name;
+
+	set(&config->report_user, reporting->user);
+	if (reporting->password[0] == '\0')
+		return true;
+	(void)fprintf(stderr,
+	    "%s: --smtp-password: others could read it on the command line; "
+	    "write it into the file of ReportPasswordFile\n",
+	    name);
+	FILE *file = tmpfile();
+	reporting->password_file = file;
+	if (file == NULL || fputs(reporting->password, file) == EOF ||
+	    fflush(file) != 0)
+		return problem_set(problem, PROBLEM_CANNOT_WRITE,
+		    "a temporary file: %s", strerror(errno));
+	config->report_password_file =
+	    arena_format(config->arena, "/dev/fd/%d", fileno(file));
+	return true;
 }
 
 static bool
@@ -316,6 +371,7 @@ set_all(struct reporting *reporting, struct problem *problem)
 	set_interval(reporting, config);
 	set_server(reporting, config);
 	if (!set_sender(reporting, config, problem) ||
+	    !set_user(reporting, config, problem) ||
 	    !read_lists(reporting, config, problem))
 		return false;
 	if (reporting->keeps_files)
@@ -432,6 +488,8 @@ run(struct tool *tool, int argc, char **argv)
 	if (reporting.arena == NULL)
 		return FAILED;
 	int status = run_in(&reporting, argc, argv);
+	if (reporting.password_file != NULL)
+		(void)fclose(reporting.password_file);
 	arena_free(reporting.arena);
 	return status;
 }

@@ -423,6 +423,28 @@ def sender(it):
             equal(len(relay.taken), 6)
 
 
+@case("--smtp-username, -password, -ssl, -ssl-ca-file")
+def log_in(it):
+    file, tls = sink.certificate(it.path / "tls")
+    with sink.Sink(users={"we": "se cret"}) as relay:
+        folder = it.place()
+        relay.replies["mail"] = lambda session: (
+            None if session.user == "we" else "530 5.7.0 log in")
+        _, err = it.reports(folder, relay, "--smtp-username=we",
+                            "--smtp-password", "se cret")
+        contains(err, "--smtp-password: others could read it")
+        assert "cret" not in err
+        equal(len(err.splitlines()), 1)
+        equal([mail.user for mail in relay.taken], ["we"] * 3)
+    with sink.Sink(tls=tls, implicit_tls=True) as relay:
+        folder = it.place()
+        it.reports(folder, relay, "--smtp-ssl", status=1)
+        equal(relay.taken, [])
+        folder = it.place()
+        it.reports(folder, relay, "--smtp-ssl", f"--smtp-ssl-ca-file={file}")
+        equal(len(relay.taken), 3)
+
+
 @case("options and environment name a MySQL and a mail server")
 def on_server(it):
     server = it.mariadb()
