@@ -7,6 +7,8 @@
 
 #include "world.h"
 
+#include <stdio.h>
+
 enum { PASSED = 1, TROUBLED = 2 };
 
 #define NORMAL "_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n"

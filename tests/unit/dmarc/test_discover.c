@@ -7,6 +7,8 @@
 
 #include "world.h"
 
+#include <stdio.h>
+
 /* Which record is found, and how it applies. EXPECTED: status, "at" the policy
  * domain, the tag and its policy, "org" and the Organizational Domain, and what
  * else is so. */

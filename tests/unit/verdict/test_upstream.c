@@ -593,17 +593,20 @@ static const struct {
 	{"the field of mx.example.org/4XYZ is trusted, with the queue id",
 	    "those without the queue id are not believed",
 	    "mx.example.org/4XYZ says: spf=pass for example.com",
-	    "signature of example.com (s1): neutral: no believed"}},
+	    "signature of example.com (s1): neutral: no believed"},
+	NULL},
     {PASS("evil.example") US "spf=pass (\r\n" AR "x y\r\n"
 			     "Received: x\r\n",
 	{"the field of evil.example is not believed: it is not trusted",
 	    "the field of mx.example.org is not believed: it cannot be read",
 	    "a field without a readable authserv-id",
-	    "fields below the first Received are not believed"}},
+	    "fields below the first Received are not believed"},
+	NULL},
     {PASS(MX) FAIL("filter.example.org"),
 	{"spf: results disagree (pass, fail)",
 	    "filter.example.org says: spf=fail",
-	    "no believed result is about mail.example.com: spf=none", ""}},
+	    "no believed result is about mail.example.com: spf=none", ""},
+	NULL},
     {PASS(MX), {"no usable domain: spf=none", "", "", ""}, "."},
 };
 
