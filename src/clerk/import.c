@@ -49,6 +49,7 @@ struct claim {
 	uint64_t size;
 	bool is_rested; /* what ends at SIZE ends there */
 	uint64_t at;    /* was read to */
+	uint64_t torn;  /* bytes before that which are read again, once */
 };
 
 /* --- a window of bytes --- */
@@ -132,7 +133,7 @@ store_batch(const struct claim *claim, const struct batch *batch, uint64_t at,
 	const struct store_batch described = {
 	    .claim = claim->id,
 	    .first_byte = at,
-	    .last_byte = at + batch->used - 1,
+	    .last_byte = at - claim->torn + batch->used - 1,
 	    .rejected = batch->rejected,
 	    .now = importing->import->now,
 	};
@@ -157,7 +158,7 @@ fill_batch(
 	uint64_t begun;
 
 	do {
-		uint64_t at = claim->at + batch->begun;
+		uint64_t at = claim->at - claim->torn + batch->begun;
 		begun = batch->begun;
 		if (!read_window(claim, at, claim->size, &bytes, ret_problem))
 			return false;
@@ -182,12 +183,63 @@ import_batch(struct claim *claim, struct problem *ret_problem)
 	batch.entries.at =
 	    arena_array(batch.arena, BATCH_ENTRIES, sizeof *batch.entries.at);
 	batch.entries.room = batch.entries.at == NULL ? 0 : BATCH_ENTRIES;
-	bool good = fill_batch(claim, &batch, ret_problem) &&
-		    (batch.used == 0 ||
-			store_batch(claim, &batch, claim->at, ret_problem));
-	claim->at += batch.used;
+	bool good = fill_batch(claim, &batch, ret_problem);
+	if (good && batch.used > claim->torn) {
+		good = store_batch(claim, &batch, claim->at, ret_problem);
+		claim->at += batch.used - claim->torn;
+		claim->torn = 0;
+	}
 	arena_free(batch.arena);
 	return good;
+}
+
+/* --- what was torn --- */
+
+/* The last entry's begin in BYTES; their end: there is none. */
+static size_t
+last_begin(struct text bytes, bool is_first)
+{
+	for (size_t at = bytes.len; at-- > 0;) {
+		if (text_starts(
+			text_slice(bytes, at, bytes.len), TEXT("job ")) &&
+		    (at == 0 ? is_first : bytes.ptr[at - 1] == '\n'))
+			return at;
+	}
+	return bytes.len;
+}
+
+/* Before AT, where reading goes on, stands an entry that was torn there, and
+ * set aside; now its rest is there, too: how many bytes before AT it begins. */
+static bool
+find_torn(const struct claim *claim, uint64_t at, uint64_t *ret_torn,
+    struct problem *ret_problem)
+{
+	const struct text job = TEXT("job ");
+	uint64_t from = at < HISTORY_ENTRY_MAX ? 0 : at - HISTORY_ENTRY_MAX;
+	uint64_t end = claim->size - at < job.len ? claim->size : at + job.len;
+	struct text bytes = {"", 0};
+	struct history_entry ignored;
+	const char *why;
+	size_t used = 0;
+
+	*ret_torn = 0;
+	if (!read_window(claim, from, end, &bytes, ret_problem))
+		return false;
+	struct text rest = text_slice(bytes, (size_t)(at - from), bytes.len);
+	bytes.len -= rest.len;
+	size_t begin = last_begin(bytes, from == 0);
+	if (text_starts(job, rest) || begin == bytes.len)
+		return true;
+	struct arena *arena = arena_new(ARENA_MAX);
+	if (arena == NULL)
+		return problem_no_memory(ret_problem);
+	bytes = text_slice(bytes, begin, bytes.len);
+	enum history_status status =
+	    history_read(arena, bytes, true, &ignored, &used, &why);
+	if (status == HISTORY_BAD && used == bytes.len)
+		*ret_torn = used;
+	arena_free(arena);
+	return true;
 }
 
 /* --- bad entries --- */
@@ -242,9 +294,12 @@ copy_rejects(const struct claim *claim, const struct store_batch *batch,
     FILE *to, struct problem *ret_problem)
 {
 	uint64_t end = batch->last_byte + 1;
+	uint64_t torn;
 	uint64_t used = 1;
 
-	for (uint64_t at = batch->first_byte; at < end && used > 0;
+	if (!find_torn(claim, batch->first_byte, &torn, ret_problem))
+		return false;
+	for (uint64_t at = batch->first_byte - torn; at < end && used > 0;
 	     at += used) {
 		struct text bytes = {"", 0};
 		if (!read_window(claim, at, end, &bytes, ret_problem))
@@ -361,7 +416,9 @@ read_claim(struct claim *claim, struct problem *ret_problem)
 	uint64_t first;
 	uint64_t before;
 
-	if (!store_next_byte(importing->store, claim->id, &first, ret_problem))
+	if (!store_next_byte(
+		importing->store, claim->id, &first, ret_problem) ||
+	    !find_torn(claim, first, &claim->torn, ret_problem))
 		return false;
 	claim->at = before = first;
 	while (claim->at < claim->size && !should_stop(importing)) {

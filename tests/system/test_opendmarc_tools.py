@@ -11,7 +11,7 @@ import time
 
 import mariadb
 import parts
-from history import exim, opendmarc
+from history import exim, opendmarc, ours
 from tap import Skip, case, contains, equal, run_cases
 
 NOW = 1795439443
@@ -279,6 +279,20 @@ def killed(it):
     it.redirect(folder, file)
     equal(figures(folder)["messages"], 8000)
     equal(figures(folder)["rejected"], 0)
+
+
+@case("a broken pipe, then the whole file: all is counted")
+def broken_pipe(it):
+    for write in ours, opendmarc, exim:
+        folder = it.place()
+        text = "".join(write(f"d{n}.test", NOW) for n in range(3))
+        # Amid a line, and between two: both before "action".
+        for cut in (text.index("adkim", len(text) // 3) + 3,
+                    text.index("aspf", 2 * len(text) // 3)):
+            it.feed(folder, text[:cut], status=65)
+        it.feed(folder, text)
+        equal(figures(folder)["messages"], 3)
+        equal(figures(folder)["rejected"], 2)
 
 
 # --- on a server that options or environment name ---
