@@ -10,7 +10,7 @@
 
 #include "clerk/clerk.h"
 #include "clerk/compose.h"
-#include "deliver/deliver.h"
+#include "clerk/relay.h"
 
 struct outbox {
 	const struct clerk_report *job;
@@ -28,8 +28,9 @@ enum {
 	/* Over all attempts, by which time the record may name others. */
 	OUTBOX_DELIVERIES_MAX = 30,
 	OUTBOX_XML_MAX = 256 * 1024 * 1024,
-	OUTBOX_LEASE_SECONDS = 300, /* longer than deliver_mail ever takes */
-	OUTBOX_TRIES_MAX = 23,      /* about three days */
+	/* Longer than deliver_mail ever takes: two connections, and QUIT. */
+	OUTBOX_LEASE_SECONDS = 4 * RELAY_SECONDS,
+	OUTBOX_TRIES_MAX = 23, /* about three days */
 };
 
 /* When to try again after TRY (1 is the first): 15 minutes, doubled up to four

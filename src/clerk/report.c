@@ -2,7 +2,6 @@
  * dry run, show both. */
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
-#include "clerk/relay.h"
 #include "clerk/signing.h"
 
 #include "base/date.h"

@@ -364,13 +364,20 @@ has_refusal(const struct words *words)
 static struct text
 last_words(const struct smtp *smtp, CURLcode code, struct arena *arena)
 {
-	struct text words = words_view(&smtp->words);
+	const struct parcel *parcel = &smtp->parcel;
 
-	if (code != CURLE_OK && !has_refusal(&smtp->words))
-		words = text_from_cstr(smtp->error[0] != '\0'
-					   ? smtp->error
-					   : curl_easy_strerror(code));
-	return words_clean(words, arena);
+	if (code == CURLE_OK || has_refusal(&smtp->words))
+		return words_clean(words_view(&smtp->words), arena);
+	struct text words = words_clean(
+	    text_from_cstr(smtp->error[0] != '\0' ? smtp->error
+						  : curl_easy_strerror(code)),
+	    arena);
+	if (parcel->at < parcel->letter->mail.len)
+		return words;
+	words = arena_format(arena,
+	    "no answer to the whole mail, which may come twice: " TEXT_FMT,
+	    TEXT_ARG(words));
+	return text_slice(words, 0, WORDS_MAX);
 }
 
 /* A 5xx is about this mail when it answers MAIL, RCPT or DATA (libcurl says
@@ -391,13 +398,12 @@ judge(const struct smtp *smtp, CURLcode code)
 	return DELIVER_RETRY;
 }
 
-static CURLcode
-perform_once(struct smtp *smtp, const struct deliver_letter *letter)
+static void
+forget_last(struct smtp *smtp, const struct deliver_letter *letter)
 {
 	smtp->parcel = (struct parcel){.letter = letter};
 	words_clear(&smtp->words);
 	smtp->error[0] = '\0';
-	return curl_easy_perform(smtp->curl);
 }
 
 /* The server ended a connection that stood idle, or had enough of it, before
@@ -420,12 +426,13 @@ static CURLcode
 perform(struct smtp *smtp, const struct deliver_letter *letter)
 {
 	CURL *curl = smtp->curl;
-	CURLcode code = perform_once(smtp, letter);
+	CURLcode code = curl_easy_perform(curl);
 
 	if (!was_stale(smtp, code))
 		return code;
+	forget_last(smtp, letter);
 	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
-	code = perform_once(smtp, letter);
+	code = curl_easy_perform(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 0L);
 	return code;
 }
@@ -464,6 +471,7 @@ mail_by_smtp(struct deliver *deliver, const struct deliver_letter *letter,
 		*ret_words = TEXT("no memory");
 		return DELIVER_RETRY;
 	}
+	forget_last(smtp, letter);
 	CURLcode code = send_to(smtp, letter, from, to);
 	*ret_words = last_words(smtp, code, arena);
 	return judge(smtp, code);

@@ -102,7 +102,7 @@ ANSWERS = [
     ("end", "550 5.7.1 \x1b[31mspam\xff", "refused",
      r"550 5.7.1 \x1B[31mspam\xFF"),
     ("end", "552 5.3.4 " + "long " * 200, "refused", "552 5.3.4 long long"),
-    ("end", DROP, "waiting", None),
+    ("end", DROP, "waiting", "no answer to the whole mail"),
     ("end", None, "accepted", "250 2.0.0 taken"),
     ("quit", DROP, "accepted", "250 2.0.0 taken"),
 ]

@@ -119,12 +119,14 @@ static const struct {
     {"no greeting", SINK_HELLO, DELIVER_RETRY, SINK_CLOSE, ""},
     {"closed at EHLO", SINK_EHLO, DELIVER_RETRY, SINK_CLOSE, ""},
     {"closed at RCPT", SINK_RCPT, DELIVER_RETRY, SINK_CLOSE, ""},
-    {"closed at the end", SINK_END, DELIVER_RETRY, SINK_CLOSE, ""},
+    {"closed at the end", SINK_END, DELIVER_RETRY, SINK_CLOSE,
+	"no answer to the whole mail"},
     {"no SMTP at all", SINK_HELLO, DELIVER_RETRY,
 	"HTTP/1.1 400 Bad Request\r\n", ""},
     {"stalls before the greeting", SINK_HELLO, DELIVER_RETRY, SINK_STALL, ""},
     {"stalls at RCPT", SINK_RCPT, DELIVER_RETRY, SINK_STALL, ""},
-    {"stalls at the end", SINK_END, DELIVER_RETRY, SINK_STALL, ""},
+    {"stalls at the end", SINK_END, DELIVER_RETRY, SINK_STALL,
+	"no answer to the whole mail"},
 };
 
 static bool
