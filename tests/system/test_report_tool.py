@@ -4,6 +4,7 @@ scripts of OpenDMARC's users call them."""
 import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -281,6 +282,20 @@ def suppress(it):
                  "NoReportsList names it still")
 
 
+@case("a database that does not say who wants none: nothing is sent for now")
+def unreadable(it):
+    for table in ("dmarc_suppression", "dmarc_redirection"):
+        with sink.Sink() as relay:
+            folder = it.place(ReportEmail="r@receiver.example",
+                              ReportTransport=relay.url)
+            with contextlib.closing(sqlite3.connect(folder / "db")) as other:
+                other.execute(f"ALTER TABLE {table} RENAME TO away")
+                other.commit()
+            out = parts.dmarc("report", "-c", folder / "c", status=75)
+            contains(out, "the database does not say ")
+            equal(relay.mails, [])
+
+
 # --- opendmarc-reports ---
 
 @case("the article's options: each report once, however often cron runs it")
@@ -506,9 +521,12 @@ def params(it):
 @case("opendmarc-params: status 1 for a wrong command line")
 def params_words(it):
     folder = it.place(names=())
+    longest = ",".join(["mailto:a@b.test"] * 128) + " "  # 2048 bytes
+    it.run(folder, "params", f"--rua={longest}", "a.example")
     for words in ([], ["a", "b"], ["--nonsense", "a.example"],
                   ["--rua=x", "a.example"], ["--rua=mailto:a@b.test,,",
                                              "a.example"],
+                  [f"--rua={longest} ", "a.example"],
                   ["--rua=mailto:a@b.test", "no domain"]):
         assert it.run(folder, "params", *words, status=1)[1], words
     contains(it.run(folder, "params", "--help")[0],

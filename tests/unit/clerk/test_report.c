@@ -791,6 +791,78 @@ test_one_domain(void **state)
 	assert_reported(scene, 1, 1, 0, 0);
 }
 
+/* --- the operator's word --- */
+
+#define ELEVEN                                                                 \
+ "mailto:a@x.example,mailto:b@x.example,mailto:c@x.example,"                   \
+ "mailto:d@x.example,mailto:e@x.example,mailto:f@x.example,"                   \
+ "mailto:g@x.example,mailto:h@x.example,mailto:i@x.example,"                   \
+ "mailto:j@x.example,mailto:k@x.example"
+
+static const struct {
+	const char *name;
+	const char *suppressed; /* or NULL */
+	const char *rua;        /* redirected there, or NULL */
+	unsigned sent;
+	const char *line;
+} word_rows[] = {
+    {"nothing said", NULL, NULL, 1, "sent to reports@example.com: 250"},
+    {"suppressed", "REPORTS@example.com", NULL, 0,
+	"not sent to reports@example.com: suppressed by dmarc report suppress"},
+    {"the domain suppressed", "example.com", NULL, 0,
+	"not sent to reports@example.com: suppressed by dmarc report suppress"},
+    {"another domain", "@com", NULL, 1, "sent to reports@example.com: 250"},
+    {"redirected, unasked", NULL, "mailto:a@x.example", 1,
+	"sent to a@x.example: 250"},
+    {"redirected, suppressed", "a@x.example", "mailto:a@x.example", 0,
+	"not sent to a@x.example: suppressed by dmarc report suppress"},
+    {"twice the same", NULL, " mailto:a@x.example ,mailto:a@x.example", 1,
+	"sent to a@x.example: 250"},
+    {"to nobody", NULL, "", 0, "not sent: redirected to nobody"},
+    {"to what is none", NULL, "https://x.example,,mailto:a@", 0,
+	"not sent: redirected to nobody"},
+    {"no more than ten", NULL, ELEVEN, 10, "sent to j@x.example: 250"},
+    {"to ourselves", NULL, "mailto:dmarc@receiver.example", 0,
+	"not sent to dmarc@receiver.example: our own ReportEmail"},
+};
+
+static void
+try_word(size_t i)
+{
+	struct scene *scene = scene_open(SENDER);
+	const struct store_suppression suppression = {
+	    .who = text_from_cstr(
+		word_rows[i].suppressed == NULL ? "" : word_rows[i].suppressed),
+	    .words = TEXT("they asked")};
+	const struct store_redirection redirection = {
+	    .domain = TEXT("example.com"),
+	    .rua = text_from_cstr(
+		word_rows[i].rua == NULL ? "" : word_rows[i].rua)};
+
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	if (word_rows[i].suppressed != NULL)
+		assert_true(store_suppress(
+		    scene->store, &suppression, &scene->problem));
+	if (word_rows[i].rua != NULL)
+		assert_true(store_redirect(
+		    scene->store, &redirection, &scene->problem));
+	run(scene);
+	if (!has_line(scene, word_rows[i].line))
+		fail_msg("%s: %.*s", word_rows[i].name, (int)scene->lines.len,
+		    scene->lines.ptr);
+	assert_reported(scene, 1, word_rows[i].sent, 0, 0);
+	scene_close(scene);
+}
+
+static void
+test_operators_word(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof word_rows / sizeof *word_rows; i++)
+		try_word(i);
+}
+
 /* --- looking only --- */
 
 static void
@@ -995,6 +1067,7 @@ main(void)
 	    SCENARIO(test_supplement, SENDER),
 	    SCENARIO(test_unfinished, SENDER),
 	    SCENARIO(test_one_domain, SENDER),
+	    cmocka_unit_test(test_operators_word),
 	    SCENARIO(test_dry_run, SENDER),
 	    SCENARIO(test_day_of_hours, SENDER "ReportInterval 1h\n"),
 	    SCENARIO(test_rotating_rua, SENDER),
