@@ -4,55 +4,14 @@
  * numbers may be any, and what they do not know stays empty. */
 #include "history/key.h"
 
+#include "history/code.h"
 #include "history/codec.h"
 
 #include <assert.h>
 
-/* OpenDMARC's numbers for words. The last row is what a word gets that has no
- * number. */
-struct code {
-	int number;
-	struct text word;
-};
-
-#define CODE(number, word)                                                     \
- {                                                                             \
-  (number),                                                                    \
-  {                                                                            \
-   (word), sizeof(word) - 1                                                    \
-  }                                                                            \
- }
-
-static const struct code result_codes[] = {CODE(-1, ""), CODE(0, "pass"),
-    CODE(1, "unused"), CODE(2, "softfail"), CODE(3, "neutral"),
-    CODE(4, "temperror"), CODE(5, "permerror"), CODE(6, "none"),
-    CODE(7, "fail"), CODE(8, "policy"), CODE(9, "nxdomain"), CODE(10, "signed"),
-    CODE(12, "discard"), CODE(11, "unknown")};
-static const struct code alignment_codes[] = {
-    CODE(114, "r"), CODE(115, "s"), CODE(0, "")};
-static const struct code policy_codes[] = {CODE(110, "none"),
-    CODE(113, "quarantine"), CODE(114, "reject"), CODE(0, "")};
-
-struct codes {
-	const struct code *at;
-	size_t count;
-};
-
-#define CODES(table)                                                           \
- {                                                                             \
-  (table), sizeof(table) / sizeof *(table)                                     \
- }
-
-static const struct codes results = CODES(result_codes);
-static const struct codes alignments = CODES(alignment_codes);
-static const struct codes policies = CODES(policy_codes);
-
 enum { ALIGNED = 4, NOT_ALIGNED = 5, NOT_COMPUTED = 0 };
 
 enum { OUTCOME_ABSENT = 14, OUTCOME_PASS = 15 };
-static const struct code outcome_codes[] = {
-    CODE(16, "reject"), CODE(17, "quarantine"), CODE(18, "none")};
-static const struct codes outcomes = CODES(outcome_codes);
 
 /* The last second of the year 9999: no sum with it overflows. */
 static const int64_t received_max = 253402300799;
@@ -130,28 +89,6 @@ read_unsigned(struct text value, int most, int *ret_number)
 	return true;
 }
 
-static int
-code_number(const struct codes *codes, struct text word)
-{
-	size_t i = 0;
-
-	while (i < codes->count - 1 && !text_equal(codes->at[i].word, word))
-		i++;
-	return codes->at[i].number;
-}
-
-static bool
-code_word(const struct codes *codes, int number, struct text *ret_word)
-{
-	for (size_t i = 0; i < codes->count; i++) {
-		if (codes->at[i].number == number) {
-			*ret_word = codes->at[i].word;
-			return true;
-		}
-	}
-	return false;
-}
-
 static void
 write_text(struct build *build, const struct history_key *key,
     const struct history_entry *entry)
@@ -180,7 +117,8 @@ static void
 write_code(struct build *build, const struct history_key *key,
     const struct history_entry *entry)
 {
-	write_signed(build, key, code_number(key->codes, *text_of(entry, key)));
+	write_signed(
+	    build, key, history_code_number(key->codes, *text_of(entry, key)));
 }
 
 static bool
@@ -191,7 +129,7 @@ read_code(struct arena *arena, const struct history_key *key, struct text value,
 
 	(void)arena;
 	return read_signed(value, &number) &&
-	       code_word(key->codes, number, text_in(entry, key));
+	       history_code_word(key->codes, number, text_in(entry, key));
 }
 
 static void
@@ -229,7 +167,7 @@ write_dkim(struct build *build, const struct history_key *key,
 		build_byte(build, ' ');
 		history_value_write(build, dkim->selector);
 		write_signed(build, &(struct history_key){.name = TEXT("")},
-		    code_number(&results, dkim->result));
+		    history_code_number(&history_results, dkim->result));
 	}
 }
 
@@ -247,7 +185,7 @@ read_dkim(struct arena *arena, const struct history_key *key, struct text value,
 	       history_value_read(arena, domain, &dkim->domain) &&
 	       history_value_read(arena, selector, &dkim->selector) &&
 	       read_signed(value, &number) &&
-	       code_word(&results, number, &dkim->result);
+	       history_code_word(&history_results, number, &dkim->result);
 }
 
 /* What OpenDMARC's importer wants to know in one number; ours says the same in
@@ -261,7 +199,8 @@ write_outcome(struct build *build, const struct history_key *key,
 	if (text_equal(entry->result, TEXT("pass")))
 		number = OUTCOME_PASS;
 	else if (text_equal(entry->result, TEXT("fail")))
-		number = code_number(&outcomes, entry->requested);
+		number =
+		    history_code_number(&history_outcomes, entry->requested);
 	write_signed(build, key, number);
 }
 
@@ -440,8 +379,8 @@ foreign_code(struct arena *arena, const struct history_key *key,
 	(void)arena;
 	if (!read_signed(text_trim(value), &number))
 		return false;
-	if (!code_word(codes, number, text_in(entry, key)))
-		*text_in(entry, key) = codes->at[codes->count - 1].word;
+	if (!history_code_word(codes, number, text_in(entry, key)))
+		*text_in(entry, key) = history_code_unknown(codes);
 	return true;
 }
 
@@ -474,7 +413,7 @@ foreign_dkim(struct arena *arena, const struct history_key *key,
 	dkim.selector = text_trim(names);
 	if (text_equal(dkim.selector, TEXT("-")))
 		dkim.selector = TEXT("");
-	if (!code_word(&results, number, &dkim.result))
+	if (!history_code_word(&history_results, number, &dkim.result))
 		dkim.result = TEXT("unknown");
 	struct history_dkim *to = vec_push(arena, &entry->dkim);
 	if (to != NULL)
@@ -495,7 +434,8 @@ foreign_outcome(struct arena *arena, const struct history_key *key,
 		entry->result = TEXT("none");
 	else if (number == OUTCOME_PASS)
 		entry->result = TEXT("pass");
-	else if (code_word(&outcomes, number, &entry->requested))
+	else if (history_code_word(
+		     &history_outcomes, number, &entry->requested))
 		entry->result = TEXT("fail");
 	return true;
 }
@@ -596,18 +536,18 @@ const struct history_key history_keys[HISTORY_KEYS] = {
     {NAME("mfrom"), AS(text), THEIRS(text), AT(mail_from),
 	.when_empty = BLANK},
     {NAME("helo"), AS(text), AT(helo)},
-    {NAME("spf"), AS(code), THEIRS(code), AT(spf), .codes = &results},
+    {NAME("spf"), AS(code), THEIRS(code), AT(spf), .codes = &history_results},
     {NAME("spf_domain"), AS(text), AT(spf_domain)},
     {NAME("dkim"), AS(dkim), THEIRS(dkim), .repeats = true},
     {NAME("pdomain"), AS(text), THEIRS(text), AT(policy_domain)},
     {NAME("policy"), AS(outcome), THEIRS(outcome)},
     {NAME("rua"), AS(rua), THEIRS(rua), .repeats = true},
     {NAME("pct"), AS(pct), THEIRS(pct)},
-    {NAME("adkim"), AS(code), THEIRS(code), AT(adkim), .codes = &alignments},
-    {NAME("aspf"), AS(code), THEIRS(code), AT(aspf), .codes = &alignments},
-    {NAME("p"), AS(code), THEIRS(code), AT(p), .codes = &policies},
-    {NAME("sp"), AS(code), THEIRS(code), AT(sp), .codes = &policies},
-    {NAME("np"), AS(code), THEIRS(code), AT(np), .codes = &policies},
+    {NAME("adkim"), AS(code), THEIRS(code), AT(adkim), .codes = &history_alignments},
+    {NAME("aspf"), AS(code), THEIRS(code), AT(aspf), .codes = &history_alignments},
+    {NAME("p"), AS(code), THEIRS(code), AT(p), .codes = &history_policies},
+    {NAME("sp"), AS(code), THEIRS(code), AT(sp), .codes = &history_policies},
+    {NAME("np"), AS(code), THEIRS(code), AT(np), .codes = &history_policies},
     {NAME("fo_tag"), AS(text), AT(fo)},
     {NAME("testing"), AS(text), AT(testing)},
     {NAME("discovery"), AS(text), AT(discovery)},
