@@ -16,15 +16,16 @@ from tap import case, contains, equal, run_cases
 DAY = 86400
 # Yesterday may not be over for ReportDelay.
 NOON = int(time.time()) // DAY * DAY - DAY - DAY // 2
-DOMAINS = 90
+DOMAINS = 60
 EMAIL = "reports@receiver.example"
 PASSWORD = "open sesame"
 
 
 class Stage:
-    def __init__(self, top):
+    def __init__(self, top, domains):
+        top.mkdir(exist_ok=True)
         self.top, self.used = top, 0
-        names = [f"d{i}.example" for i in range(DOMAINS)]
+        names = [f"d{i}.example" for i in range(domains)]
         (top / "zone").write_text("".join(
             f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=mailto:r@{name}"\n'
             for name in names))
@@ -74,7 +75,7 @@ class Stage:
 @contextlib.contextmanager
 def stage():
     with parts.folder("deliver") as top:
-        yield Stage(top)
+        yield Stage(top, DOMAINS)
 
 
 # Stage, answer there, state, words; None: libcurl's own.
@@ -280,6 +281,24 @@ test ! -e {got}.full || {{ echo disk full >&2; exit 75; }}
     equal((it.top / "got.words").read_text(), f"-i -f <> -- r@{domain} ")
     mail = got.read_bytes()
     assert b"\r" not in mail and b"\nSubject: Report Domain: " in mail, mail
+
+
+def one_mail_a_connection(session):
+    session.say("250 2.0.0 taken")
+    return DROP
+
+
+@case("servers that hang up after each mail, with TLS or not")
+def hang_up(it):
+    for options in ({}, {"tls": it.context}):
+        few = Stage(it.top / f"few-{len(options)}", 3)
+        with Sink(**options) as server:
+            server.replies["end"] = one_mail_a_connection
+            few.configure(ReportTransport=server.url)
+            parts.dmarc("report", "-c", few.top / "conf")
+            equal(sorted(mail.recipients[0] for mail in server.mails),
+                  [f"r@d{i}.example" for i in range(3)])
+            equal([mail.tls for mail in server.mails], [bool(options)] * 3)
 
 
 run_cases(stage())
