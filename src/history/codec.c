@@ -36,7 +36,7 @@ history_write(struct build *build, const struct history_entry *entry)
 
 /* --- reading --- */
 
-/* Torn entries in a row, at whose end another one is found. */
+/* Places in an entry where another one may begin. */
 enum { JOBS_TRIED = 8 };
 
 /* The reading of an entry's lines. */
@@ -301,19 +301,25 @@ read_foreign(
 }
 
 /* Where another entry begins amid a line of BYTES, behind torn ones; or their
- * end. */
+ * end. The last one that is whole: to take one torn entry off after another
+ * could take square time. */
 static size_t
 find_behind_torn(
     struct arena *arena, struct text bytes, struct history_entry *entry)
 {
-	size_t at = 0;
+	size_t jobs[JOBS_TRIED];
+	size_t count = 0;
 
-	for (int i = 0; i < JOBS_TRIED; i++) {
-		at++;
+	for (size_t at = 1;; at++) {
 		at += text_find_part(
 		    text_slice(bytes, at, bytes.len), TEXT("job "));
-		if (at == bytes.len ||
-		    read_foreign(
+		if (at == bytes.len)
+			break;
+		jobs[count++ % JOBS_TRIED] = at;
+	}
+	for (size_t i = 0; i < JOBS_TRIED && i < count; i++) {
+		size_t at = jobs[(count - 1 - i) % JOBS_TRIED];
+		if (read_foreign(
 			arena, text_slice(bytes, at, bytes.len), entry) == NULL)
 			return at;
 	}

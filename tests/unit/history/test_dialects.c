@@ -626,7 +626,7 @@ static void
 test_time(void **state)
 {
 	static const struct text parts[] = {{"\0job \n", 6}, {"job \n", 5},
-	    {"end \n", 5}, {"x\n", 2}, {"\0", 1}};
+	    {"end \n", 5}, {"x\n", 2}, {"\0", 1}, {"job ", 4}};
 
 	enum { BYTES = 1000 * 1000 };
 
