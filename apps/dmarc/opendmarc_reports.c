@@ -378,6 +378,8 @@ set_all(struct reporting *reporting, struct problem *problem)
 		reporting->job.output =
 		    reporting->workdir == NULL ? "." : reporting->workdir;
 	reporting->job.config = config;
+	reporting->job.domain =
+	    report_domain(config->arena, reporting->job.domain);
 	return !arena_failed(config->arena) || problem_no_memory(problem);
 }
 

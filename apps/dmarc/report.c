@@ -5,6 +5,7 @@
 #include "suppress.h"
 
 #include "base/date.h"
+#include "dns/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,16 @@ run_with_store(const struct tool *tool, const struct clerk_report *job,
 	return is_done;
 }
 
+struct text
+report_domain(struct arena *arena, struct text typed)
+{
+	struct text domain;
+
+	return dns_name_read_typed(arena, typed, &domain)
+		   ? domain
+		   : arena_lower(arena, typed);
+}
+
 bool
 report_run(const struct tool *tool, const struct clerk_report *job,
     struct clerk_reported *ret_done, struct problem *problem)
@@ -205,6 +216,7 @@ act(const struct tool *tool, struct request *request, struct config *config,
 	if (request->format >= 0)
 		config->report_format = request->format;
 	request->job.config = config;
+	request->job.domain = report_domain(config->arena, request->job.domain);
 	request->job.now = tool->now;
 	if (request->count > 0)
 		return suppress_run(tool, config, request->words,

@@ -6,6 +6,9 @@
 
 #include "clerk/clerk.h"
 
+/* A Policy Domain as typed, in the form that reports have it. */
+struct text report_domain(struct arena *arena, struct text typed);
+
 /* Does JOB, all of which is set but dmarc and now, with what job->config says of
  * the store and of DNS. */
 bool report_run(const struct tool *tool, const struct clerk_report *job,

@@ -201,7 +201,9 @@ def listing(it):
             contains(now[name][-1], why)
         contains(now["a.example"][-1], "tried 1 time, next ")
         assert "\x1b" not in now["a.example"][-1]
-        equal(set(listed(folder, "--domain", "b.example")), {"b.example"})
+        for typed in ("b.example", "B.Example."):
+            equal(set(listed(folder, "--domain", typed)), {"b.example"})
+        equal(listed(folder, "--domain", "no domain"), {})
         equal(set(listed(folder, "--date", DATE)), {*NAMES, "gone.example"})
         by_domain = {one["domain"]: one for one in objects(folder, "--list")}
         equal(set(by_domain), {*NAMES, "gone.example", "today.example"})
@@ -478,10 +480,23 @@ def on_server(it):
         env |= {"OPENDMARC_PASSWORD": "word",
                 "OPENDMARC_SMTPSERVER": "127.0.0.1",
                 "OPENDMARC_SMTPPORT": str(relay.port)}
+        it.run(folder, "params", *words, "--rua=mailto:x@other.test",
+               "a.example", env=env)
         for _ in range(4):
             it.run(folder, "reports", *words,
                    "--report-email=r@receiver.example", env=env)
-        equal(recipients(relay), [f"r@{name}" for name in NAMES])
+        equal(recipients(relay),
+              ["r@b.example", "r@c.example", "x@other.test"])
+        it.configure(folder, Database=server.location("tool"))
+        now = listed(folder)
+        equal(set(now), set(NAMES))
+        equal(now["a.example"][0], "accepted")
+        for one in objects(folder, "--list"):
+            parts.dmarc("report", "-c", folder / "c", "--show", one["id"][:6])
+        parts.dmarc("report", "-c", folder / "c", "suppress", "a@b.example")
+        equal([one["address"] for one in objects(folder, "suppress")],
+              ["a@b.example"])
+        parts.dmarc("report", "-c", folder / "c", "allow", "a@b.example")
 
 
 # --- opendmarc-params ---
