@@ -46,8 +46,8 @@ is_scheme(int byte)
 }
 
 /* RFC 9989 4.8: obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]
- * in powers of 2^10 (RFC 7489 6.2). What no number here can hold, and 0, limits
- * nothing. */
+ * in powers of 2^10 (RFC 7489 6.2, 6.4). What no number here can hold, and 0,
+ * limits nothing. */
 static bool
 read_size(struct text size, uint64_t *ret_max)
 {

@@ -25,7 +25,7 @@ struct destination {
 };
 
 /* mailto: only. "?subject=…" is dropped. RFC 9989 has no "!10m" any more; who
- * writes reports of RFC 7489 heeds it (6.2). */
+ * writes reports of RFC 7489 heeds it (6.2 there). */
 struct destination destination_read(struct arena *arena, struct text uri);
 
 /* Asks under DNS_SHARE_POLICY whether DESTINATION (status OK) may get reports
