@@ -92,7 +92,7 @@ listing_json(const struct listing *listing, const struct store_listed *listed)
 	    (int)report->seq, "state",
 	    listed->is_sealed ? store_state_name(listed->state) : "open",
 	    "messages", (json_int_t)listed->messages, "rows",
-	    (json_int_t)listed->mail.rows, "xml_bytes",
+	    (json_int_t)listed->rows, "xml_bytes",
 	    (json_int_t)listed->mail.xml_bytes, "mail_bytes",
 	    (json_int_t)listed->mail.mail_bytes, "policy",
 	    policy_json(&report->policy), "rua", uris_json(report), "why",

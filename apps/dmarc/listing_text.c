@@ -184,7 +184,7 @@ print_sums(const struct listing *listing, const struct store_listed *listed)
 	    {"  quarantine", sums->quarantined},
 	    {"  reject", sums->rejected},
 	    {"  overridden", sums->overridden},
-	    {"Rows", listed->mail.rows},
+	    {"Rows", listed->rows},
 	    {"XML bytes", listed->mail.xml_bytes},
 	    {"Mail bytes", listed->mail.mail_bytes},
 	};

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	SECOND = 1000, /* milliseconds */
@@ -17,6 +18,7 @@ enum {
 	EXPIRE_EVERY = 6 * 60 * 60 * SECOND,
 	FIRST_AFTER = SECOND,
 	STEP = 60 * SECOND,
+	HOST_NAME_BYTES = 256,
 };
 
 enum job { IMPORT, EXPIRE, REPORT, JOBS };
@@ -110,17 +112,20 @@ import(struct clerk *clerk)
 static void
 report(struct clerk *clerk)
 {
+	char host[HOST_NAME_BYTES] = "localhost";
 	struct clerk_report job = {
 	    .config = clerk->config,
 	    .dmarc = &clerk->setup->checks.dmarc,
 	    .now = now(),
 	    .date = -1,
+	    .node = text_from_cstr(host),
 	    .should_stop = should_stop,
 	    .context = clerk,
 	};
 	struct clerk_reported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
+	(void)gethostname(host, sizeof host - 1);
 	if (!open_store(clerk, &problem) ||
 	    !clerk_report(
 		&job, clerk->store, clerk->resolver, &done, &problem)) {

@@ -55,6 +55,9 @@ struct clerk_report {
 	struct text id;     /* of a dry run: only sealed ones that begin so */
 	const char *output; /* a directory for the XML, or NULL */
 	size_t xml_max;     /* bytes of a report; 0: the usual limit */
+	/* Our host's name: reports are spread over ReportSpread, each domain's
+	 * at a moment of its own. "": all are sent at once. */
+	struct text node;
 	/* Asked for each report's Policy Domain; may be NULL. False: nothing is
 	 * done about it. */
 	bool (*wants)(void *context, struct text domain);

@@ -8,9 +8,12 @@
 #include "report/destination.h"
 #include "report/envelope.h"
 
+#include <pthread.h>
+
 enum {
 	REPORT_ARENA_MAX = 8 * 1024 * 1024,
 	LINE_MAX_BYTES = 2048,
+	SMALL_XML = 1024 * 1024, /* nearly all are much smaller */
 	RETRY_FIRST = 15 * 60,
 	RETRY_MOST = 4 * 60 * 60,
 };
@@ -24,6 +27,7 @@ struct errand {
 
 	enum { NOT_COMPOSED, COMPOSED, TOO_LARGE, NO_MEMORY } composed;
 	struct build gzip;
+	struct store_mail mail;
 };
 
 int64_t
@@ -153,18 +157,15 @@ pack(struct errand *errand, const struct build *xml)
 		errand->composed = NO_MEMORY;
 }
 
-/* Once for all destinations. False: *problem; a report that is too large is
- * none, since it must not stop the others. */
+/* As XML of at most LIMIT bytes. */
 static bool
-compose_once(struct errand *errand)
+compose_within(struct errand *errand, size_t limit)
 {
 	struct outbox *outbox = errand->outbox;
 	const char *folder = outbox->job->output;
 	struct build xml;
 
-	if (errand->composed != NOT_COMPOSED)
-		return true;
-	build_init(&xml, xml_max(outbox));
+	build_init(&xml, limit);
 	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
 	    errand->report, true, outbox->problem);
 	if (done && folder != NULL && !build_failed(&xml))
@@ -172,7 +173,30 @@ compose_once(struct errand *errand)
 		    build_view(&xml), outbox->problem);
 	if (done)
 		pack(errand, &xml);
+	errand->mail.xml_bytes = xml.len;
 	build_free(&xml);
+	return done;
+}
+
+/* Once for all destinations. False: *problem; a report that is too large is
+ * none, since it must not stop the others. Of the large ones, one at a time is
+ * in memory, however many are sent at once. */
+static bool
+compose_once(struct errand *errand)
+{
+	static pthread_mutex_t one_large = PTHREAD_MUTEX_INITIALIZER;
+	size_t limit = xml_max(errand->outbox);
+	bool is_small = limit <= SMALL_XML;
+
+	if (errand->composed != NOT_COMPOSED)
+		return true;
+	if (!compose_within(errand, is_small ? limit : SMALL_XML))
+		return false;
+	if (errand->composed != TOO_LARGE || is_small)
+		return true;
+	(void)pthread_mutex_lock(&one_large);
+	bool done = compose_within(errand, limit);
+	(void)pthread_mutex_unlock(&one_large);
 	return done;
 }
 
@@ -224,7 +248,8 @@ hand_over(struct lease *lease, struct text *ret_words)
 	build_init(&mail, SIZE_MAX); /* as large as the report makes it */
 	*ret_words = TEXT("no memory for the mail");
 	if (compose_mail(&mail, &outbox->sender, errand->report,
-		build_view(&errand->gzip), lease->target->address))
+		build_view(&errand->gzip), lease->target->address)) {
+		errand->mail.mail_bytes = mail.len;
 		result = deliver_mail(outbox->deliver,
 		    &(struct deliver_letter){.from = outbox->sender.envelope,
 			.to = lease->target->address,
@@ -232,6 +257,7 @@ hand_over(struct lease *lease, struct text *ret_words)
 			.before_data = is_still_ours,
 			.context = lease},
 		    errand->arena, ret_words);
+	}
 	build_free(&mail);
 	return result;
 }
@@ -339,10 +365,11 @@ finish(struct lease *lease, const struct store_delivery *outcome)
 {
 	struct outbox *outbox = lease->errand->outbox;
 	struct problem problem = {0};
+	const struct store_mail *mail = &lease->errand->mail;
 	bool ours = true;
 
-	if (store_finish_delivery(
-		outbox->store, lease->fence, outcome, NULL, &problem)) {
+	if (store_finish_delivery(outbox->store, lease->fence, outcome,
+		mail->mail_bytes > 0 ? mail : NULL, &problem)) {
 		count_and_say(lease->errand, outcome);
 		return true;
 	}

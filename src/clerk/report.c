@@ -1,10 +1,12 @@
 /* The job: seal what is finished, then send what is sealed and due; or, as a
  * dry run, show both. */
 #include "clerk/clerk.h"
+#include "clerk/crew.h"
 #include "clerk/outbox.h"
 #include "clerk/signing.h"
 
 #include "base/date.h"
+#include "crypto/crypto.h"
 
 enum { SENDER_ARENA_MAX = 64 * 1024 };
 
@@ -129,16 +131,117 @@ show(struct outbox *outbox)
 
 /* --- the real thing --- */
 
+/* Its moment within ReportSpread: anywhere, and always the same. */
+static int64_t
+moment_of(const struct clerk_report *job, struct text domain)
+{
+	unsigned spread = job->config->report_spread;
+	struct sha256 digest;
+	struct build name;
+	uint64_t moment = 0;
+
+	if (job->node.len == 0 || spread == 0)
+		return 0;
+	build_init(&name, SIZE_MAX);
+	build_text(&name, job->node);
+	build_byte(&name, ' ');
+	build_text(&name, domain);
+	if (!build_failed(&name) && crypto_sha256(build_view(&name), &digest))
+		for (size_t i = 0; i < sizeof moment; i++)
+			moment = moment << 8 | digest.byte[i];
+	build_free(&name);
+	return (int64_t)(moment % spread);
+}
+
+static bool
+has_come(const struct clerk_report *job, const struct store_report *report)
+{
+	return report->end + job->config->report_delay +
+		   moment_of(job, report->policy.domain) <
+	       job->now;
+}
+
+/* One after the other, with what is open already. */
 static bool
 send_sealed(void *context, const struct store_report *report)
 {
 	struct visit *visit = context;
 
+	if (!is_wanted(visit, report) || !has_come(visit->outbox->job, report))
+		return true;
 	if (outbox_should_stop(visit->outbox))
 		return false;
-	visit->done =
-	    !is_wanted(visit, report) || outbox_send(visit->outbox, report);
+	visit->done = outbox_send(visit->outbox, report);
 	return visit->done;
+}
+
+struct handing {
+	struct visit visit;
+	struct crew *crew;
+	uint64_t later;
+	bool is_ended;
+};
+
+static bool
+hand_to_crew(void *context, const struct store_report *report)
+{
+	struct handing *handing = context;
+
+	if (!is_wanted(&handing->visit, report) ||
+	    !has_come(handing->visit.outbox->job, report))
+		return true;
+	enum crew_answer answer = outbox_should_stop(handing->visit.outbox)
+				      ? CREW_ENDED
+				      : crew_offer(handing->crew, report);
+	handing->later += answer == CREW_LATER;
+	handing->is_ended = answer == CREW_ENDED;
+	return !handing->is_ended;
+}
+
+/* Of a domain whose reports are many, one a round. */
+static bool
+send_rounds(struct outbox *outbox, struct crew *crew)
+{
+	const struct clerk_report *job = outbox->job;
+	const struct store_due due = {
+	    job->domain, asked_span(job->date), job->now};
+	uint64_t before = UINT64_MAX;
+	struct handing handing = {{outbox, true}, crew, 0, false};
+
+	do {
+		handing.later = 0;
+		if (!store_for_each_due_report(outbox->store, &due,
+			hand_to_crew, &handing, outbox->problem))
+			return false;
+		crew_finish(crew);
+		if (handing.later >= before)
+			break; /* somebody else has them */
+		before = handing.later;
+	} while (handing.later > 0 && !handing.is_ended);
+	return true;
+}
+
+static bool
+send_with_crew(struct outbox *outbox)
+{
+	struct problem problem = {0};
+	struct crew *crew = crew_new(
+	    outbox, outbox->job->config->report_connections, outbox->problem);
+
+	if (crew == NULL)
+		return false;
+	bool done = send_rounds(outbox, crew);
+	if (crew_end(crew, &problem))
+		return done;
+	return problem_set(outbox->problem, problem.kind, "%s", problem.text);
+}
+
+static bool
+send_due(struct outbox *outbox)
+{
+	return outbox->job->config->report_connections > 1
+		   ? send_with_crew(outbox)
+		   : visit_due(outbox, send_sealed);
 }
 
 static bool
@@ -157,7 +260,7 @@ send_all(struct outbox *outbox)
 	};
 
 	return store_seal(outbox->store, &sealing, &sealed, outbox->problem) &&
-	       visit_due(outbox, send_sealed) &&
+	       send_due(outbox) &&
 	       store_count_waiting(outbox->store, job->domain,
 		   asked_span(job->date), &outbox->reported->waiting,
 		   outbox->problem);

@@ -50,6 +50,10 @@ struct resolver {
 	struct fetch *ready;
 	struct loop_timer *call; /* calls the ready ones in the next turn */
 	struct resolver_figures figures;
+	/* How another one is made: from ZONE, or with these. */
+	const struct dns_zone *zone;
+	struct resolver_options options;
+	char *servers;
 };
 
 /* --- the ready list --- */
@@ -330,20 +334,52 @@ new_resolver(struct loop *loop, struct source *source, size_t cache_budget,
 	return resolver;
 }
 
+static bool
+keep_options(struct resolver *resolver, const struct resolver_options *options)
+{
+	resolver->options = *options;
+	if (options->servers == NULL)
+		return true;
+	resolver->options.servers = resolver->servers =
+	    strdup(options->servers);
+	return resolver->servers != NULL;
+}
+
 struct resolver *
 resolver_new_network(struct loop *loop, const struct resolver_options *options,
     struct problem *ret_problem)
 {
 	struct source *source = source_new_network(loop, options, ret_problem);
+	struct resolver *resolver =
+	    new_resolver(loop, source, options->cache_bytes, ret_problem);
 
-	return new_resolver(loop, source, options->cache_bytes, ret_problem);
+	if (resolver == NULL || keep_options(resolver, options))
+		return resolver;
+	resolver_free(resolver);
+	(void)problem_no_memory(ret_problem);
+	return NULL;
 }
 
 struct resolver *
 resolver_new_zone(
     struct loop *loop, const struct dns_zone *zone, struct problem *ret_problem)
 {
-	return new_resolver(loop, source_new_zone(zone), 0, ret_problem);
+	struct resolver *resolver =
+	    new_resolver(loop, source_new_zone(zone), 0, ret_problem);
+
+	if (resolver != NULL)
+		resolver->zone = zone;
+	return resolver;
+}
+
+struct resolver *
+resolver_another(const struct resolver *resolver, struct loop *loop,
+    struct problem *ret_problem)
+{
+	return resolver->zone != NULL
+		   ? resolver_new_zone(loop, resolver->zone, ret_problem)
+		   : resolver_new_network(
+			 loop, &resolver->options, ret_problem);
 }
 
 void
@@ -354,6 +390,7 @@ resolver_free(struct resolver *resolver)
 	resolver->source->functions->free(resolver->source);
 	loop_timer_stop(resolver->call);
 	cache_free(resolver->cache);
+	free(resolver->servers);
 	free(resolver);
 }
 

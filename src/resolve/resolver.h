@@ -25,6 +25,10 @@ struct resolver *resolver_new_network(struct loop *loop,
 /* Everything is answered at once from ZONE, which must outlive it. */
 struct resolver *resolver_new_zone(struct loop *loop,
     const struct dns_zone *zone, struct problem *ret_problem) MUST_USE;
+/* One that asks as RESOLVER does, with a cache of its own, for another thread;
+ * not while that one is freed. */
+struct resolver *resolver_another(const struct resolver *resolver,
+    struct loop *loop, struct problem *ret_problem) MUST_USE;
 /* Every fetch must have been freed before. */
 void resolver_free(struct resolver *resolver);
 

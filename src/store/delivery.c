@@ -198,11 +198,10 @@ note_mail(struct db *db, const struct task *task, struct problem *ret_problem)
 	const struct store_mail *mail = task->mail;
 
 	return db_exec(db,
-	    DB_SQL("INSERT INTO dmarc_mail (report, row_count, xml_bytes,"
-		   " mail_bytes) SELECT r.id, ?, ?, ? FROM dmarc_report r"
+	    DB_SQL("INSERT INTO dmarc_mail (report, xml_bytes, mail_bytes)"
+		   " SELECT r.id, ?, ? FROM dmarc_report r"
 		   " WHERE r.id = ? AND NOT EXISTS"
 		   " (SELECT 1 FROM dmarc_mail m WHERE m.report = r.id)",
-		db_number((int64_t)mail->rows),
 		db_number((int64_t)mail->xml_bytes),
 		db_number((int64_t)mail->mail_bytes), db_text(task->report)),
 	    NULL, ret_problem);

@@ -7,6 +7,7 @@
 
 struct store {
 	struct db *db;
+	char *database; /* as it was opened */
 };
 
 /* Memory for one batch, page or report. */

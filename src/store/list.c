@@ -76,7 +76,7 @@ fill(const struct listing *listing, struct line *line)
 
 	if (!sum_of_report(store->db, line->arena, listed->report,
 		listing->sealed, &sum, listing->problem) ||
-	    !sum_count(store->db, &sum, &listed->mail.rows, &listed->messages,
+	    !sum_count(store->db, &sum, &listed->rows, &listed->messages,
 		listing->problem))
 		return false;
 	if (!listing->sealed)

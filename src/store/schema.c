@@ -73,9 +73,8 @@ static const char *const version_2[] = {
     TABLE "dmarc_unsent (report " DIGEST ", PRIMARY KEY (report))$END",
     "INSERT INTO dmarc_unsent (report) SELECT r.id FROM dmarc_report r"
     " WHERE NOT EXISTS (SELECT 1 FROM dmarc_unsent u WHERE u.report = r.id)",
-    TABLE "dmarc_mail (report " DIGEST ", row_count " NUMBER
-	  ", xml_bytes " NUMBER ", mail_bytes " NUMBER
-	  ", PRIMARY KEY (report))$END",
+    TABLE "dmarc_mail (report " DIGEST ", xml_bytes " NUMBER
+	  ", mail_bytes " NUMBER ", PRIMARY KEY (report))$END",
     TABLE "dmarc_quiet (policy_domain " DOMAIN ", policy " DIGEST
 	  ", hour " NUMBER ", batch " NUMBER
 	  ", PRIMARY KEY (policy_domain, policy, hour, batch))$END",

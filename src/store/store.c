@@ -3,6 +3,7 @@
 #include "store/schema.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool
 store_read_uris(
@@ -57,7 +58,11 @@ store_open(const char *database, bool create, struct problem *ret_problem)
 		(void)problem_no_memory(ret_problem);
 		return NULL;
 	}
-	store->db = db_open(database, create, ret_problem);
+	store->database = strdup(database);
+	if (store->database == NULL)
+		(void)problem_no_memory(ret_problem);
+	else
+		store->db = db_open(database, create, ret_problem);
 	if (store->db == NULL ||
 	    !schema_migrate(store->db, &schema_migrations, ret_problem)) {
 		store_close(store);
@@ -66,12 +71,19 @@ store_open(const char *database, bool create, struct problem *ret_problem)
 	return store;
 }
 
+struct store *
+store_another(const struct store *store, struct problem *ret_problem)
+{
+	return store_open(store->database, false, ret_problem);
+}
+
 void
 store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
 	db_close(store->db);
+	free(store->database);
 	free(store);
 }
 

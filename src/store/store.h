@@ -29,6 +29,9 @@ bool store_write_schema(const char *database, struct build *sql,
  * group). NULL: *ret_problem. */
 struct store *store_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
+/* Another connection to the same database, for another thread. */
+struct store *store_another(
+    const struct store *store, struct problem *ret_problem) MUST_USE;
 void store_close(struct store *store);
 
 /* --- import --- */
@@ -178,7 +181,6 @@ bool store_check_fence(struct store *store, struct text report,
 
 /* What a report's mail measures. */
 struct store_mail {
-	uint64_t rows;
 	uint64_t xml_bytes;
 	uint64_t mail_bytes;
 };
@@ -203,6 +205,7 @@ struct store_listed {
 			 */
 	unsigned state; /* see store_state_name */
 	uint64_t messages;
+	uint64_t rows;          /* alike messages are one */
 	struct store_mail mail; /* its bytes 0: not made yet */
 	VEC(struct store_delivery) deliveries;
 };

@@ -2,7 +2,11 @@
 """The clerk inside dmarcd: told to stop it ends what it has begun, and begins
 nothing else."""
 import contextlib
+import socket
 import sqlite3
+import struct
+import subprocess
+import threading
 import time
 
 import parts
@@ -25,11 +29,12 @@ def slow_sink():
 
 
 def daemon(top, relay, **options):
+    """One report at a time, unless OPTIONS say otherwise."""
     (top / "zone").write_text(ZONE)
-    return parts.dmarcd(
-        top / "d", ZoneFile=top / "zone", HistoryFile=top / "history",
-        Database=f"sqlite:{top}/db", ReportEmail="r@receiver.example",
-        ReportTransport=relay.url, **options)
+    return parts.dmarcd(top / "d", **{
+        "ZoneFile": top / "zone", "HistoryFile": top / "history",
+        "Database": f"sqlite:{top}/db", "ReportEmail": "r@receiver.example",
+        "ReportTransport": relay.url, "ReportConnections": 1, **options})
 
 
 def states(top):
@@ -44,6 +49,88 @@ def write_sample(folder):
     noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
     (folder / "history").write_text(entry("a.example", noon) +
                                     entry("b.example", noon))
+
+
+def write_many(folder, *domains):
+    noon = int(time.time()) // DAY * DAY - DAY - DAY // 2
+    (folder / "history").write_text(
+        "".join(entry(domain, noon) for domain in domains))
+
+
+NAMES = [f"d{number}.example" for number in range(8)]
+MANY = "".join(f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=mailto:r@{name}"\n'
+               for name in NAMES)
+
+
+def stalls_for(*names):
+    """A sink that says nothing about mail to these until it is released."""
+    relay = sink.Sink()
+
+    def answer(session):
+        host = session.recipients[-1].split("@")[1]
+        return sink.STALL if host in names else None
+
+    relay.replies["rcpt"] = answer
+    return relay
+
+
+def many(top, relay, name, **options):
+    """The daemon with a report for each of NAMES."""
+    place = top / name
+    place.mkdir()
+    write_many(place, *NAMES)
+    started = daemon(place, relay, **{"ReportConnections": 3,
+                                      "ZoneFile": place / "many", **options})
+    (place / "many").write_text(MANY)
+    return place, started
+
+
+def taken(relay):
+    return sorted(mail.recipients[0].split("@")[1] for mail in relay.taken)
+
+
+def is_done(place, states_wanted):
+    def done():
+        with contextlib.suppress(sqlite3.OperationalError):
+            return [state for _, state in states(place)] == states_wanted
+        return False
+    return done
+
+
+class Silent:
+    """A DNS server that says where reports go, and of NAME says nothing."""
+
+    def __init__(self, name):
+        self.silent, self.asked = name, 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                query, client = self.socket.recvfrom(4096)
+                answer = self.answer(query)
+                if answer:
+                    self.socket.sendto(answer, client)
+
+    def answer(self, query):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+            at += 1 + query[at]
+        question = query[12:at + 5]
+        domain = ".".join(labels[1:])
+        if domain == self.silent:
+            self.asked += 1
+            return None
+        if labels[0] != "_dmarc" or domain not in NAMES:
+            return query[:2] + struct.pack(">5H", 0x8183, 1, 0, 0, 0) + question
+        text = f"v=DMARC1; p=none; rua=mailto:r@{domain}".encode()
+        data = bytes([len(text)]) + text
+        return (query[:2] + struct.pack(">5H", 0x8180, 1, 1, 0, 0) + question +
+                struct.pack(">HHHIH", 0xC00C, 16, 1, 60, len(data)) + data)
 
 
 class Stage:
@@ -161,6 +248,83 @@ def go_on(it):
                        (top / "d/log").read_text(), started)
     equal(states(top), [("r@a.example", "accepted"),
                         ("r@b.example", "accepted")], "deliveries")
+
+
+@case("one slow server holds up nobody else's report")
+def slow_server(it):
+    relay = stalls_for(NAMES[0], NAMES[5])
+    place, start = many(it.top, relay, "slow")
+    with start as started:
+        parts.wait_for("all others' mails",
+                       lambda: len(relay.taken) == len(NAMES) - 2, started)
+        equal(relay.stalled, 2, "servers that think about it")
+        relay.release.set()
+        parts.wait_for("all deliveries",
+                       is_done(place, ["accepted"] * len(NAMES)), started)
+    equal(taken(relay), NAMES, "who got a mail")
+    equal(set(relay.reports.values()), {1}, "how often each report came")
+    assert relay.most_open <= 3, relay.most_open
+
+
+@case("DNS that never answers holds up nobody else's report")
+def silent_dns(it):
+    relay, dns = sink.Sink(), Silent(NAMES[0])
+    place = it.top / "silent"
+    place.mkdir()
+    write_many(place, *NAMES)
+    # The daemon asks for longer than we wait.
+    with parts.dmarcd(
+            place / "d", HistoryFile=place / "history",
+            Database=f"sqlite:{place}/db", ReportEmail="r@receiver.example",
+            Nameservers=f"127.0.0.1:{dns.port}", DNSTimeout="240",
+            MessageTimeout="240", ReportTransport=relay.url,
+            ReportConnections=2) as started:
+        parts.wait_for("all others' mails",
+                       lambda: len(relay.taken) == len(NAMES) - 1, started)
+        assert dns.asked > 0, "nobody asked for the silent domain"
+        started.kill()
+    dns.socket.close()
+    equal(taken(relay), NAMES[1:], "who got a mail")
+
+
+@case("SIGTERM with several under way: they are finished, no other begun")
+def stop_several(it):
+    relay = stalls_for(*NAMES)
+    place, start = many(it.top, relay, "several")
+    with start as started:
+        parts.wait_for("three that are under way",
+                       lambda: relay.stalled == 3, started)
+        started.terminate()
+        time.sleep(1)
+        equal(started.poll(), None, "status before the relay's answers")
+        relay.release.set()
+        equal(started.wait(parts.PATIENCE), 0, "status")
+    equal(len(relay.mails), 3, "mails")
+    equal([state for _, state in states(place)], ["accepted"] * 3,
+          "deliveries")
+    with daemon(place, relay, ReportConnections=3,
+                ZoneFile=place / "many") as started:
+        parts.wait_for("the others",
+                       is_done(place, ["accepted"] * len(NAMES)), started)
+    equal(taken(relay), NAMES, "who got a mail")
+
+
+@case("each report once, whoever sends beside")
+def several_reporters(it):
+    relay = sink.Sink()
+    place, start = many(it.top, relay, "beside", ReportConnections=8)
+    with start as started:
+        beside = [subprocess.Popen(
+            [parts.DMARC, "-c", place / "d/dmarcd.conf", "report"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for _ in range(2)]
+        parts.wait_for("all deliveries",
+                       is_done(place, ["accepted"] * len(NAMES)), started)
+        for one in beside:
+            said = one.communicate()[0].decode()
+            assert one.returncode in (0, 75), said
+    equal(taken(relay), NAMES, "who got a mail")
+    equal(set(relay.reports.values()), {1}, "how often each report came")
 
 
 run_cases(stage())

@@ -1059,7 +1059,7 @@ main(void)
 	    SCENARIO(test_withdrawn, SENDER),
 	    SCENARIO(test_dns_recovers, SENDER),
 	    SCENARIO(test_dns_never_recovers, SENDER),
-	    SCENARIO(test_stop, SENDER),
+	    SCENARIO(test_stop, SENDER "ReportConnections 1\n"),
 	    SCENARIO(test_too_large, SENDER),
 	    SCENARIO(test_hostile_consent, SENDER),
 	    SCENARIO(test_checks_are_counted, SENDER),

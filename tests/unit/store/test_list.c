@@ -13,7 +13,7 @@ print_listed(void *context, const struct store_listed *listed)
 	    TEXT_ARG(listed->report->policy.domain),
 	    listed->is_sealed ? store_state_name(listed->state) : "not sealed",
 	    (unsigned long long)listed->messages,
-	    (unsigned long long)listed->mail.rows,
+	    (unsigned long long)listed->rows,
 	    (unsigned long long)listed->mail.xml_bytes,
 	    (unsigned long long)listed->mail.mail_bytes);
 	for (size_t i = 0; i < listed->deliveries.count; i++) {
@@ -107,8 +107,8 @@ test_list(void **state)
 	struct history_entry entries[] = {
 	    sample(), sample(), sample(), sample(), sample()};
 	const struct store_span all = {0, INT64_MAX};
-	const struct store_mail first = {2, 2000, 500};
-	const struct store_mail second = {2, 2000, 600};
+	const struct store_mail first = {2000, 500};
+	const struct store_mail second = {2000, 600};
 	struct store_list list = {TEXT(""), TEXT(""), all};
 	char a[32];
 	char b[32];
