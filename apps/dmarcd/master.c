@@ -107,8 +107,8 @@ give_socket(struct master *master, struct text address, bool is_query,
 	const char *cstr = arena_cstr(config->arena, path);
 	if (path.len == 0 || lchown(cstr, user, group) == 0)
 		return true;
-	return problem_set(
-	    problem, PROBLEM_SYSTEM, "Socket: %s: %s", cstr, strerror(errno));
+	return problem_set(problem, PROBLEM_SYSTEM, "%s: %s: %s",
+	    is_query ? "QuerySocketGroup" : "Socket", cstr, strerror(errno));
 }
 
 static bool
