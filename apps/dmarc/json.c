@@ -25,6 +25,25 @@ json_from_word(const struct names *names, int value)
 	return json_string(names_word(names, value));
 }
 
+json_t *
+json_append(json_t *list, json_t *value)
+{
+	if (list != NULL && json_array_append_new(list, value) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+json_t *
+json_from_texts(const struct text *texts, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		list = json_append(list, json_from_text(texts[i]));
+	return list;
+}
+
 bool
 json_print(json_t *object, struct problem *problem)
 {

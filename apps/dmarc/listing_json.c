@@ -2,16 +2,6 @@
 
 enum { WORDS_MAX = 4096 };
 
-/* Both take over VALUE; LIST NULL stays NULL: no memory. */
-static json_t *
-append(json_t *list, json_t *value)
-{
-	if (list != NULL && json_array_append_new(list, value) == 0)
-		return list;
-	json_decref(list);
-	return NULL;
-}
-
 static json_t *
 why_json(const struct listing *listing, const struct store_listed *listed,
     const struct store_delivery *delivery)
@@ -34,7 +24,7 @@ deliveries_json(
 	for (size_t i = 0; i < listed->deliveries.count; i++) {
 		const struct store_delivery *delivery =
 		    &listed->deliveries.at[i];
-		list = append(list,
+		list = json_append(list,
 		    json_pack("{s:o, s:o, s:i, s:I, s:o, s:o}", "destination",
 			json_from_text(delivery->destination), "state",
 			json_from_word(
@@ -57,16 +47,6 @@ policy_json(const struct report_policy *policy)
 	    json_from_text(policy->fo), "testing",
 	    json_from_text(policy->testing), "discovery_method",
 	    json_from_text(policy->discovery_method));
-}
-
-static json_t *
-uris_json(const struct store_report *report)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < report->rua.count; i++)
-		list = append(list, json_from_text(report->rua.at[i]));
-	return list;
 }
 
 static json_t *
@@ -95,7 +75,8 @@ listing_json(const struct listing *listing, const struct store_listed *listed)
 	    (json_int_t)listed->rows, "xml_bytes",
 	    (json_int_t)listed->mail.xml_bytes, "mail_bytes",
 	    (json_int_t)listed->mail.mail_bytes, "policy",
-	    policy_json(&report->policy), "rua", uris_json(report), "why",
+	    policy_json(&report->policy), "rua",
+	    json_from_texts(report->rua.at, report->rua.count), "why",
 	    listed->deliveries.count > 0 ? json_null()
 					 : why_json(listing, listed, NULL),
 	    "deliveries", deliveries_json(listing, listed), "sums",

@@ -9,26 +9,6 @@ static const char *const status_words[] = {
 };
 static const struct names status_names = NAMES(status_words);
 
-/* Both take over VALUE; LIST NULL stays NULL: no memory. */
-static json_t *
-append(json_t *list, json_t *value)
-{
-	if (list != NULL && json_array_append_new(list, value) == 0)
-		return list;
-	json_decref(list);
-	return NULL;
-}
-
-static json_t *
-texts_json(const struct text *texts, size_t count)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		list = append(list, json_from_text(texts[i]));
-	return list;
-}
-
 static json_t *
 queries_json(const struct lookup *lookup)
 {
@@ -36,13 +16,14 @@ queries_json(const struct lookup *lookup)
 
 	for (size_t i = 0; i < lookup->queries.count; i++) {
 		const struct lookup_query *query = &lookup->queries.at[i];
-		list = append(list,
+		list = json_append(list,
 		    json_pack("{s:o, s:s, s:o, s:o}", "name",
 			json_from_text(query->name), "type",
 			dns_type_name(query->type), "answer",
 			json_from_word(&dns_status_names, (int)query->status),
 			"records",
-			texts_json(query->records.at, query->records.count)));
+			json_from_texts(
+			    query->records.at, query->records.count)));
 	}
 	return list;
 }
@@ -71,13 +52,13 @@ addresses_json(const struct lookup_address *addresses, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct destination *to = &addresses[i].destination;
-		list =
-		    append(list, json_pack("{s:o, s:o, s:o, s:o}", "uri",
-				     json_from_text(addresses[i].uri), "status",
-				     json_from_word(&destination_status_names,
-					 (int)to->status),
-				     "address", json_from_text(to->address),
-				     "reason", json_from_text(to->reason)));
+		list = json_append(
+		    list, json_pack("{s:o, s:o, s:o, s:o}", "uri",
+			      json_from_text(addresses[i].uri), "status",
+			      json_from_word(
+				  &destination_status_names, (int)to->status),
+			      "address", json_from_text(to->address), "reason",
+			      json_from_text(to->reason)));
 	}
 	return list;
 }
@@ -127,5 +108,5 @@ lookup_json(const struct lookup *lookup)
 	    has_record ? tags_json(lookup) : json_null(), "rua",
 	    addresses_json(lookup->rua.at, lookup->rua.count), "ruf",
 	    addresses_json(lookup->ruf.at, lookup->ruf.count), "warnings",
-	    texts_json(lookup->warnings.at, lookup->warnings.count));
+	    json_from_texts(lookup->warnings.at, lookup->warnings.count));
 }

@@ -293,20 +293,8 @@ routes_json(const struct check *check)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; list != NULL && i < check->routes.count; i++)
-		(void)json_array_append_new(
-		    list, route_json(&check->routes.at[i]));
-	return list;
-}
-
-static json_t *
-advice_json(const struct check *check)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list != NULL && i < check->advice.count; i++)
-		(void)json_array_append_new(
-		    list, json_from_text(check->advice.at[i]));
+	for (size_t i = 0; i < check->routes.count; i++)
+		list = json_append(list, route_json(&check->routes.at[i]));
 	return list;
 }
 
@@ -336,7 +324,7 @@ check_json(const struct check *check)
 	    json_from_text(check->policy_record), "key", key_json(check),
 	    "routes", routes_json(check), "passes",
 	    json_from_word(&check_conclusion_names, (int)check->conclusion),
-	    "advice", advice_json(check));
+	    "advice", json_from_texts(check->advice.at, check->advice.count));
 }
 
 /* --- the command --- */

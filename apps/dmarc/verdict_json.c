@@ -52,14 +52,8 @@ dkim_json(const struct dkim_results *results)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < results->count; i++) {
-		/* Takes over the element, and fails for NULL. */
-		if (json_array_append_new(
-			list, signature_json(&results->at[i])) != 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
+	for (size_t i = 0; i < results->count; i++)
+		list = json_append(list, signature_json(&results->at[i]));
 	return list;
 }
 

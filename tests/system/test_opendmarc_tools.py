@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """opendmarc-import, -importstats and -expire by name, as scripts call them; with
 options for a database, on a real MariaDB."""
-import contextlib
 import json
 import os
 import pathlib
@@ -9,47 +8,25 @@ import random
 import subprocess
 import time
 
-import mariadb
 import parts
 from history import exim, opendmarc, ours
+from namesakes import Namesakes, environment
 from tap import Skip, case, contains, equal, run_cases
 
 NOW = 1795439443
-VARIABLES = ("OPENDMARC_", "DMARC_", "MYSQL_")
 
 
-class Stage:
-    def __init__(self, path):
-        self.path = path
-        self.count = 0
-        self.server = None
-        self.bin = path / "bin"
-        self.bin.mkdir()
-        for name in ("import", "importstats", "expire"):
-            (self.bin / f"opendmarc-{name}").symlink_to(parts.DMARC)
+class Tools(Namesakes):
+    TOOLS = ("import", "importstats", "expire")
 
     def place(self, **options):
-        self.count += 1
-        folder = self.path / str(self.count)
-        folder.mkdir()
+        folder = self.folder()
         options = {"Database": f"sqlite:{folder}/db",
                    "HistoryFile": folder / "history",
                    "ImportSpool": folder / "spool"} | options
         parts.write_config(folder / "c", **{
             name: value for name, value in options.items() if value})
         return folder
-
-    def command(self, folder, name, *words):
-        return [self.bin / f"opendmarc-{name}", f"--config={folder}/c", *words]
-
-    def run(self, folder, name, *words, status=0, **options):
-        run = subprocess.run(
-            self.command(folder, name, *words), text=True, **{
-                "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-                "stdin": subprocess.DEVNULL,
-                "env": environment()} | options)
-        equal(run.returncode, status, run.stdout + run.stderr)
-        return run.stdout, run.stderr
 
     def feed(self, folder, text, *words, **options):
         """By a pipe."""
@@ -60,19 +37,6 @@ class Stage:
         """As `opendmarc-import < FILE`."""
         with open(file) as stdin:
             return self.run(folder, "import", *words, stdin=stdin, **options)
-
-    def mariadb(self):
-        if self.server is None:
-            if not mariadb.is_here():
-                raise Skip("MariaDB cannot be had; see ci/unpack")
-            self.server = mariadb.Server(self.path / "m")
-            self.server.start()
-        return self.server
-
-
-def environment(**more):
-    return {name: value for name, value in os.environ.items()
-            if not name.startswith(VARIABLES)} | more
 
 
 def figures(folder):
@@ -382,16 +346,4 @@ def away(it):
     equal(figures(there)["messages"], 2)
 
 
-@contextlib.contextmanager
-def stage():
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
-    with parts.folder("tools", memory) as path:
-        it = Stage(path)
-        try:
-            yield it
-        finally:
-            if it.server:
-                it.server.stop()
-
-
-run_cases(stage())
+run_cases(Tools.stage())

@@ -5,21 +5,19 @@ import contextlib
 import json
 import os
 import sqlite3
-import subprocess
 import time
 
-import mariadb
 import parts
 import sink
 import xmlcheck
 from history import ours as entry
+from namesakes import Namesakes, environment
 from tap import Skip, case, contains, equal, run_cases
 
 DAY = 86400
 # Of the day before yesterday: in the hour after midnight yesterday is not over.
 NOON = int(time.time()) // DAY * DAY - DAY - DAY // 2
 DATE = time.strftime("%Y-%m-%d", time.gmtime(NOON))
-VARIABLES = ("OPENDMARC_", "DMARC_", "MYSQL_")
 NAMES = ("a.example", "b.example", "c.example")
 ZONE = "".join(f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=mailto:r@{name}"\n'
                for name in NAMES) + """\
@@ -36,21 +34,12 @@ _dmarc.down.test SERVFAIL TXT
 """
 
 
-class Stage:
-    def __init__(self, path):
-        self.path = path
-        self.count = 0
-        self.server = None
-        self.bin = path / "bin"
-        self.bin.mkdir()
-        for name in ("reports", "check", "params"):
-            (self.bin / f"opendmarc-{name}").symlink_to(parts.DMARC)
+class Reports(Namesakes):
+    TOOLS = ("reports", "check", "params")
 
     def place(self, names=NAMES, **options):
         """A folder with a configuration and what came from NAMES."""
-        self.count += 1
-        folder = self.path / str(self.count)
-        folder.mkdir()
+        folder = self.folder()
         (folder / "zone").write_text(ZONE)
         self.configure(folder, **options)
         self.add(folder, *names)
@@ -70,16 +59,6 @@ class Stage:
                                        for name in names))
             parts.dmarc("import", "-c", folder / "c", history)
 
-    def run(self, folder, name, *words, status=0, **options):
-        """opendmarc-NAME: its standard output and standard error."""
-        run = subprocess.run(
-            [self.bin / f"opendmarc-{name}", f"--config={folder}/c", *words],
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL, cwd=folder,
-            **{"env": environment()} | options)
-        equal(run.returncode, status, run.stdout + run.stderr)
-        return run.stdout, run.stderr
-
     def reports(self, folder, relay, *words, **options):
         """opendmarc-reports with the options of the article of 2016."""
         said = self.run(folder, "reports", "--interval=86400",
@@ -89,19 +68,6 @@ class Stage:
         with contextlib.suppress(Skip):
             xmlcheck.check_folder(folder)  # --keepfiles
         return said
-
-    def mariadb(self):
-        if self.server is None:
-            if not mariadb.is_here():
-                raise Skip("MariaDB cannot be had; see ci/unpack")
-            self.server = mariadb.Server(self.path / "m")
-            self.server.start()
-        return self.server
-
-
-def environment(**more):
-    return {name: value for name, value in os.environ.items()
-            if not name.startswith(VARIABLES)} | more
 
 
 def recipients(relay):
@@ -602,16 +568,4 @@ def check_words(it):
     equal(out.count("DMARC record for"), 1)
 
 
-@contextlib.contextmanager
-def stage():
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
-    with parts.folder("report", memory) as path:
-        it = Stage(path)
-        try:
-            yield it
-        finally:
-            if it.server:
-                it.server.stop()
-
-
-run_cases(stage())
+run_cases(Reports.stage())
