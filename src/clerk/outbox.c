@@ -262,12 +262,33 @@ hand_over(struct lease *lease, struct text *ret_words)
 	return result;
 }
 
+/* Does the destination want nothing so large (RFC 7489 6.2)? The report is as
+ * large as it is attached, in lines of base64. */
+static bool
+is_over_limit(const struct lease *lease, struct text *ret_words)
+{
+	struct errand *errand = lease->errand;
+	uint64_t max = lease->target->size_max;
+	uint64_t size = (errand->gzip.len + 56) / 57 * 78;
+
+	if (errand->outbox->sender.format != REPORT_RFC7489 || max == 0 ||
+	    size <= max)
+		return false;
+	*ret_words = arena_format(errand->arena,
+	    "its record takes %llu bytes, and the report has %llu",
+	    (unsigned long long)max, (unsigned long long)size);
+	return true;
+}
+
 /* Trying again helps against what may pass only. */
 static enum deliver_result
 send_composed(struct lease *lease, struct text *ret_words)
 {
 	switch (lease->errand->composed) {
-	case COMPOSED: return hand_over(lease, ret_words);
+	case COMPOSED:
+		return is_over_limit(lease, ret_words)
+			   ? DELIVER_REFUSED
+			   : hand_over(lease, ret_words);
 	case TOO_LARGE:
 		*ret_words = TEXT("the report is too large");
 		return DELIVER_REFUSED;

@@ -126,7 +126,8 @@ decide(const struct search *search, const struct destination *destination)
 	struct target target = {.address = destination->address,
 	    .action = TARGET_CLOSE,
 	    .state = DELIVERY_UNAUTHORIZED,
-	    .words = destination->reason};
+	    .words = destination->reason,
+	    .size_max = destination->size_max};
 
 	const char *why;
 
@@ -190,9 +191,9 @@ add_uris(struct search *search, const struct dmarc_record *record)
 {
 	const struct targets *targets = search->targets;
 
-	for (size_t i = 0; i < record->rua.count; i++)
+	for (size_t i = 0; i < record->rua_sized.count; i++)
 		if (search->asked_count < OUTBOX_DESTINATIONS_MAX)
-			add_uri(search, record->rua.at[i]);
+			add_uri(search, record->rua_sized.at[i]);
 	if (record->rua.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
 	else if (targets->list.count == 0)

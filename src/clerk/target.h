@@ -14,6 +14,7 @@ struct target {
 	enum target_action action;
 	enum delivery_state state; /* with TARGET_CLOSE */
 	struct text words;         /* why not TARGET_SEND */
+	uint64_t size_max;         /* the destination's */
 };
 
 struct targets {

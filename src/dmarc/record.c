@@ -252,16 +252,15 @@ is_uri(struct text uri)
 	return true;
 }
 
-/* The next good URI of a list. False: there is none left.
+/* The next good URI of a list, with its size. False: there is none left.
  * dmarc-urilist = dmarc-uri *(*WSP "," *WSP dmarc-uri) */
 static bool
 next_uri(struct reading *reading, struct text tag, struct text *list,
     struct text *ret_uri)
 {
 	while (list->len > 0) {
-		struct text uri =
-		    without_size(text_trim(text_split(list, ',')));
-		if (is_uri(uri)) {
+		struct text uri = text_trim(text_split(list, ','));
+		if (is_uri(without_size(uri))) {
 			*ret_uri = uri;
 			return true;
 		}
@@ -279,9 +278,12 @@ read_rua(struct reading *reading, struct text list)
 	while (record->rua.count < DMARC_URIS_MAX &&
 	       next_uri(reading, TEXT("rua"), &list, &uri)) {
 		struct text *slot = vec_push(reading->arena, &record->rua);
-		if (slot == NULL)
+		struct text *sized =
+		    vec_push(reading->arena, &record->rua_sized);
+		if (slot == NULL || sized == NULL)
 			return;
-		*slot = uri;
+		*slot = without_size(uri);
+		*sized = uri;
 	}
 }
 
@@ -296,7 +298,7 @@ read_ruf(struct reading *reading, struct text list)
 		struct text *slot = vec_push(reading->arena, &record->ruf);
 		if (slot == NULL)
 			return;
-		*slot = uri;
+		*slot = without_size(uri);
 	}
 }
 

@@ -31,6 +31,7 @@ struct dmarc_record {
 	/* URIs in order, syntactically valid (RFC 3986), "!10m" taken off; what
 	 * else a destination needs is the report's to check. */
 	VEC(struct text) rua;
+	VEC(struct text) rua_sized; /* the same, each with its "!10m" */
 	VEC(struct text) ruf;
 	VEC(struct text) warnings; /* for people: removed tags, bad values */
 };

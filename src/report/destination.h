@@ -20,8 +20,8 @@ struct destination {
 	struct text address; /* decoded, printable ASCII, one '@' outside
 				quotes, at most 254 bytes */
 	struct text host;    /* its domain, lower case */
-	uint64_t size_max;   /* "!10m": a mail may have so many bytes; 0: any */
-	struct text reason;  /* for people */
+	uint64_t size_max; /* "!10m": a report may have so many bytes; 0: any */
+	struct text reason; /* for people */
 };
 
 /* mailto: only. "?subject=…" is dropped. RFC 9989 has no "!10m" any more; who

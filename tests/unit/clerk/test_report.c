@@ -474,6 +474,24 @@ test_mail(void **state)
 	assert_true(text_equal(find_xml(scene), xml));
 }
 
+/* What RFC 7489's URIs ask for (6.2) is heeded with its reports alone. */
+static void
+test_size(void **state)
+{
+	struct scene *scene = *state;
+	bool is_heeded = scene->config->report_format == REPORT_RFC7489;
+
+	set_zone(scene, RECORD("rua=mailto:small@example.com!77,"
+			       "mailto:large@example.com!1m"));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, is_heeded ? 1 : 2, 0, is_heeded ? 1 : 0);
+	assert_true(has_line(scene, "its record takes 77 bytes") == is_heeded);
+	struct text xml = unpack(scene, 0);
+	assert_true(
+	    (text_find_part(xml, TEXT("<pct>")) < xml.len) == is_heeded);
+}
+
 /* --- again and again --- */
 
 static void
@@ -1054,6 +1072,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(test_outcomes, SENDER),
 	    SCENARIO(test_mail, SENDER),
+	    SCENARIO(test_size, SENDER),
+	    SCENARIO(test_size, SENDER "ReportFormat 7489\n"),
 	    SCENARIO(test_retry, SENDER),
 	    SCENARIO(test_given_up, SENDER),
 	    SCENARIO(test_withdrawn, SENDER),

@@ -209,7 +209,10 @@ test_uris(void **state)
 		    dmarc_record_read(arena, text);
 		build_init_arena(&got, arena, 4096);
 		assert_non_null(record);
+		assert_int_equal(record->rua_sized.count, record->rua.count);
 		for (size_t k = 0; k < record->rua.count; k++) {
+			assert_true(text_starts(
+			    record->rua_sized.at[k], record->rua.at[k]));
 			build_text(&got, record->rua.at[k]);
 			build_byte(&got, ' ');
 		}
