@@ -251,13 +251,14 @@ set_sender(
 		return true;
 	if (!text_has(domain, '.'))
 		domain = host;
-	if (!text_has(domain, '.'))
+	if (text_has(domain, '.'))
+		config->report_email =
+		    arena_join(config->arena, TEXT("postmaster@"), domain);
+	else if (!reporting->job.dry_run)
 		return problem_set(problem, PROBLEM_CONFIG,
 		    "this host's name, " TEXT_FMT ", has no domain to report "
 		    "from: give --report-email, or set ReportEmail",
 		    TEXT_ARG(host));
-	config->report_email =
-	    arena_join(config->arena, TEXT("postmaster@"), domain);
 	return true;
 }
 

@@ -10,6 +10,7 @@ import time
 import parts
 import sink
 import xmlcheck
+import xmlcheck
 from history import ours as entry
 from namesakes import Namesakes, environment
 from tap import Skip, case, contains, equal, run_cases
@@ -75,6 +76,10 @@ def recipients(relay):
 
 
 def files(folder):
+    """Whom the XML there is about; it is valid."""
+    if list(folder.glob("*.xml")):
+        with contextlib.suppress(Skip):
+            xmlcheck.check_folder(folder)
     return sorted(file.name.split("!")[1] for file in folder.glob("*.xml"))
 
 
@@ -394,6 +399,9 @@ def sender(it):
         equal({mail.message["From"] for mail in relay.taken},
               {"own@receiver.example"})
         folder = it.place(ReportTransport=relay.url)
+        _, err = it.run(folder, "reports", "--test")
+        equal(err.count("opendmarc-reports: would email "), 3, err)
+        equal(files(folder), list(NAMES))
         host = os.uname().nodename
         if "." not in host:
             contains(it.run(folder, "reports", status=1)[1],
