@@ -143,6 +143,20 @@ write_out(struct build *out)
 	build_free(out);
 }
 
+static struct text fill(char line[LINE_BYTES_MAX], const char *format,
+    va_list values) PRINTF_LIKE(2, 0);
+
+/* Cut at LINE_BYTES_MAX. */
+static struct text
+fill(char line[LINE_BYTES_MAX], const char *format, va_list values)
+{
+	int len = vsnprintf(line, LINE_BYTES_MAX, format, values);
+
+	if (len >= LINE_BYTES_MAX)
+		len = LINE_BYTES_MAX - 1;
+	return (struct text){line, len < 0 ? 0 : (size_t)len};
+}
+
 void
 log_say(const char *format, ...)
 {
@@ -151,17 +165,14 @@ log_say(const char *format, ...)
 	va_list values;
 
 	va_start(values, format);
-	int len = vsnprintf(line, sizeof line, format, values);
+	struct text said = fill(line, format, values);
 	va_end(values);
-	if (len < 0)
-		return;
-	size_t kept = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
 	build_init(&out, LOG_BYTES_MAX);
 	begin_line(&out);
 	if (log_is_json)
-		build_member(&out, "message", (struct text){line, kept});
+		build_member(&out, "message", said);
 	else
-		build_clean(&out, (struct text){line, kept});
+		build_clean(&out, said);
 	end_line(&out);
 	write_out(&out);
 }
@@ -173,14 +184,11 @@ log_tell(const char *who, const char *format, ...)
 	struct build out;
 	va_list values;
 
-	va_start(values, format);
-	int len = vsnprintf(line, sizeof line, format, values);
-	va_end(values);
-	if (len < 0)
-		return;
 	build_init(&out, LOG_BYTES_MAX);
 	build_format(&out, "%s: ", who);
-	build_clean(&out, text_from_cstr(line));
+	va_start(values, format);
+	build_clean(&out, fill(line, format, values));
+	va_end(values);
 	build_byte(&out, '\n');
 	(void)fwrite(out.ptr, 1, out.len, stderr);
 	build_free(&out);
