@@ -106,9 +106,9 @@ plain:
   server_set_id = $auth2
 """)
 
-    def configure_debian(self, is_split, macros):
-        """As Debian's update-exim4.conf makes it from Debian's files and our
-        MACROS, with this test's own places in them."""
+    def configure_debian(self, is_split, macros, acl=""):
+        """As Debian's update-exim4.conf makes it from Debian's files, our
+        MACROS and an ACL, with this test's own places in them."""
         tree = parts.unpacked("exim4-config")
         etc = self.path / "etc"
         shutil.copytree(tree / "etc/exim4", etc)
@@ -128,6 +128,10 @@ MAIN_HOST_LOOKUP = 192.0.2.255
 hosts_proxy = 127.0.0.2
 queue_only
 """)
+        (etc / "conf.d/acl/05_dmarcd").write_text(acl)
+        template = etc / "exim4.conf.template"
+        template.write_text(template.read_text().replace(
+            "\nbegin acl\n", f"\nbegin acl\n{acl}", 1))
         (etc / "update-exim4.conf.conf").write_text(f"""
 dc_eximconfig_configtype='internet'
 dc_other_hostnames='mx.test'

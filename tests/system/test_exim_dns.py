@@ -53,6 +53,25 @@ def genuine(it):
         equal(it.actions(), ["2"], "history")
 
 
+@case("the same in Debian's own configuration, single and split")
+def debian(it):
+    shutil.chown(it.path, "nobody")
+    for is_split in (False, True):
+        with it.daemon(UserID="nobody"), exim.Exim(it.fresh("exim")).running(
+                debian=is_split, acl=f".include {exim.FILES}/dmarcd-dkim.acl\n",
+                macros=f"""
+DMARCD_SOCKET = {it.path}/d/query
+DMARCD_EXEMPT = +relay_from_hosts
+CHECK_DATA_LOCAL_ACL_FILE = {exim.FILES}/dmarcd-data.acl
+.include {exim.FILES}/dmarcd-macros.conf
+acl_smtp_dkim = acl_dmarcd_dkim
+""") as mta:
+            code, said = send(mta, message("1-genuine.eml"))
+            equal(code, 250, said)
+            contains(results(mta.queued(said)), "dmarc=pass")
+            equal(send(mta, message("3-list.eml"))[0], 550, "a list's pass")
+
+
 def forgeries():
     """{what: message}; each would pass if something in it were believed that
     must not be."""
