@@ -55,13 +55,19 @@ for node in null zero full random urandom tty; do
 	mount --bind /dev/$node dev/$node
 done
 mkdir dev/shm dev/pts
+mount -t devpts devpts dev/pts
+ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 touch dev/console
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 rm -rf etc/systemd/system/*.wants etc/rc?.d/* etc/machine-id usr/sbin/policy-rc.d
-mkdir -p var/log/journal
-exec chroot . env -i container=other LANG=C.UTF-8 /lib/systemd/systemd --system
+mkdir -p var/log/journal etc/tmpfiles.d
+ln -sf /dev/null etc/tmpfiles.d/tmp.conf  # the project may lie in /tmp
+mkdir was
+pivot_root . was
+umount -l /was
+exec env -i container=other LANG=C.UTF-8 /lib/systemd/systemd --system
 """
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 

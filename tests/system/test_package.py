@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""The Debian packages on a machine that boots: built, installed and set up as
+docs/postfix.md says, with Debian's Postfix; upgraded, removed, purged."""
+import contextlib
+import json
+import re
+import smtplib
+
+import machine
+import parts
+from page import Page
+from tap import case, contains, equal, run_cases, skip_all
+
+PAGE = Page("postfix.md")
+DEBS = parts.ROOT / "build-deb"
+SPOOF = b"From: Bank <news@bank.example>\r\nSubject: hello\r\n\r\nhello\r\n"
+OURS = parts.MESSAGES / "1-genuine.eml"
+
+if reason := machine.why_not():
+    skip_all(reason)
+
+
+def build(it):
+    """While the registry can be reached."""
+    it.run(f"cd {parts.ROOT} && git config --global safe.directory '*' && "
+           f"make deb && cp {DEBS}/*.deb /root/")
+    it.install("postfix", "opendmarc")  # the one that is replaced
+
+
+class Stage:
+    def __init__(self, it):
+        self.machine, self.run = it, it.run
+        self.others = self.named()
+
+    def send(self, source, message):
+        """The server's last word on it."""
+        client = smtplib.SMTP()
+        client.sock = machine.connect(self.machine.world, source)
+        client.getreply()
+        client.ehlo("client.example")
+        client.docmd("MAIL FROM:<x@client.example>")
+        client.docmd("RCPT TO:<customer@receiver.example>")
+        code, words = client.data(message)
+        client.quit()
+        return code, words.decode()
+
+    def journal(self):
+        return self.run("journalctl -u dmarcd --no-pager -o cat")
+
+    def status(self):
+        return json.loads(self.run("dmarc database status --json"))
+
+    def is_active(self):
+        return self.run("systemctl is-active dmarcd",
+                        status=None).strip() == "active"
+
+    def named(self):
+        """All that bears our name, and has nothing to do with packing it."""
+        return set(self.run("find /etc /usr /lib /var /run -xdev"
+                            " -name '*dmarc*' ! -path '/var/log/*'"
+                            " ! -path '/var/tmp/*' ! -path '/var/cache/*'"
+                            " ! -path '/var/lib/systemd/*'"
+                            " ! -path '/var/lib/dpkg/*'").split())
+
+
+@contextlib.contextmanager
+def stage():
+    zone = (parts.MESSAGES / "zone").read_text() + """
+client.example A 203.0.113.66
+"""
+    with machine.machine(zone=zone, prepare=build, is_booted=True) as it:
+        yield Stage(it)
+
+
+@case("lintian finds no error")
+def lintian(it):
+    it.run("lintian --allow-root --fail-on error /root/*.deb")
+
+
+@case("a Postfix that works, before")
+def before(it):
+    it.run("useradd --create-home customer")
+    it.run("postconf -e myhostname=mx.receiver.example"
+           " mydestination=receiver.example inet_interfaces=all"
+           " mynetworks=127.0.0.0/8 && systemctl restart postfix")
+    code, said = it.send(machine.STRANGER, SPOOF)
+    equal(code, 250, said)
+
+
+@case("docs/postfix.md, every block of it")
+def follow(it):
+    PAGE.follow(it.machine, package=it.run, systemd=it.run, restart=it.run)
+    assert it.is_active(), it.journal()
+    contains(it.journal(), "listening on inet:8893@127.0.0.1")
+
+
+@case("user, folders and files are as they should be")
+def files(it):
+    for path, wanted in {
+            "/etc/dmarcd.conf": "644 root root",
+            "/var/lib/dmarcd": "750 dmarcd dmarcd",
+            "/var/lib/dmarcd/history": "640 dmarcd dmarcd",
+            "/var/lib/dmarcd/dmarc.db": "640 dmarcd dmarcd",
+            "/run/dmarcd": "755 dmarcd dmarcd"}.items():
+        parts.wait_for(path, lambda: it.machine.file(path).exists())
+        equal(it.run(f"stat -c '%a %U %G' {path}").strip(), wanted, path)
+    contains(it.run("ps -o user= -p $(systemctl show -P MainPID dmarcd)"),
+             "dmarcd")
+
+
+@case("the unit is sound, and little is left open")
+def unit(it):
+    equal(it.run("systemd-analyze verify dmarcd.service 2>&1 |"
+                 " grep -i dmarcd || true"), "")
+    figure = float(re.search(r"exposure level for dmarcd.service: ([0-9.]+)",
+                             it.run("systemd-analyze security dmarcd"))[1])
+    assert figure < 2.0, figure
+
+
+@case("a spoofed mail is refused, a genuine one delivered with our field")
+def mail(it):
+    code, said = it.send(machine.STRANGER, SPOOF)
+    equal((code, said[:5]), (550, "5.7.1"), said)
+    code, said = it.send(machine.SENDER, OURS.read_bytes())
+    equal(code, 250, said)
+    box = it.machine.file("/var/mail/customer")
+    parts.wait_for("the mail",
+                   lambda: "Your statement" in parts.read_or_empty(box))
+    contains(box.read_text().split("Your statement")[0],
+             "Authentication-Results: mx.receiver.example;")
+    contains(box.read_text(), "dmarc=pass")
+    contains(it.journal(), "bank.example pass client=192.0.2.10")
+
+
+@case("what the page says to look at")
+def look(it):
+    PAGE.run(it.machine, "later")
+
+
+@case("SIGKILL: it is back, and serves")
+def killed(it):
+    it.run("systemctl kill -s KILL dmarcd")
+    parts.wait_for("dmarcd to come back", lambda: it.is_active() and it.send(
+        machine.STRANGER, SPOOF)[0] == 550)
+
+
+def next_version(it):
+    it.run("cd /root && dpkg-deb -R dmarcd_0*.deb tree && sed -i"
+           " 's/^\\(Version: .*\\)$/\\1+next/' tree/DEBIAN/control &&"
+           " dpkg-deb -b tree next.deb && rm -rf tree")
+
+
+@case("an upgrade keeps what was edited and what was stored")
+def upgrade(it):
+    it.run("dmarc import")
+    messages = it.status()["messages"]
+    assert messages >= 2, messages
+    before = it.run("systemctl show -P MainPID dmarcd; cat /etc/dmarcd.conf")
+    next_version(it)
+    it.run("apt-get install -y /root/next.deb")
+    after = it.run("systemctl show -P MainPID dmarcd; cat /etc/dmarcd.conf")
+    assert before.split("\n")[0] != after.split("\n")[0], "not restarted"
+    equal(after.split("\n")[1:], before.split("\n")[1:], "dmarcd.conf")
+    equal(it.status()["messages"], messages)
+    assert it.is_active(), it.journal()
+
+
+@case("the names of OpenDMARC, whose package stood beside and goes")
+def names(it):
+    contains(it.run("readlink -f $(command -v opendmarc)"), "/opendmarc\n")
+    it.run("apt-get install -y /root/dmarcd-opendmarc_*.deb")
+    contains(it.run("dpkg -s opendmarc"), "deinstall ok config-files")
+    for name in ("check", "expire", "import", "importstats", "params",
+                 "reports"):
+        it.run(f"opendmarc-{name} --help", status=None)
+        contains(it.run(f"readlink -f $(command -v opendmarc-{name})"),
+                 "/usr/bin/dmarc")
+    contains(it.run("opendmarc -V"), "opendmarc")
+    it.run("dpkg -r dmarcd-opendmarc")
+
+
+DATA = {"/var/lib/dmarcd", "/var/lib/dmarcd/dmarc.db"}
+# Debian's way: what starts it is forgotten with the configuration.
+CONFIGURATION = {"/etc/dmarcd.conf", "/etc/systemd/system/multi-user.target"
+                 ".wants/dmarcd.service"}
+
+
+@case("removed: data and configuration stay; purged: data alone")
+def removed(it):
+    it.run("dpkg -r dmarcd")
+    assert not it.is_active()
+    equal(it.named() - it.others, DATA | CONFIGURATION, "removed")
+    contains(it.run("dpkg -P dmarcd"), "stay in /var/lib/dmarcd")
+    equal(it.named() - it.others, DATA, "purged")
+
+
+run_cases(stage(), steps=True)
