@@ -137,12 +137,12 @@ def no_mail(top):
         mta.macro("M", b"i", b"FIRST")
         mta.message()
         equal(mta.verdict()[0], "a", "the first")
-        mta.end()
         try:
+            mta.end()
             letter, words, _ = mta.verdict()
             equal((letter, words[:3]), ("y", b"451"), "no message")
-        except EOFError:
-            pass  # closing is an answer too
+        except (EOFError, ConnectionError):
+            pass  # closing is an answer too, early or late
     with daemon(top), connect(top) as mta:
         mta.begin()
         mta.message()
