@@ -36,6 +36,29 @@ targets_have(const struct targets *targets, struct text address)
 	return false;
 }
 
+/* "a+b@c" is in a's mailbox too. */
+static struct text
+mailbox(struct text address, struct text *ret_domain)
+{
+	size_t at = text_find_last(address, '@');
+	struct text local = text_slice(address, 0, at);
+
+	*ret_domain = text_slice(address, at, address.len);
+	return text_slice(local, 0, text_find(local, '+'));
+}
+
+static bool
+is_same_mailbox(struct text a, struct text b)
+{
+	struct text domain_a;
+	struct text domain_b;
+	struct text local_a = mailbox(a, &domain_a);
+	struct text local_b = mailbox(b, &domain_b);
+
+	return text_equal_nocase(local_a, local_b) &&
+	       text_equal_nocase(domain_a, domain_b);
+}
+
 bool
 target_suppressed(
     const struct outbox *outbox, struct text address, const char **ret_why)
@@ -44,7 +67,7 @@ target_suppressed(
 	bool is_suppressed = false;
 
 	*ret_why = NULL;
-	if (text_equal_nocase(address, outbox->sender.email))
+	if (is_same_mailbox(address, outbox->sender.email))
 		*ret_why = "our own ReportEmail";
 	else if (config_reports_not_to(outbox->job->config, address))
 		*ret_why = "in NoReportsList";

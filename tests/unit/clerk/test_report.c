@@ -171,9 +171,10 @@ scene_renew(void **state)
 	return *state;
 }
 
-/* A message about DOMAIN, received at TIME, in a batch of its own. */
+/* A message about DOMAIN from CLIENT, received at TIME, in a batch of its own. */
 static void
-add_message(struct scene *scene, const char *domain, int64_t time)
+add_message_of(
+    struct scene *scene, const char *domain, int64_t time, const char *client)
 {
 	struct text uri = TEXT("mailto:stale@example.com");
 	struct history_dkim dkim = {
@@ -182,7 +183,7 @@ add_message(struct scene *scene, const char *domain, int64_t time)
 	    .job = TEXT("4Xy"),
 	    .reporter = TEXT("mail.receiver.example"),
 	    .received = time,
-	    .client = TEXT("192.0.2.1"),
+	    .client = text_from_cstr(client),
 	    .from = text_from_cstr(domain),
 	    .mail_from = TEXT("bounce.example.net"),
 	    .spf = TEXT("pass"),
@@ -207,6 +208,23 @@ add_message(struct scene *scene, const char *domain, int64_t time)
 	    .claim = text_from_cstr(claim), .last_byte = 100, .now = time};
 	if (!store_add_batch(scene->store, &batch, &entry, 1, &scene->problem))
 		fail_msg("%s", scene->problem.text);
+}
+
+static void
+add_message(struct scene *scene, const char *domain, int64_t time)
+{
+	add_message_of(scene, domain, time, "192.0.2.1");
+}
+
+/* The NUMBERth of many that are not alike. */
+static void
+add_message_from(struct scene *scene, unsigned number)
+{
+	char client[32];
+
+	(void)snprintf(
+	    client, sizeof client, "192.0.%u.%u", number / 256, number % 256);
+	add_message_of(scene, "example.com", DAY_0 + HOUR, client);
 }
 
 static void
@@ -329,6 +347,15 @@ static const struct {
 	SINK_HELLO, 0, 0, 0, NULL,
 	"example.com: not sent to DMARC@receiver.example: our own"
 	" ReportEmail\n"},
+    {"our own mailbox",
+	RECORD(
+	    "rua=mailto:Dmarc+agg@Receiver.example") "example.com._report._dmarc.receiver.example TXT \"v=DMARC1\"\n",
+	SINK_HELLO, 0, 0, 0, NULL,
+	"example.com: not sent to Dmarc+agg@receiver.example: our own"
+	" ReportEmail\n"},
+    {"a size, which only RFC 7489 knows",
+	RECORD("rua=mailto:a@example.com!100"), SINK_HELLO, 1, 0, 0, NULL,
+	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
     {"no consent", RECORD("rua=mailto:a@victim.example"), SINK_HELLO, 0, 0, 0,
 	NULL,
 	"example.com: not sent to a@victim.example: its host has no v=DMARC1"
@@ -1059,7 +1086,104 @@ test_backoff(void **state)
 		assert_int_equal(
 		    outbox_retry_after(i + 1), minutes[i] * MINUTE);
 	assert_int_equal(outbox_retry_after(0), 15 * MINUTE);
+	int64_t whole = 0;
+	for (unsigned try = 1; try < OUTBOX_TRIES_MAX; try++)
+		whole += outbox_retry_after(try);
+	assert_in_range(whole, 3 * DAY, 4 * DAY);
 	assert_int_equal(outbox_retry_after(UINT32_MAX), 240 * MINUTE);
+}
+
+struct listed {
+	uint64_t bytes_max;
+	uint64_t reports, rows, messages;
+};
+
+static bool
+add_listed(void *context, const struct store_listed *one)
+{
+	struct listed *listed = context;
+
+	assert_true(one->is_sealed);
+	assert_in_range(one->mail.xml_bytes, 1, listed->bytes_max);
+	assert_in_range(one->mail.mail_bytes, 1, one->mail.xml_bytes);
+	listed->reports++;
+	listed->rows += one->rows;
+	listed->messages += one->messages;
+	return true;
+}
+
+/* dmarcd sends each domain's report at a moment of its own. */
+static void
+test_spread(void **state)
+{
+	struct scene *scene = *state;
+	char domain[32];
+	unsigned sent = 0;
+	unsigned first_half = 0;
+
+	enum { DOMAINS = 20 };
+	struct build zone;
+	build_init(&zone, 64 * 1024);
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		build_format(&zone,
+		    "_dmarc.%s TXT \"v=DMARC1; p=none; rua=mailto:a@%s\"\n",
+		    domain, domain);
+		add_message(scene, domain, DAY_0 + HOUR);
+	}
+	build_byte(&zone, '\0');
+	set_zone(scene, zone.ptr);
+	build_free(&zone);
+	const struct clerk_report job = {.date = -1, .node = TEXT("mx1")};
+	int64_t sealed = DAY_0 + DAY + HOUR;
+	for (int64_t past = 0; past <= HOUR; past += 10 * MINUTE) {
+		scene->now = sealed + past;
+		assert_true(run_job(scene, job));
+		sent += (unsigned)scene->reported.sent;
+		if (past == HOUR / 2)
+			first_half = sent;
+	}
+	assert_int_equal(sent, DOMAINS);
+	assert_in_range(first_half, 3, DOMAINS - 3);
+	/* By hand, without waiting. */
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		add_message(scene, domain, DAY_0 + DAY + HOUR);
+	}
+	scene->now = sealed + DAY;
+	run(scene);
+	assert_int_equal(scene->reported.sent, DOMAINS);
+}
+
+/* MaxReportSize: several mails, each with a Report-ID of its own, and all rows
+ * in one of them. */
+static void
+test_parts(void **state)
+{
+	struct scene *scene = *state;
+
+	enum { ROWS = 400 };
+
+	set_zone(scene, OWN);
+	for (unsigned i = 0; i < ROWS; i++)
+		add_message_from(scene, i);
+	run(scene);
+	assert_in_range(scene->reported.reports, 3, 6);
+	assert_int_equal(scene->reported.sent, scene->reported.reports);
+	assert_int_equal(
+	    times_heard(scene, "\r\nSubject: "), scene->reported.reports);
+	assert_int_equal(
+	    times_heard(scene, "\r\nMessage-ID: "), scene->reported.reports);
+	struct listed listed = {.bytes_max = 100 * 1024};
+	const struct clerk_list list = {.config = scene->config,
+	    .date = -1,
+	    .each = add_listed,
+	    .context = &listed};
+	if (!clerk_list_reports(&list, scene->store, &scene->problem))
+		fail_msg("%s", scene->problem.text);
+	assert_int_equal(listed.rows, ROWS);
+	assert_int_equal(listed.messages, ROWS);
+	assert_int_equal(listed.reports, scene->reported.reports);
 }
 
 #define SCENARIO(name, options)                                                \
@@ -1084,6 +1208,10 @@ main(void)
 	    SCENARIO(test_hostile_consent, SENDER),
 	    SCENARIO(test_checks_are_counted, SENDER),
 	    SCENARIO(test_two_destinations, SENDER),
+	    SCENARIO(
+		test_spread, SENDER "ReportSpread 1h\nReportConnections 1\n"),
+	    SCENARIO(
+		test_parts, SENDER "MaxReportSize 100k\nReportConnections 1\n"),
 	    SCENARIO(test_supplement, SENDER),
 	    SCENARIO(test_unfinished, SENDER),
 	    SCENARIO(test_one_domain, SENDER),
