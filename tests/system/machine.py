@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import signal
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -264,6 +265,23 @@ def connect(world, source, port=25):
         parts.wait_for("a server", lambda: parts.answers(port, ADDRESS))
         return socket.create_connection((ADDRESS, port), parts.PATIENCE,
                                         (source, 0))
+
+
+def send(world, source, *messages):
+    """The answers to MESSAGES, mailed to the machine in one connection from the
+    world's SOURCE: (code, words) of each."""
+    client = smtplib.SMTP()
+    client.sock = connect(world, source)
+    client.getreply()
+    client.ehlo("client.example")
+    answers = []
+    for message in messages:
+        client.docmd("MAIL FROM:<x@client.example>")
+        client.docmd("RCPT TO:<customer@receiver.example>")
+        code, words = client.data(message)
+        answers.append((code, words.decode()))
+    client.quit()
+    return answers
 
 
 def why_not():

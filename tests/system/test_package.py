@@ -4,7 +4,6 @@ docs/postfix.md says, with Debian's Postfix; upgraded, removed, purged."""
 import contextlib
 import json
 import re
-import smtplib
 
 import machine
 import parts
@@ -34,15 +33,8 @@ class Stage:
 
     def send(self, source, message):
         """The server's last word on it."""
-        client = smtplib.SMTP()
-        client.sock = machine.connect(self.machine.world, source)
-        client.getreply()
-        client.ehlo("client.example")
-        client.docmd("MAIL FROM:<x@client.example>")
-        client.docmd("RCPT TO:<customer@receiver.example>")
-        code, words = client.data(message)
-        client.quit()
-        return code, words.decode()
+        answer, = machine.send(self.machine.world, source, message)
+        return answer
 
     def journal(self):
         return self.run("journalctl -u dmarcd --no-pager -o cat")
