@@ -31,17 +31,22 @@ struct member {
 
 struct crew {
 	const struct outbox *outbox; /* of who started it */
-	unsigned most;
 
 	pthread_mutex_t mutex; /* for all that follows */
 	pthread_cond_t changed;
 	bool is_ending;
 	struct problem problem;
-	/* Not more than there are members, so that what waits is little. */
-	struct work works[MEMBERS_MAX];
+	/* Besides what is begun as much again, so that who is done goes on with
+	 * the connection that it has, and no more, so that what waits is
+	 * little. */
+	struct work works[2 * MEMBERS_MAX];
+	unsigned slots;
 	struct member members[MEMBERS_MAX];
+	unsigned most;
 	unsigned count; /* of members */
 	unsigned idle;
+	unsigned gone;    /* gave way to the others */
+	bool leaves_work; /* one that gave way, since crew_finish */
 };
 
 static void
@@ -81,10 +86,28 @@ is_ending(void *context)
 	return ending;
 }
 
+/* No more connections than the relay takes; the last member stays. */
+static bool
+gives_way(void *context)
+{
+	const struct member *member = context;
+	struct crew *crew = member->crew;
+
+	lock(crew);
+	bool may = crew->count - crew->gone > 1;
+	if (may) {
+		crew->gone++;
+		crew->most = crew->count;
+		crew->leaves_work = true;
+	}
+	unlock(crew);
+	return may;
+}
+
 static struct work *
 next_work(struct crew *crew)
 {
-	for (unsigned i = 0; i < crew->most; i++) {
+	for (unsigned i = 0; i < crew->slots; i++) {
 		if (crew->works[i].arena != NULL && !crew->works[i].is_begun)
 			return &crew->works[i];
 	}
@@ -121,15 +144,49 @@ end_work(struct crew *crew, struct work *work)
 }
 
 static bool
+open_relay(struct member *member, struct outbox *outbox)
+{
+	const struct outbox *first = member->crew->outbox;
+
+	if (outbox->deliver == NULL)
+		outbox->deliver = relay_open(first->job->config,
+		    first->sender.receiver, &member->problem);
+	return outbox->deliver != NULL;
+}
+
+/* The server may think about its answer to QUIT: not with the lock. */
+static void
+close_relay(struct outbox *outbox)
+{
+	deliver_free(outbox->deliver);
+	outbox->deliver = NULL;
+}
+
+/* Who has nothing to do keeps no connection: a server may take no other
+ * meanwhile. */
+static void
+close_relay_if_idle(struct crew *crew, struct outbox *outbox)
+{
+	lock(crew);
+	bool is_idle = next_work(crew) == NULL;
+	unlock(crew);
+	if (is_idle)
+		close_relay(outbox);
+}
+
+static bool
 serve(struct member *member, struct outbox *outbox)
 {
 	struct crew *crew = member->crew;
 	struct work *work;
 	bool good = true;
 
-	while (good && (work = begin_work(crew)) != NULL) {
-		good = outbox_send(outbox, &work->report);
+	while (
+	    good && !outbox->is_stopped && (work = begin_work(crew)) != NULL) {
+		good = open_relay(member, outbox) &&
+		       outbox_send(outbox, &work->report);
 		end_work(crew, work);
+		close_relay_if_idle(crew, outbox);
 	}
 	return good;
 }
@@ -147,9 +204,6 @@ open_all(struct member *member, struct outbox *outbox, struct loop **ret_loop)
 		outbox->resolver = resolver_another(
 		    first->resolver, *ret_loop, &member->problem);
 	if (outbox->resolver != NULL)
-		outbox->deliver = relay_open(first->job->config,
-		    first->sender.receiver, &member->problem);
-	if (outbox->deliver != NULL)
 		outbox->store = store_another(first->store, &member->problem);
 	unlock(crew);
 	return outbox->store != NULL;
@@ -158,9 +212,9 @@ open_all(struct member *member, struct outbox *outbox, struct loop **ret_loop)
 static void
 close_all(struct member *member, struct outbox *outbox, struct loop *loop)
 {
+	close_relay(outbox);
 	lock(member->crew);
 	store_close(outbox->store);
-	deliver_free(outbox->deliver);
 	resolver_free(outbox->resolver);
 	loop_free(loop);
 	unlock(member->crew);
@@ -185,7 +239,9 @@ run_member(void *context)
 	struct outbox outbox = {.job = &member->job,
 	    .sender = member->crew->outbox->sender,
 	    .reported = &member->reported,
-	    .problem = &member->problem};
+	    .problem = &member->problem,
+	    .gives_way = gives_way,
+	    .context = member};
 
 	if (!open_all(member, &outbox, &loop) || !serve(member, &outbox))
 		note_failure(member->crew, &member->problem);
@@ -207,13 +263,25 @@ start(struct member *member)
 	return error;
 }
 
-/* One that cannot be had is no failure, if there is another. */
+static unsigned
+count_waiting(const struct crew *crew)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < crew->slots; i++)
+		count +=
+		    crew->works[i].arena != NULL && !crew->works[i].is_begun;
+	return count;
+}
+
+/* One that cannot be had is no failure, if there is another. An idle one that
+ * was told of work is idle until it wakes. */
 static void
 add_member(struct crew *crew)
 {
 	struct member *member = &crew->members[crew->count];
 
-	if (crew->idle > 0 || crew->count == crew->most)
+	if (crew->idle >= count_waiting(crew) || crew->count == crew->most)
 		return;
 	*member = (struct member){.crew = crew, .job = *crew->outbox->job};
 	member->job.on_report = say;
@@ -245,6 +313,7 @@ crew_new(
 	}
 	crew->outbox = outbox;
 	crew->most = most < MEMBERS_MAX ? most : MEMBERS_MAX;
+	crew->slots = 2 * crew->most;
 	return crew;
 }
 
@@ -273,7 +342,7 @@ pause_for_change(struct crew *crew)
 static bool
 is_under_way(const struct crew *crew, struct text domain)
 {
-	for (unsigned i = 0; i < crew->most; i++) {
+	for (unsigned i = 0; i < crew->slots; i++) {
 		const struct work *work = &crew->works[i];
 		if (work->arena != NULL &&
 		    text_equal(work->report.policy.domain, domain))
@@ -285,7 +354,7 @@ is_under_way(const struct crew *crew, struct text domain)
 static struct work *
 free_work(struct crew *crew)
 {
-	for (unsigned i = 0; i < crew->most; i++) {
+	for (unsigned i = 0; i < crew->slots; i++) {
 		if (crew->works[i].arena == NULL)
 			return &crew->works[i];
 	}
@@ -350,7 +419,7 @@ crew_offer(struct crew *crew, const struct store_report *report)
 static bool
 has_work(const struct crew *crew, bool begun_only)
 {
-	for (unsigned i = 0; i < crew->most; i++) {
+	for (unsigned i = 0; i < crew->slots; i++) {
 		if (crew->works[i].arena != NULL &&
 		    (crew->works[i].is_begun || !begun_only))
 			return true;
@@ -358,13 +427,16 @@ has_work(const struct crew *crew, bool begun_only)
 	return false;
 }
 
-void
+bool
 crew_finish(struct crew *crew)
 {
 	lock(crew);
 	while (has_work(crew, crew->is_ending))
 		pause_for_change(crew);
+	bool leaves_work = crew->leaves_work;
+	crew->leaves_work = false;
 	unlock(crew);
+	return leaves_work;
 }
 
 static void
@@ -387,7 +459,7 @@ crew_end(struct crew *crew, struct problem *ret_problem)
 		add_reported(
 		    crew->outbox->reported, &crew->members[i].reported);
 	}
-	for (unsigned i = 0; i < crew->most; i++)
+	for (unsigned i = 0; i < crew->slots; i++)
 		arena_free(crew->works[i].arena);
 	struct problem problem = crew->problem;
 	(void)pthread_cond_destroy(&crew->changed);

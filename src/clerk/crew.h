@@ -26,8 +26,9 @@ enum crew_answer {
 /* Copies REPORT; waits while all are busy, and asks job->should_stop. */
 enum crew_answer crew_offer(
     struct crew *crew, const struct store_report *report);
-/* Waits until all that was taken is done. */
-void crew_finish(struct crew *crew);
+/* Waits until all that was taken is done. True: or left, since the relay takes
+ * fewer connections; what is due is to be offered again. */
+bool crew_finish(struct crew *crew) MUST_USE;
 /* What is under way is finished, nothing else is begun. Adds to *outbox->
  * reported. False: *ret_problem, the first of any member. */
 bool crew_end(struct crew *crew, struct problem *ret_problem) MUST_USE;

@@ -204,6 +204,7 @@ struct lease {
 	struct errand *errand;
 	const struct target *target;
 	uint64_t fence;
+	bool gives_way;
 };
 
 static bool
@@ -306,7 +307,15 @@ send_mail(
 	struct outbox *outbox = lease->errand->outbox;
 	struct text words;
 	enum deliver_result result = send_composed(lease, &words);
-	if (result == DELIVER_RETRY)
+
+	lease->gives_way = result == DELIVER_BUSY &&
+			   outbox->gives_way != NULL &&
+			   outbox->gives_way(outbox->context);
+	if (lease->gives_way) {
+		outbox->is_stopped = true;
+		*ret_outcome = (struct store_delivery){
+		    .state = DELIVERY_WAITING, .words = words};
+	} else if (result == DELIVER_RETRY || result == DELIVER_BUSY)
 		*ret_outcome =
 		    retry_or_give_up(lease, tries, words, outbox->job->now);
 	else
@@ -452,7 +461,7 @@ settle(struct errand *errand, const struct target *target)
 		return false;
 	outcome.report = errand->report->id;
 	outcome.destination = target->address;
-	outcome.tries = tries;
+	outcome.tries = lease.gives_way ? tries - 1 : tries;
 	return finish(&lease, &outcome);
 }
 

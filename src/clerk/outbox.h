@@ -20,6 +20,10 @@ struct outbox {
 	struct sender sender;
 	struct clerk_reported *reported;
 	struct problem *problem;
+	/* Asked when the relay takes no more connections; NULL: there is no
+	 * other. True: the rest, and this without a try, is left to others. */
+	bool (*gives_way)(void *context);
+	void *context;
 	bool is_stopped;
 };
 

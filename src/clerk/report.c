@@ -207,17 +207,18 @@ send_rounds(struct outbox *outbox, struct crew *crew)
 	    job->domain, asked_span(job->date), job->now};
 	uint64_t before = UINT64_MAX;
 	struct handing handing = {{outbox, true}, crew, 0, false};
+	bool leaves_work;
 
 	do {
 		handing.later = 0;
 		if (!store_for_each_due_report(outbox->store, &due,
 			hand_to_crew, &handing, outbox->problem))
 			return false;
-		crew_finish(crew);
-		if (handing.later >= before)
+		leaves_work = crew_finish(crew);
+		if (handing.later >= before && !leaves_work)
 			break; /* somebody else has them */
 		before = handing.later;
-	} while (handing.later > 0 && !handing.is_ended);
+	} while ((handing.later > 0 || leaves_work) && !handing.is_ended);
 	return true;
 }
 

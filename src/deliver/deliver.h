@@ -36,6 +36,9 @@ enum deliver_result {
 	 * one may have been taken, so what is tried again must be the same
 	 * mail with the same Message-ID. */
 	DELIVER_RETRY,
+	/* As DELIVER_RETRY: 421 to a new connection, which perhaps is one too
+	 * many. */
+	DELIVER_BUSY,
 	DELIVER_REFUSED, /* 5xx: final */
 };
 

@@ -383,7 +383,7 @@ last_words(const struct smtp *smtp, CURLcode code, struct arena *arena)
 /* A 5xx is about this mail when it answers MAIL, RCPT or DATA (libcurl says
  * SEND_ERROR) or what was sent. One before that, "554 no service here", is the
  * relay's trouble and may pass; as 53x is ours, who are to log in or to begin
- * TLS (RFC 4954 6). */
+ * TLS (RFC 4954 6). libcurl says WEIRD_SERVER_REPLY of a banner. */
 static enum deliver_result
 judge(const struct smtp *smtp, CURLcode code)
 {
@@ -395,6 +395,8 @@ judge(const struct smtp *smtp, CURLcode code)
 	if (was_about_mail && text_starts(words, TEXT("5")) &&
 	    !text_starts(words, TEXT("53")))
 		return DELIVER_REFUSED;
+	if (code == CURLE_WEIRD_SERVER_REPLY && text_starts(words, TEXT("421")))
+		return DELIVER_BUSY;
 	return DELIVER_RETRY;
 }
 

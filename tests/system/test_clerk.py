@@ -266,6 +266,39 @@ def slow_server(it):
     assert relay.most_open <= 3, relay.most_open
 
 
+def takes_two(relay):
+    """What it says to who comes: two connections, and 421 to any other."""
+    greeted = set()
+
+    def banner(session):
+        if len(greeted) >= 2:
+            return "421 4.7.0 too many connections"
+        greeted.add(session.number)
+        return None
+
+    def quit(session):
+        greeted.discard(session.number)
+
+    relay.replies |= {"banner": banner, "quit": quit}
+
+
+@case("a server that takes fewer connections gets fewer; no try is counted")
+def few_connections(it):
+    relay = sink.Sink()
+    takes_two(relay)
+    # So that all come while the first are there.
+    relay.replies["end"] = lambda _: time.sleep(0.2)
+    place, start = many(it.top, relay, "few", ReportConnections=6)
+    with start as started:
+        parts.wait_for("all deliveries",
+                       is_done(place, ["accepted"] * len(NAMES)), started)
+    assert relay.connections > 2, relay.connections
+    equal(taken(relay), NAMES, "who got a mail")
+    with contextlib.closing(sqlite3.connect(place / "db")) as database:
+        equal(database.execute("SELECT DISTINCT tries FROM dmarc_delivery")
+              .fetchall(), [(1,)], "tries")
+
+
 @case("DNS that never answers holds up nobody else's report")
 def silent_dns(it):
     relay, dns = sink.Sink(), Silent(NAMES[0])

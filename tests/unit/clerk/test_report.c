@@ -967,6 +967,32 @@ test_day_of_hours(void **state)
 	assert_reported(scene, 3, 0, 0, 0);
 }
 
+/* A server that serves one connection after the other, as the sink does: who
+ * has nothing to do must not keep it from another, whom it would time out. */
+static void
+test_one_connection(void **state)
+{
+	enum { DOMAINS = 8, ZONE_MAX = 4096 };
+	struct scene *scene = *state;
+	struct build zone;
+
+	build_init(&zone, ZONE_MAX);
+	for (char which = 'a'; which < 'a' + DOMAINS; which++) {
+		const char domain[] = {which, '.', 't', 'e', 's', 't', '\0'};
+		build_format(&zone,
+		    "_dmarc.%s TXT \"v=DMARC1; p=none; rua=mailto:r@%s\"\n",
+		    domain, domain);
+		add_message(scene, domain, DAY_0 + HOUR);
+	}
+	build_byte(&zone, '\0');
+	set_zone(scene, zone.ptr);
+	build_free(&zone);
+	time_t begin = time(NULL);
+	run(scene);
+	assert_reported(scene, DOMAINS, DOMAINS, 0, 0);
+	assert_true(time(NULL) - begin < RELAY_SECONDS);
+}
+
 /* Whoever names other destinations each time reaches a limit. */
 static void
 test_rotating_rua(void **state)
@@ -1217,7 +1243,8 @@ main(void)
 	    SCENARIO(test_one_domain, SENDER),
 	    cmocka_unit_test(test_operators_word),
 	    SCENARIO(test_dry_run, SENDER),
-	    SCENARIO(test_day_of_hours, SENDER "ReportInterval 1h\n"),
+	    SCENARIO(test_day_of_hours, CREW "ReportInterval 1h\n"),
+	    SCENARIO(test_one_connection, CREW "ReportConnections 4\n"),
 	    SCENARIO(test_rotating_rua, SENDER),
 	    SCENARIO(test_output_is_no_folder, SENDER),
 	    SCENARIO(test_no_report_email, ""),

@@ -113,7 +113,7 @@ static const struct {
     {"mail later", SINK_END, DELIVER_RETRY, "451 4.3.0 try again\r\n",
 	"451 4.3.0"},
     {"no service", SINK_HELLO, DELIVER_RETRY, "554 no SMTP here\r\n", "554 no"},
-    {"closing", SINK_HELLO, DELIVER_RETRY, "421 busy\r\n", "421 busy"},
+    {"closing", SINK_HELLO, DELIVER_BUSY, "421 busy\r\n", "421 busy"},
     {"escapes", SINK_RCPT, DELIVER_REFUSED, "550 \x1B[31m\xFF\r\n",
 	"550 \\x1B[31m\\xFF"},
     {"no greeting", SINK_HELLO, DELIVER_RETRY, SINK_CLOSE, ""},
