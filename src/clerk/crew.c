@@ -361,19 +361,21 @@ free_work(struct crew *crew)
 	return NULL;
 }
 
+enum { TEXTS = 10 }; /* of a report, without its rua */
+
 static bool
 copy_report(struct work *work, const struct store_report *report)
 {
 	struct arena *arena = arena_new(REPORT_COPY_MAX);
 	struct store_report copy = *report;
 	struct report_policy *policy = &copy.policy;
-	struct text *const texts[] = {&copy.id, &policy->domain, &policy->p,
-	    &policy->sp, &policy->np, &policy->adkim, &policy->aspf,
+	struct text *const texts[TEXTS] = {&copy.id, &policy->domain,
+	    &policy->p, &policy->sp, &policy->np, &policy->adkim, &policy->aspf,
 	    &policy->fo, &policy->testing, &policy->discovery_method};
 
 	if (arena == NULL)
 		return false;
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+	for (size_t i = 0; i < TEXTS; i++)
 		*texts[i] = arena_copy(arena, *texts[i]);
 	/* Those of today are asked for. */
 	copy.rua.at = NULL;

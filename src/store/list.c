@@ -72,7 +72,7 @@ fill(const struct listing *listing, struct line *line)
 	struct store *store = listing->store;
 	struct store_listed *listed = &line->listed;
 	struct text id = listed->report->id;
-	struct sum sum;
+	struct sum sum = {.count = 0};
 
 	if (!sum_of_report(store->db, line->arena, listed->report,
 		listing->sealed, &sum, listing->problem) ||

@@ -200,7 +200,7 @@ store_for_each_row(struct store *store, const struct store_report *report,
     bool sealed, store_row_fn *each, void *context, struct problem *ret_problem)
 {
 	struct arena *arena = arena_new(STORE_ARENA_MAX);
-	struct sum sum;
+	struct sum sum = {.count = 0};
 
 	if (arena == NULL)
 		return problem_no_memory(ret_problem);
