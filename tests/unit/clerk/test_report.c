@@ -32,7 +32,8 @@ enum {
 };
 
 #define DAY_0  ((int64_t)20000 * DAY) /* 2024-10-04 */
-#define SENDER "ReportEmail dmarc@receiver.example\nReportOrg Receiver\n"
+#define CREW   "ReportEmail dmarc@receiver.example\nReportOrg Receiver\n"
+#define SENDER CREW "ReportConnections 1\n"
 
 /* --- the scene --- */
 
@@ -1221,6 +1222,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(test_outcomes, SENDER),
+	    SCENARIO(test_outcomes, CREW),
 	    SCENARIO(test_mail, SENDER),
 	    SCENARIO(test_size, SENDER),
 	    SCENARIO(test_size, SENDER "ReportFormat 7489\n"),
@@ -1229,15 +1231,13 @@ main(void)
 	    SCENARIO(test_withdrawn, SENDER),
 	    SCENARIO(test_dns_recovers, SENDER),
 	    SCENARIO(test_dns_never_recovers, SENDER),
-	    SCENARIO(test_stop, SENDER "ReportConnections 1\n"),
+	    SCENARIO(test_stop, SENDER),
 	    SCENARIO(test_too_large, SENDER),
 	    SCENARIO(test_hostile_consent, SENDER),
 	    SCENARIO(test_checks_are_counted, SENDER),
 	    SCENARIO(test_two_destinations, SENDER),
-	    SCENARIO(
-		test_spread, SENDER "ReportSpread 1h\nReportConnections 1\n"),
-	    SCENARIO(
-		test_parts, SENDER "MaxReportSize 100k\nReportConnections 1\n"),
+	    SCENARIO(test_spread, SENDER "ReportSpread 1h\n"),
+	    SCENARIO(test_parts, SENDER "MaxReportSize 100k\n"),
 	    SCENARIO(test_supplement, SENDER),
 	    SCENARIO(test_unfinished, SENDER),
 	    SCENARIO(test_one_domain, SENDER),
