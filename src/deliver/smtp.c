@@ -395,7 +395,8 @@ judge(const struct smtp *smtp, CURLcode code)
 	if (was_about_mail && text_starts(words, TEXT("5")) &&
 	    !text_starts(words, TEXT("53")))
 		return DELIVER_REFUSED;
-	if (code == CURLE_WEIRD_SERVER_REPLY && text_starts(words, TEXT("421")))
+	if (code == CURLE_WEIRD_SERVER_REPLY && !smtp->parcel.was_asked &&
+	    text_starts(words, TEXT("421")))
 		return DELIVER_BUSY;
 	return DELIVER_RETRY;
 }
