@@ -1,5 +1,5 @@
 /* Codec: entries as lines of text, and back. The format is OpenDMARC's, with
- * keys of ours; docs/formats.md describes it.
+ * keys of ours; dmarcd-history(5) describes it.
  *
  * Written: one key a line, values with bytes outside 0x21-0x7E and '%' as %XX,
  * so that no value can forge a line; last "end BYTES CRC32C" over all lines

@@ -3,7 +3,7 @@
  * A line once written is never lost and never read twice: writers lock (flock)
  * and look whether the path still is the file they have open; the importer
  * takes the file away by link and rename under FILE.lock, so that there always
- * is a file (docs/formats.md). */
+ * is a file (dmarcd-history(5)). */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 

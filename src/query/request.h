@@ -6,7 +6,7 @@
  *	headers64=…
  *
  * Lines of name=value, each ended by LF; an empty line ends the request and
- * what comes after it is ignored. docs/formats.md lists the names. A value that
+ * what comes after it is ignored. dmarcd-query(5) lists the names. A value that
  * a stranger can influence is Base64, so that none can make a line of its own.
  * Read strictly: a name that is not known, given twice or missing, or a value
  * that is not of its kind, and the request is refused whole.

@@ -637,11 +637,11 @@ test_no_memory(void **state)
 	arena_free(arena);
 }
 
-/* The example in docs/formats.md, indented by four, is what it says. */
+/* The example in dmarcd-history(5) is what it says. */
 static void
 test_documented(void **state)
 {
-	FILE *file = fopen("docs/formats.md", "r");
+	FILE *file = fopen("docs/man/dmarcd-history.5", "r");
 	struct arena *arena = arena_new(ARENA);
 	struct history_entry entry;
 	struct build build;
@@ -652,11 +652,11 @@ test_documented(void **state)
 	assert_non_null(file);
 	build_init(&build, HISTORY_ENTRY_MAX);
 	while (fgets(line, sizeof line, file) != NULL) {
-		is_inside |= strncmp(line, "    job ", 8) == 0;
-		if (is_inside && line[0] != ' ')
+		is_inside |= strncmp(line, "job ", 4) == 0;
+		if (is_inside && line[0] == '.')
 			break;
 		if (is_inside)
-			build_cstr(&build, line + 4);
+			build_cstr(&build, line);
 	}
 	(void)fclose(file);
 	entry = read_one(arena, &build);
