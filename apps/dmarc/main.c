@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
     &command_report,
     &command_expire,
     &command_database,
+    &command_status,
     &command_config,
     NULL,
 };

@@ -32,6 +32,7 @@ extern const struct command command_import;
 extern const struct command command_lookup;
 extern const struct command command_report;
 extern const struct command command_spf;
+extern const struct command command_status;
 extern const struct command command_verify;
 
 /* One line on standard error; bytes that a terminal might obey, whoever they

@@ -44,7 +44,7 @@ free_child(struct children *children)
 static bool
 cannot_start(const struct child *child, const char *why)
 {
-	log_say("cannot start the %s: %s", child_word(child), why);
+	log_warn("cannot start the %s: %s", child_word(child), why);
 	return false;
 }
 
@@ -61,6 +61,7 @@ children_start(struct children *children, struct child child, child_run *run,
 		return cannot_start(&child, "too many retired processes");
 	if (pipe(ready) != 0)
 		return cannot_start(&child, strerror(errno));
+	child.number = (size_t)(slot - children->at);
 	child.ready = ready[0];
 	(void)fcntl(child.ready, F_SETFL, O_NONBLOCK);
 	(void)fflush(NULL);
@@ -150,11 +151,11 @@ children_left(const struct children *children)
 }
 
 void
-children_wait(const struct children *children, const sigset_t *mask)
+children_wait(const struct children *children, int fd, const sigset_t *mask)
 {
 	static const struct timespec second = {.tv_sec = 1};
-	struct pollfd fds[CHILDREN_MAX];
-	nfds_t count = 0;
+	struct pollfd fds[CHILDREN_MAX + 1] = {{.fd = fd, .events = POLLIN}};
+	nfds_t count = 1;
 
 	for (size_t i = 0; i < CHILDREN_MAX; i++) {
 		const struct child *child = &children->at[i];
@@ -163,6 +164,13 @@ children_wait(const struct children *children, const sigset_t *mask)
 			    .fd = child->ready, .events = POLLIN};
 	}
 	(void)ppoll(fds, count, &second, mask);
+}
+
+bool
+child_serves(const struct child *child)
+{
+	return child->pid != 0 && child->kind == FILTER &&
+	       child->place == CURRENT && !is_starting(child);
 }
 
 bool
@@ -236,7 +244,7 @@ children_kill_unready(struct children *children)
 		if (!is_starting(child) || child->is_given_up ||
 		    children_now() < child->started + READY_MAX)
 			continue;
-		log_say("the %s is not ready after %d seconds; it is killed",
+		log_warn("the %s is not ready after %d seconds; it is killed",
 		    child_word(child), READY_MAX);
 		child->is_given_up = true;
 		(void)kill(child->pid, SIGKILL);

@@ -24,7 +24,8 @@ enum child_kind { FILTER, CLERK, CHILD_KINDS };
 enum child_place { CURRENT, NEXT, RETIRED };
 
 struct child {
-	pid_t pid; /* 0: free */
+	pid_t pid;     /* 0: free */
+	size_t number; /* its place in the table */
 	enum child_kind kind;
 	enum child_place place;
 	int ready; /* a pipe, until it said or closed something; then -1 */
@@ -66,9 +67,12 @@ void children_forgive(struct children *children);
 bool children_left(const struct children *children);
 /* A filter that was not heard of yet, a clerk for a moment. */
 bool children_starting(const struct children *children);
-/* Waits for a signal that MASK lets in, for a child that says something, and
- * no longer than a second. */
-void children_wait(const struct children *children, const sigset_t *mask);
+/* Waits for a signal that MASK lets in, for a child that says something, until
+ * FD can be read if it is not -1, and no longer than a second. */
+void children_wait(
+    const struct children *children, int fd, const sigset_t *mask);
+/* Is it the filter that takes new connections? */
+bool child_serves(const struct child *child);
 /* True, once: CHILD is ready. */
 bool child_is_ready(struct child *child);
 /* The next one that has ended, with its status; it is the caller's to set its

@@ -3,6 +3,7 @@
  * and the question whether we should stop. */
 #include "clerk.h"
 
+#include "board.h"
 #include "log.h"
 
 #include "clerk/clerk.h"
@@ -22,6 +23,20 @@ enum {
 };
 
 enum job { IMPORT, EXPIRE, REPORT, JOBS };
+
+static const struct {
+	const char *word;
+	enum figure last; /* when it succeeded */
+	enum figure failures;
+	enum board_place place; /* of what its last failure was */
+} board_rows[JOBS] = {
+    [IMPORT] = {"import", FIGURE_IMPORT_LAST, FIGURE_IMPORT_FAILURES,
+	BOARD_IMPORT},
+    [EXPIRE] = {"expire", FIGURE_EXPIRE_LAST, FIGURE_EXPIRE_FAILURES,
+	BOARD_EXPIRE},
+    [REPORT] = {"report", FIGURE_REPORT_LAST, FIGURE_REPORT_FAILURES,
+	BOARD_REPORT},
+};
 
 struct clerk {
 	const struct setup *setup;
@@ -52,9 +67,11 @@ open_store(struct clerk *clerk, struct problem *problem)
 }
 
 static void
-give_up(struct clerk *clerk, const char *job, const struct problem *problem)
+give_up(struct clerk *clerk, enum job job, const struct problem *problem)
 {
-	log_say("%s: %s%s", job, problem->text,
+	board_count(0, board_rows[job].failures, 1);
+	board_note(board_rows[job].place, text_from_cstr(problem->text));
+	log_warn("%s: %s%s", board_rows[job].word, problem->text,
 	    problem->kind == PROBLEM_CONFIG ? "" : "; it will be tried again");
 	if (clerk->store != NULL)
 		store_close(clerk->store);
@@ -72,12 +89,18 @@ should_stop(void *context)
 }
 
 static void
+note_done(enum job job)
+{
+	board_set(board_rows[job].last, (uint64_t)now());
+}
+
+static void
 warn(struct clerk *clerk)
 {
 	if (!clerk->has_warned)
-		log_say("warning: anybody may write to %s, and so forge what "
-			"is reported; if its writers own it or are in its "
-			"group: chmod o-w %s",
+		log_warn("warning: anybody may write to %s, and so forge what "
+			 "is reported; if its writers own it or are in its "
+			 "group: chmod o-w %s",
 		    clerk->history_file, clerk->history_file);
 	clerk->has_warned = true;
 }
@@ -97,9 +120,12 @@ import(struct clerk *clerk)
 	if (!open_store(clerk, &problem) ||
 	    !clerk_import(
 		&job, clerk->store, clerk->history_file, &done, &problem)) {
-		give_up(clerk, "import", &problem);
+		give_up(clerk, IMPORT, &problem);
 		return;
 	}
+	note_done(IMPORT);
+	board_count(0, FIGURE_IMPORT_ENTRIES, done.entries);
+	board_count(0, FIGURE_IMPORT_REJECTED, done.rejected);
 	if (done.is_open_to_all)
 		warn(clerk);
 	if (done.entries > 0 || done.rejected > 0)
@@ -129,9 +155,13 @@ report(struct clerk *clerk)
 	if (!open_store(clerk, &problem) ||
 	    !clerk_report(
 		&job, clerk->store, clerk->resolver, &done, &problem)) {
-		give_up(clerk, "report", &problem);
+		give_up(clerk, REPORT, &problem);
 		return;
 	}
+	note_done(REPORT);
+	board_count(0, FIGURE_REPORT_SENT, done.sent);
+	board_count(0, FIGURE_REPORT_REFUSED, done.failed);
+	board_set(FIGURE_REPORT_WAITING, done.waiting);
 	if (done.sent + done.failed > 0)
 		log_say("reports: %llu sent, %llu waiting, %llu refused",
 		    (unsigned long long)done.sent,
@@ -148,9 +178,11 @@ expire(struct clerk *clerk)
 	if (!open_store(clerk, &problem) ||
 	    !clerk_expire(clerk->store, now(), clerk->config->expire_days,
 		false, &rows, &problem)) {
-		give_up(clerk, "expire", &problem);
+		give_up(clerk, EXPIRE, &problem);
 		return;
 	}
+	note_done(EXPIRE);
+	board_count(0, FIGURE_EXPIRE_ROWS, rows);
 	if (rows > 0)
 		log_say("deleted %llu old rows", (unsigned long long)rows);
 }

@@ -9,6 +9,7 @@
 #include "judgement.h"
 #include "log.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -36,6 +37,7 @@ struct conversation {
 	struct forged forged;
 	bool has_header; /* its first field or its end was seen */
 	bool is_exempt;  /* not judged */
+	bool is_login;   /* because its client logged in */
 	struct judgement judgement;
 	struct loop_timer *progress;
 };
@@ -51,6 +53,7 @@ end_message(struct conversation *c)
 	c->judgement = (struct judgement){0}; /* its texts are gone */
 	c->has_header = false;
 	c->is_exempt = false;
+	c->is_login = false;
 }
 
 static void
@@ -85,11 +88,12 @@ begin_connection(struct conversation *c, const struct milter_event *event)
 	    c->client.version == 0 ||
 	    config_ignores(its_setup(c)->config, &c->client, event->text);
 	/* A local submission, trusted as loopback is. */
-	if (c->client.version == 0)
+	if (c->client.version == 0) {
+		worker_count(c->worker, FIGURE_CONNECTIONS_LOCAL);
 		log_say("local submission from " TEXT_FMT
-			": accepted unchecked, number %lu",
-		    TEXT_ARG(event->text), judgement_count(JUDGEMENT_LOCAL));
-	else if (c->is_ignored)
+			": accepted unchecked, number %" PRIu64,
+		    TEXT_ARG(event->text), board_sum(FIGURE_CONNECTIONS_LOCAL));
+	} else if (c->is_ignored)
 		log_say("ignoring connection from " TEXT_FMT " [%s]",
 		    TEXT_ARG(event->text), ip_cstr(&c->client, address));
 }
@@ -128,9 +132,9 @@ begin_header(struct conversation *c)
 	if (c->has_header || c->arena == NULL)
 		return;
 	c->has_header = true;
-	c->is_exempt =
-	    c->is_ignored ||
-	    (setup->config->ignore_authenticated_clients && login.len > 0);
+	c->is_login =
+	    setup->config->ignore_authenticated_clients && login.len > 0;
+	c->is_exempt = c->is_ignored || c->is_login;
 	c->judgement = (struct judgement){
 	    .worker = c->worker,
 	    .arena = c->arena,
@@ -157,9 +161,10 @@ begin_header(struct conversation *c)
 static void
 defer(struct conversation *c, const char *why)
 {
-	log_say(TEXT_FMT ": %s; deferred, number %lu",
+	worker_count(c->worker, FIGURE_UNJUDGED_GIVEN_UP);
+	log_warn(TEXT_FMT ": %s; deferred, number %" PRIu64,
 	    TEXT_ARG(c->judgement.envelope.job), why,
-	    judgement_count(JUDGEMENT_GIVEN_UP));
+	    board_sum(FIGURE_UNJUDGED_GIVEN_UP));
 	milter_reply(c->session, "451", "4.3.0",
 	    TEXT("DMARC: message cannot be judged now, try again later"));
 }
@@ -176,8 +181,8 @@ copy_failure(struct conversation *c, const struct verdict *verdict)
 	if (milter_session_may(c->session, MILTER_ACTION_ADD_RECIPIENTS))
 		milter_add_recipient(c->session, to);
 	else
-		log_say(TEXT_FMT ": CopyFailuresTo: the MTA lets filters add "
-				 "no recipients",
+		log_warn(TEXT_FMT ": CopyFailuresTo: the MTA lets filters add "
+				  "no recipients",
 		    TEXT_ARG(c->judgement.envelope.job));
 }
 
@@ -217,7 +222,7 @@ let_through(struct conversation *c, const struct verdict *verdict)
 		milter_insert_field(
 		    c->session, 0, DISPOSITION_FIELD, TEXT("quarantine"));
 	if (!milter_accept(c->session)) {
-		log_say(TEXT_FMT ": too many changes for the MTA; deferred",
+		log_warn(TEXT_FMT ": too many changes for the MTA; deferred",
 		    TEXT_ARG(c->judgement.envelope.job));
 		return HISTORY_TEMPFAIL;
 	}
@@ -258,15 +263,27 @@ on_final(void *context, const struct verdict *verdict, const char *why)
 		flush(c);
 }
 
+static enum figure
+exemption(const struct conversation *c)
+{
+	if (c->client.version == 0)
+		return FIGURE_UNJUDGED_LOCAL;
+	if (c->is_ignored)
+		return FIGURE_UNJUDGED_HOST;
+	return c->is_login ? FIGURE_UNJUDGED_LOGIN : FIGURE_UNJUDGED_AUTHOR;
+}
+
 /* Not judged. A relay that we trust may carry results of ours; who merely
  * logged in, or wrote what IgnoreMailFrom names, may not. */
 static void
 exempt(struct conversation *c)
 {
-	if (!c->is_ignored && !forged_remove(&c->forged, c->session))
+	if (!c->is_ignored && !forged_remove(&c->forged, c->session)) {
 		defer(c, "forged header fields cannot be removed");
-	else
+	} else {
+		worker_count(c->worker, exemption(c));
 		(void)milter_accept(c->session);
+	}
 	end_message(c);
 }
 
@@ -337,7 +354,7 @@ handle(struct conversation *c, const struct milter_event *event)
 	case MILTER_EVENT_ABORT: end_message(c); break;
 	case MILTER_EVENT_QUIT: c->is_closing = true; break;
 	case MILTER_EVENT_ERROR:
-		log_say("milter: " TEXT_FMT "; connection closed",
+		log_warn("milter: " TEXT_FMT "; connection closed",
 		    TEXT_ARG(event->text));
 		c->is_closing = true;
 		break;

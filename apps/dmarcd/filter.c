@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256 };
+enum { WORKERS_MAX = BOARD_WORKERS_MAX };
 
 static const int filter_signals[] = {SIGTERM, SIGINT, FILTER_RETIRE_SIGNAL};
 
@@ -80,7 +80,7 @@ run_worker(void *worker)
 }
 
 static size_t
-worker_count(const struct config *config)
+count_workers(const struct config *config)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -103,9 +103,11 @@ make_workers(struct filter *filter, const struct filter_options *options,
 	    .on_done = on_worker_done,
 	    .context = filter,
 	};
-	size_t wanted = worker_count(options->setup->config);
+	size_t wanted = count_workers(options->setup->config);
 
+	board_enter(options->number, wanted);
 	for (size_t i = 0; i < wanted; i++) {
+		setup.number = i;
 		filter->workers[i] = worker_new(&setup, problem);
 		if (filter->workers[i] == NULL)
 			return false;
@@ -218,7 +220,7 @@ filter_run(const struct filter_options *options)
 		let_signals_in();
 		loop_run(filter.loop);
 	} else {
-		log_say("%s", problem.text);
+		log_warn("%s", problem.text);
 		tell_all(&filter, WORKER_STOP);
 	}
 	free_workers(&filter);

@@ -14,6 +14,7 @@ struct filter_options {
 	size_t milter_count; /* the others are for queries */
 	int master;          /* reads end of file when the master is gone */
 	int ready;           /* gets one byte when mail is served */
+	size_t number;       /* among the children */
 };
 
 /* SIGUSR2 tells it to retire (serve what is open, take nothing new): after a

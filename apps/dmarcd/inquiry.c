@@ -12,6 +12,7 @@
 #include "query/reply.h"
 #include "query/told.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -75,7 +76,7 @@ send_reply(struct inquiry *i, struct build *reply)
 {
 	query_reply_end(reply);
 	if (build_failed(reply)) /* the asker does as without an answer */
-		log_say(TEXT_FMT ": the answer is too large; not sent",
+		log_warn(TEXT_FMT ": the answer is too large; not sent",
 		    TEXT_ARG(i->request.id));
 	else
 		loop_stream_write(i->stream, build_view(reply));
@@ -107,14 +108,16 @@ answer_unjudged(struct inquiry *i, const char *disposition, const char *why)
 static void
 fail(struct inquiry *i, const char *why)
 {
-	log_say("query " TEXT_FMT ": %s; not judged, number %lu",
-	    TEXT_ARG(i->request.id), why, judgement_count(JUDGEMENT_GIVEN_UP));
+	worker_count(i->worker, FIGURE_UNJUDGED_GIVEN_UP);
+	log_warn("query " TEXT_FMT ": %s; not judged, number %" PRIu64,
+	    TEXT_ARG(i->request.id), why, board_sum(FIGURE_UNJUDGED_GIVEN_UP));
 	answer_unjudged(i, "error", why);
 }
 
 static void
-exempt(struct inquiry *i, const char *why)
+exempt(struct inquiry *i, enum figure figure, const char *why)
 {
+	worker_count(i->worker, figure);
 	log_say(
 	    "query " TEXT_FMT ": %s; not judged", TEXT_ARG(i->request.id), why);
 	answer_unjudged(i, "exempt", why);
@@ -123,9 +126,10 @@ exempt(struct inquiry *i, const char *why)
 static void
 accept_local(struct inquiry *i)
 {
+	worker_count(i->worker, FIGURE_UNJUDGED_LOCAL);
 	log_say("query " TEXT_FMT
-		": local submission: accepted unchecked, number %lu",
-	    TEXT_ARG(i->request.id), judgement_count(JUDGEMENT_LOCAL));
+		": local submission: accepted unchecked, number %" PRIu64,
+	    TEXT_ARG(i->request.id), board_sum(FIGURE_UNJUDGED_LOCAL));
 	answer_unjudged(i, "exempt", "a local submission");
 }
 
@@ -303,6 +307,7 @@ judge(struct inquiry *i)
 		return;
 	}
 	if (judgement_is_ignored(&i->judgement)) {
+		worker_count(i->worker, FIGURE_UNJUDGED_AUTHOR);
 		answer_unjudged(i, "exempt", "IgnoreMailFrom names the author");
 		return;
 	}
@@ -327,10 +332,10 @@ take_request(struct inquiry *i)
 	else if (request->client.version == 0)
 		accept_local(i);
 	else if (config_ignores(config, &request->client, request->host))
-		exempt(i, "IgnoreHosts names the client");
+		exempt(i, FIGURE_UNJUDGED_HOST, "IgnoreHosts names the client");
 	else if (request->is_authenticated &&
 		 config->ignore_authenticated_clients)
-		exempt(i, "the client logged in");
+		exempt(i, FIGURE_UNJUDGED_LOGIN, "the client logged in");
 	else
 		judge(i);
 }

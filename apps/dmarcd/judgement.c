@@ -4,19 +4,10 @@
 
 #include "history/codec.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
 enum { SECOND = 1000 /* milliseconds */ };
-
-unsigned long
-judgement_count(enum judgement_lack lack)
-{
-	static atomic_ulong counts[JUDGEMENT_LACKS];
-
-	return atomic_fetch_add(&counts[lack], 1) + 1;
-}
 
 static const struct setup *
 its_setup(const struct judgement *j)
@@ -171,6 +162,24 @@ is_recorded(const struct judgement *j, const struct verdict *verdict,
 	       its_setup(j)->config->record_all_messages;
 }
 
+static void
+count(const struct judgement *j, const struct verdict *verdict,
+    enum history_action action)
+{
+	static const enum figure answers[] = {
+	    [HISTORY_REJECT] = FIGURE_ANSWER_REJECT,
+	    [HISTORY_DISCARD] = FIGURE_ANSWER_REJECT,
+	    [HISTORY_ACCEPT] = FIGURE_ANSWER_ACCEPT,
+	    [HISTORY_TEMPFAIL] = FIGURE_ANSWER_DEFER,
+	    [HISTORY_QUARANTINE] = FIGURE_ANSWER_QUARANTINE,
+	};
+
+	worker_count(j->worker, FIGURE_DMARC + verdict->dmarc.result);
+	worker_count(j->worker, answers[action]);
+	if (verdict->author.status != AUTHOR_OK)
+		worker_count(j->worker, FIGURE_FROM_MALFORMED);
+}
+
 void
 judgement_record(struct judgement *j, const struct verdict *verdict,
     enum history_action action)
@@ -181,19 +190,24 @@ judgement_record(struct judgement *j, const struct verdict *verdict,
 	struct build lines;
 	bool is_kept = false;
 
+	count(j, verdict, action);
 	if (journal == NULL || !is_recorded(j, verdict, action))
 		return;
 	build_init(&lines, HISTORY_ENTRY_MAX);
 	if (!history_entry_record(
 		j->arena, &j->envelope, verdict, action, &entry) ||
 	    !history_write(&lines, &entry)) {
-		log_say(TEXT_FMT ": history entry too large; not recorded",
+		log_warn(TEXT_FMT ": history entry too large; not recorded",
 		    TEXT_ARG(j->envelope.job));
 	} else if (!journal_append(
 		       journal, build_view(&lines), &is_kept, &problem)) {
 		worker_say_history_problem(j->worker, &problem);
 		if (!is_kept)
 			log_lost_entry(build_view(&lines));
+		worker_count(j->worker,
+		    is_kept ? FIGURE_HISTORY_ENTRIES : FIGURE_HISTORY_LOST);
+	} else {
+		worker_count(j->worker, FIGURE_HISTORY_ENTRIES);
 	}
 	build_free(&lines);
 }

@@ -35,16 +35,6 @@ struct judgement {
 	struct timespec began;
 };
 
-/* Messages that get no verdict. */
-enum judgement_lack {
-	JUDGEMENT_LOCAL,    /* submitted on this host */
-	JUDGEMENT_GIVEN_UP, /* too much memory, a spool that cannot be read, … */
-	JUDGEMENT_LACKS,
-};
-
-/* Counts one; how many there are now, of all workers, for the log. */
-unsigned long judgement_count(enum judgement_lack lack);
-
 /* The envelope's host name and time are set here. False: no memory; the rest
  * may still be called. */
 bool judgement_begin(struct judgement *judgement) MUST_USE;
@@ -61,7 +51,7 @@ void judgement_end(struct judgement *judgement);
 /* Why a message is held or tagged, for people to read; never empty. */
 struct text judgement_reason(
     const struct judgement *judgement, const struct verdict *verdict);
-/* Before the MTA has its answer, so that no message is judged and forgotten.
+/* Counts it, and writes it into the history: before the MTA has its answer, so that no message is judged and forgotten.
  * ACTION: what the MTA is really told. */
 void judgement_record(struct judgement *judgement,
     const struct verdict *verdict, enum history_action action);

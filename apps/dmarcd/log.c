@@ -1,5 +1,7 @@
 #include "log.h"
 
+#include "board.h"
+
 #include "base/date.h"
 
 #include <stdio.h>
@@ -66,23 +68,6 @@ log_as_json(bool is_json)
 }
 
 /* --- lines --- */
-
-/* Bytes outside 0x20-0x7E as \u00NN, so that no value can forge a line. */
-static void
-build_json(struct build *out, struct text value)
-{
-	build_byte(out, '"');
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char byte = (unsigned char)value.ptr[i];
-		if (byte < ' ' || byte > '~')
-			build_format(out, "\\u%04x", byte);
-		else if (byte == '"' || byte == '\\')
-			build_format(out, "\\%c", byte);
-		else
-			build_byte(out, (char)byte);
-	}
-	build_byte(out, '"');
-}
 
 static void
 build_member(struct build *out, const char *name, struct text value)
@@ -157,24 +142,56 @@ fill(char line[LINE_BYTES_MAX], const char *format, va_list values)
 	return (struct text){line, len < 0 ? 0 : (size_t)len};
 }
 
-void
-log_say(const char *format, ...)
+static void
+say(struct text line)
 {
-	char line[LINE_BYTES_MAX];
 	struct build out;
-	va_list values;
 
-	va_start(values, format);
-	struct text said = fill(line, format, values);
-	va_end(values);
 	build_init(&out, LOG_BYTES_MAX);
 	begin_line(&out);
 	if (log_is_json)
-		build_member(&out, "message", said);
+		build_member(&out, "message", line);
 	else
-		build_clean(&out, said);
+		build_clean(&out, line);
 	end_line(&out);
 	write_out(&out);
+}
+
+/* As it stands in the log, whatever the log looks like. */
+static void
+keep(struct text line)
+{
+	struct build out;
+
+	build_init(&out, LOG_BYTES_MAX);
+	build_format(&out, "%s: ", log_who);
+	build_clean(&out, line);
+	board_note_recent(build_view(&out));
+	build_free(&out);
+}
+
+void
+log_say(const char *format, ...)
+{
+	char bytes[LINE_BYTES_MAX];
+	va_list values;
+
+	va_start(values, format);
+	say(fill(bytes, format, values));
+	va_end(values);
+}
+
+void
+log_warn(const char *format, ...)
+{
+	char bytes[LINE_BYTES_MAX];
+	va_list values;
+
+	va_start(values, format);
+	struct text line = fill(bytes, format, values);
+	va_end(values);
+	say(line);
+	keep(line);
 }
 
 void

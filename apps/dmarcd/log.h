@@ -24,6 +24,8 @@ struct log_value {
 void log_message(const struct log_value *values, size_t count);
 /* One line; whatever the values hold, bytes outside 0x20-0x7E are \xNN. */
 void log_say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same of what should be looked after: dmarc status shows the last of it. */
+void log_warn(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same on standard error, "WHO: …", to who typed a command line. */
 void log_tell(const char *who, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A history entry that could be neither written nor kept: its lines, whole,

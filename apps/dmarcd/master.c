@@ -6,18 +6,20 @@
 #include "master.h"
 
 #include "background.h"
+#include "board.h"
 #include "children.h"
 #include "clerk.h"
+#include "control.h"
 #include "filter.h"
 #include "log.h"
 #include "notify.h"
 #include "pid_file.h"
 #include "settings.h"
+#include "sockets.h"
 #include "watch.h"
 
 #include "config/identity.h"
 #include "config/options.h"
-#include "loop/address.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,9 +36,9 @@ enum {
 	 * on a report that it has sent, and must not send it again. */
 	FILTER_STOP_SPARE = 20,
 	CLERK_STOP = 150,
-	QUERY_MODE = 0660, /* of the query socket */
-	AGAIN = 10,        /* seconds until files are read that could not
+	AGAIN = 10,       /* seconds until files are read that could not
 			      be taken into use */
+	STUCK_AFTER = 30, /* seconds without a worker's sign of life */
 };
 
 struct master {
@@ -47,14 +49,14 @@ struct master {
 	time_t last_look;     /* at those files */
 	time_t again;         /* then they are read, changed or not; 0: no */
 	struct identity identity;
-	int sockets[SOCKETS_MAX + 1]; /* the last one may be for queries */
-	size_t socket_count;
-	size_t milter_count; /* the first ones */
-	int pid_file;        /* open as long as we run; -1: none */
-	int life[2];         /* a pipe that closes when we are gone */
+	struct sockets sockets;
+	struct control control;
+	int pid_file; /* open as long as we run; -1: none */
+	int life[2];  /* a pipe that closes when we are gone */
 	struct children children;
 	bool is_up;             /* a filter was ready once */
 	bool is_told_to_reload; /* the service manager knows of it */
+	bool is_stuck;          /* a worker is, at the last look */
 	bool is_stopping;
 	time_t stop_began;
 	int status;
@@ -87,76 +89,7 @@ master_check(const struct master_options *options)
 	return is_good ? EX_OK : fail(&problem);
 }
 
-/* --- sockets --- */
-
-/* The query socket has a group of its own. */
-static bool
-give_socket(struct master *master, struct text address, bool is_query,
-    struct problem *problem)
-{
-	const struct config *config = master->current.config;
-	struct text path = address_path(address);
-	bool is_root = master->identity.is_set && geteuid() == 0;
-	uid_t user = is_root ? master->identity.user : (uid_t)-1;
-	gid_t group = is_root ? master->identity.group : (gid_t)-1;
-
-	if (is_query && config->query_socket_group.len > 0 &&
-	    !group_read(config->query_socket_group, &group))
-		return problem_set(
-		    problem, PROBLEM_CONFIG, "QuerySocketGroup: it is gone");
-	const char *cstr = arena_cstr(config->arena, path);
-	if (path.len == 0 || lchown(cstr, user, group) == 0)
-		return true;
-	return problem_set(problem, PROBLEM_SYSTEM, "%s: %s: %s",
-	    is_query ? "QuerySocketGroup" : "Socket", cstr, strerror(errno));
-}
-
-static bool
-bind_socket(struct master *master, struct text address, bool is_query,
-    struct problem *problem)
-{
-	unsigned mode =
-	    is_query ? QUERY_MODE : 0777 & ~master->current.config->umask;
-	int fd = address_listen(address, mode, problem);
-
-	if (fd < 0)
-		return false;
-	master->sockets[master->socket_count++] = fd;
-	return give_socket(master, address, is_query, problem);
-}
-
-static bool
-bind_sockets(struct master *master, struct problem *problem)
-{
-	struct text rest = master->current.config->socket;
-	struct text query = master->current.config->query_socket;
-
-	while (rest.len > 0)
-		if (!bind_socket(master, text_trim(text_split(&rest, ',')),
-			false, problem))
-			return false;
-	master->milter_count = master->socket_count;
-	return query.len == 0 || bind_socket(master, query, true, problem);
-}
-
-/* Only those that we bound: another one's socket is not ours to remove. */
-static void
-remove_sockets(struct master *master)
-{
-	struct text rest = master->current.config->socket;
-
-	for (size_t i = 0; i < master->socket_count; i++) {
-		struct text address =
-		    i < master->milter_count
-			? text_trim(text_split(&rest, ','))
-			: master->current.config->query_socket;
-		struct text path = address_path(address);
-		(void)close(master->sockets[i]);
-		if (path.len > 0)
-			(void)unlink(
-			    arena_cstr(master->current.config->arena, path));
-	}
-}
+/* --- pid file --- */
 
 static const char *
 pid_path(const struct master *master)
@@ -221,11 +154,14 @@ run_child(void *context, const struct child *child, int ready)
 {
 	const struct master *master = context;
 	const struct settings *settings = settings_of(master, child->place);
-	struct filter_options filter = {&settings->setup, master->sockets,
-	    master->socket_count, master->milter_count, master->life[0], ready};
+	struct filter_options filter = {&settings->setup, master->sockets.fd,
+	    master->sockets.count, master->sockets.milter_count,
+	    master->life[0], ready, child->number};
 	struct clerk_options clerk = {&settings->setup, master->life[0]};
 
 	(void)close(master->life[1]);
+	if (master->sockets.control >= 0)
+		(void)close(master->sockets.control);
 	aim_log(settings->config, is_in_background(master));
 	if (is_in_background(master)) {
 		if (!master->is_up)
@@ -299,9 +235,10 @@ load_next(struct master *master, struct problem *problem)
 static void
 give_up_next(struct master *master, const char *why)
 {
-	log_say("%s; the old configuration stays%s", why,
+	log_warn("%s; the old configuration stays%s", why,
 	    master->rereads ? ", and the files are read again in a moment"
 			    : "");
+	board_count(0, FIGURE_RELOADS_FAILED, 1);
 	if (master->rereads)
 		master->again = children_now() + AGAIN;
 	settings_clear(&master->next);
@@ -316,15 +253,17 @@ begin_reload(struct master *master, bool rereads)
 	if (rereads)
 		master->again = 0;
 	if (!load_next(master, &problem)) {
-		log_say("%s; the old configuration stays", problem.text);
+		log_warn("%s; the old configuration stays", problem.text);
+		board_count(0, FIGURE_RELOADS_FAILED, 1);
 		return;
 	}
 	const char *option =
 	    settings_changed_for_good(&master->current, &master->next);
 	if (option != NULL) {
-		log_say("%s cannot be changed by a reload, only by a restart; "
-			"the old configuration stays",
+		log_warn("%s cannot be changed by a reload, only by a restart; "
+			 "the old configuration stays",
 		    option);
+		board_count(0, FIGURE_RELOADS_FAILED, 1);
 		settings_clear(&master->next);
 	} else if (!start_child(master, FILTER, NEXT)) {
 		give_up_next(master, "no new filter");
@@ -359,6 +298,13 @@ say_choices(const struct config *config)
 }
 
 static void
+note_settings(const struct master *master)
+{
+	board_set(FIGURE_SUFFIX_LIST,
+	    (uint64_t)master->current.setup.suffixes_written);
+}
+
+static void
 end_reload(struct master *master, struct child *next)
 {
 	children_retire(&master->children);
@@ -368,6 +314,8 @@ end_reload(struct master *master, struct child *next)
 	settings_clear(&master->current);
 	master->current = master->next;
 	master->next = (struct settings){0};
+	board_count(0, FIGURE_RELOADS, 1);
+	note_settings(master);
 	if (master->rereads) {
 		log_say("the files that changed are in use");
 		return;
@@ -418,6 +366,7 @@ note_ready(struct master *master, struct child *child)
 	if (master->is_stopping)
 		return;
 	if (!master->is_up) {
+		note_settings(master);
 		notify_say("READY=1");
 		say_started(master->current.config);
 		say_choices(master->current.config);
@@ -462,7 +411,11 @@ note_end(struct master *master, const struct child *child, int status)
 		log_say("the filter %s", how);
 		begin_stop(master, code);
 	} else {
-		log_say("the %s %s; it is started again in %lld s",
+		board_count(0,
+		    child->kind == FILTER ? FIGURE_FILTER_RESTARTS
+					  : FIGURE_CLERK_RESTARTS,
+		    1);
+		log_warn("the %s %s; it is started again in %lld s",
 		    child_word(child), how,
 		    (long long)children_pause(
 			&master->children, child, code != EX_OK));
@@ -480,6 +433,7 @@ reap(struct master *master)
 		if (child_is_ready(child))
 			note_ready(master, child);
 		note_end(master, child, status);
+		board_clear(child->number);
 		child->pid = 0;
 	}
 }
@@ -518,6 +472,28 @@ take_signals(struct master *master)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* A worker that does not turn its loop any more, since it runs in circles or
+ * waits for a disk for ever, serves no mail: the service manager shall see it. */
+static bool
+is_alive(struct master *master)
+{
+	bool was_stuck = master->is_stuck;
+
+	master->is_stuck = false;
+	if (master->is_stopping)
+		return true;
+	for (size_t i = 0; i < CHILDREN_MAX; i++) {
+		const struct child *child = &master->children.at[i];
+		if (child_serves(child) && board_silence(i) > STUCK_AFTER)
+			master->is_stuck = true;
+	}
+	if (master->is_stuck && !was_stuck)
+		log_warn("a worker of the filter gives no sign of life since "
+			 "%d s; neither do we to the service manager",
+		    STUCK_AFTER);
+	return !master->is_stuck;
+}
+
 static void
 tell_manager(struct master *master)
 {
@@ -525,7 +501,21 @@ tell_manager(struct master *master)
 		notify_say("READY=1");
 		master->is_told_to_reload = false;
 	}
-	notify_alive(children_now());
+	if (is_alive(master))
+		notify_alive(children_now());
+}
+
+static void
+answer(struct master *master)
+{
+	struct status status = {
+	    .config_path = master->options.config_path,
+	    .state = master->is_stopping ? "stopping"
+		     : master->is_up     ? "running"
+					 : "starting",
+	};
+
+	control_answer(&master->control, master->sockets.control, &status);
 }
 
 static void
@@ -533,7 +523,10 @@ supervise(struct master *master)
 {
 	while (!master->is_stopping || children_left(&master->children)) {
 		start_missing(master);
-		children_wait(&master->children, &master->waiting);
+		children_wait(&master->children,
+		    control_fd(&master->control, master->sockets.control),
+		    &master->waiting);
+		answer(master);
 		hear(master);
 		reap(master);
 		if (stop_is_asked)
@@ -555,12 +548,15 @@ start(struct master *master, struct problem *problem)
 	if (!settings_load(master->options.config_path,
 		master->options.overrides, &master->current, problem))
 		return false;
+	board_set(FIGURE_STARTED, (uint64_t)time(NULL));
 	if (!identity_read(
 		master->current.config->user_id, &master->identity, problem))
 		return false;
 	aim_log(master->current.config, false);
 	(void)umask(master->current.config->umask);
-	if (!bind_sockets(master, problem) || !write_pid(master, problem) ||
+	if (!sockets_bind(&master->sockets, master->current.config,
+		&master->identity, problem) ||
+	    !write_pid(master, problem) ||
 	    !identity_become(&master->identity, problem))
 		return false;
 	/* A file that only root can read must fail now, not at a reload. */
@@ -577,21 +573,21 @@ start(struct master *master, struct problem *problem)
 int
 master_run(const struct master_options *options)
 {
-	static struct master master = {.pid_file = -1};
+	static struct master master = {.pid_file = -1, .sockets.control = -1};
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd");
 	notify_open();
 	master.options = *options;
 	take_signals(&master);
-	if (!start(&master, &problem)) {
+	if (!board_make(&problem) || !start(&master, &problem)) {
 		master.status = fail(&problem);
 	} else {
 		supervise(&master);
 		log_say("stopped");
 	}
 	if (master.current.config != NULL) {
-		remove_sockets(&master);
+		sockets_remove(&master.sockets, master.current.config);
 		pid_file_remove(master.pid_file, pid_path(&master));
 	}
 	settings_clear(&master.next);

@@ -38,6 +38,18 @@ check_sockets(const struct config *config, struct problem *problem)
 }
 
 static bool
+check_control(const struct config *config, struct problem *problem)
+{
+	struct text address = config_control_socket(config);
+
+	if (address.len == 0 || address_path(address).len > 0)
+		return address.len == 0 || address_check(address, problem);
+	return problem_set(problem, PROBLEM_CONFIG,
+	    "ControlSocket: \"" TEXT_FMT "\" is not unix:/path, or none",
+	    TEXT_ARG(address));
+}
+
+static bool
 check_query(const struct config *config, struct problem *problem)
 {
 	struct text group_name = config->query_socket_group;
@@ -122,7 +134,8 @@ check_values(const struct config *config, struct problem *problem)
 {
 	struct arena *arena = config->arena;
 
-	if (!check_sockets(config, problem) || !check_query(config, problem))
+	if (!check_sockets(config, problem) || !check_query(config, problem) ||
+	    !check_control(config, problem))
 		return false;
 	if (config->nameservers.len > 0 &&
 	    !resolver_check(arena_cstr(arena, config->nameservers), problem))

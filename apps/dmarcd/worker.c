@@ -32,6 +32,8 @@ struct worker {
 	struct loop_timer *every_second;
 	struct loop_timer *deadline; /* of stopping */
 	struct guest *guests;
+	uint64_t guest_count;
+	struct resolver_figures told; /* what the board has of it */
 	struct gate gate;
 	enum worker_wish state;
 	_Atomic enum worker_wish wish;
@@ -67,6 +69,20 @@ worker_is_stopping(const struct worker *worker)
 	return worker->state == WORKER_STOP;
 }
 
+void
+worker_count(const struct worker *worker, enum figure figure)
+{
+	board_count(worker->setup.number, figure, 1);
+}
+
+static void
+tell_guests(struct worker *worker, int more)
+{
+	worker->guest_count += (uint64_t)more;
+	board_level(
+	    worker->setup.number, FIGURE_CONNECTIONS_OPEN, worker->guest_count);
+}
+
 static void
 end_when_done(struct worker *worker)
 {
@@ -82,6 +98,7 @@ worker_admit(struct worker *worker, struct guest *guest)
 	if (guest->next != NULL)
 		guest->next->previous = guest;
 	worker->guests = guest;
+	tell_guests(worker, 1);
 }
 
 void
@@ -93,14 +110,16 @@ worker_dismiss(struct worker *worker, struct guest *guest)
 		guest->previous->next = guest->next;
 	else
 		worker->guests = guest->next;
+	tell_guests(worker, -1);
 	end_when_done(worker);
 }
 
 static void
 on_connection(void *context, struct loop_stream *stream)
 {
+	worker_count(context, FIGURE_CONNECTIONS_MILTER);
 	if (!conversation_new(context, stream))
-		log_say("no memory for a connection; it was closed");
+		log_warn("no memory for a connection; it was closed");
 }
 
 static void
@@ -109,12 +128,15 @@ on_inquiry(void *context, struct loop_stream *stream)
 	struct worker *worker = context;
 
 	if (!gate_admits(&worker->gate, stream)) {
-		log_say("query: neither QueryUsers nor QueryHosts lets this "
-			"client ask; connection closed");
+		worker_count(worker, FIGURE_CONNECTIONS_REFUSED);
+		log_warn("query: neither QueryUsers nor QueryHosts lets this "
+			 "client ask; connection closed");
 		loop_stream_close(stream);
-	} else if (!inquiry_new(worker, stream)) {
-		log_say("no memory for a query; connection closed");
+		return;
 	}
+	worker_count(worker, FIGURE_CONNECTIONS_QUERY);
+	if (!inquiry_new(worker, stream))
+		log_warn("no memory for a query; connection closed");
 }
 
 void
@@ -127,7 +149,7 @@ worker_say_history_problem(struct worker *worker, const struct problem *problem)
 		trouble->waited = waits;
 	if (loop_now(worker->loop) < trouble->quiet_until)
 		return;
-	log_say("history: %s; %zu bytes wait in memory", problem->text, waits);
+	log_warn("history: %s; %zu bytes wait in memory", problem->text, waits);
 	trouble->is_told = true;
 	trouble->quiet_until = loop_now(worker->loop) + MINUTE;
 }
@@ -142,18 +164,48 @@ end_trouble(struct trouble *trouble)
 	*trouble = (struct trouble){0};
 }
 
+/* What is counted elsewhere, from time to time. */
 static void
-on_second(void *context)
+tell_board(struct worker *worker)
 {
-	struct worker *worker = context;
+	size_t number = worker->setup.number;
+	const struct resolver_figures *told = &worker->told;
+	struct resolver_figures now;
+
+	resolver_figures(worker->resolver, &now);
+	board_count(number, FIGURE_DNS_ASKED, now.asked - told->asked);
+	board_count(
+	    number, FIGURE_DNS_CACHED, now.from_cache - told->from_cache);
+	board_count(number, FIGURE_DNS_SENT, now.sent - told->sent);
+	board_count(number, FIGURE_DNS_FAILED, now.failed - told->failed);
+	board_level(number, FIGURE_CACHE_ENTRIES, now.cache_entries);
+	board_level(number, FIGURE_CACHE_BYTES, now.cache_bytes);
+	board_level(number, FIGURE_HISTORY_WAITING,
+	    worker->journal == NULL ? 0 : journal_kept(worker->journal));
+	board_level(number, FIGURE_WORKERS, 1);
+	board_beat(number);
+	worker->told = now;
+}
+
+static void
+write_history(struct worker *worker)
+{
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	if (worker->journal == NULL)
-		return;
 	if (journal_flush(worker->journal, &problem))
 		end_trouble(&worker->trouble);
 	else
 		worker_say_history_problem(worker, &problem);
+}
+
+static void
+on_second(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->journal != NULL)
+		write_history(worker);
+	tell_board(worker);
 }
 
 static void
@@ -305,6 +357,7 @@ worker_new(const struct worker_setup *setup, struct problem *ret_problem)
 		worker_free(worker);
 		return NULL;
 	}
+	tell_board(worker);
 	return worker;
 }
 
@@ -315,6 +368,7 @@ worker_run(struct worker *worker)
 	stop_listening(worker);
 	while (worker->guests != NULL)
 		worker->guests->close(worker->guests);
+	tell_board(worker);
 	worker->setup.on_done(worker->setup.context);
 }
 

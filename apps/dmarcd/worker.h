@@ -4,11 +4,14 @@
 #ifndef DMARCD_WORKER_H
 #define DMARCD_WORKER_H
 
+#include "board.h"
+
 #include "config/setup.h"
 #include "journal/journal.h"
 #include "resolve/resolver.h"
 
 struct worker_setup {
+	size_t number; /* among the filter's, from 0 on */
 	const struct setup *setup;
 	const int *sockets; /* listening */
 	size_t socket_count;
@@ -47,6 +50,8 @@ void worker_admit(struct worker *worker, struct guest *guest);
 void worker_dismiss(struct worker *worker, struct guest *guest);
 
 /* For guests. */
+/* One more of FIGURE, a FIGURE_COUNT. */
+void worker_count(const struct worker *worker, enum figure figure);
 const struct setup *worker_its_setup(const struct worker *worker);
 struct loop *worker_loop(struct worker *worker);
 struct resolver *worker_resolver(struct worker *worker);

@@ -180,6 +180,22 @@ build_clean(struct build *build, struct text text)
 	}
 }
 
+void
+build_json(struct build *out, struct text value)
+{
+	build_byte(out, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char byte = (unsigned char)value.ptr[i];
+		if (byte < ' ' || byte > '~')
+			build_format(out, "\\u%04x", byte);
+		else if (byte == '"' || byte == '\\')
+			build_format(out, "\\%c", byte);
+		else
+			build_byte(out, (char)byte);
+	}
+	build_byte(out, '"');
+}
+
 struct text
 build_view(const struct build *build)
 {

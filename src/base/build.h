@@ -35,6 +35,9 @@ void build_vformat(struct build *build, const char *format, va_list values)
 /* For a log, a terminal, a story: bytes outside 0x20-0x7E, and backslash, as
  * \xNN, so that no value can forge a line or a colour. */
 void build_clean(struct build *build, struct text text);
+/* A string of JSON, quotes and all; bytes outside 0x20-0x7E as \u00NN, so that it
+ * can forge no line either. */
+void build_json(struct build *build, struct text text);
 
 /* Room for LEN more bytes, which are then counted as added; NULL on failure.
  * For libraries that write into a buffer; build_cut gives back what is over. */

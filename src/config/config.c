@@ -417,6 +417,14 @@ host_matches(
 	return text_equal_nocase(name, host->name);
 }
 
+struct text
+config_control_socket(const struct config *config)
+{
+	struct text address = config->control_socket;
+
+	return text_equal_nocase(address, TEXT("none")) ? TEXT("") : address;
+}
+
 bool
 config_ignores(
     const struct config *config, const struct ip *client, struct text host)

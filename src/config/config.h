@@ -58,8 +58,9 @@ struct config {
 	struct text socket; /* one or more, comma-separated */
 	struct text query_socket;
 	struct text query_socket_group;
-	struct text query_users; /* comma-separated */
-	struct text query_hosts; /* likewise */
+	struct text control_socket; /* config_control_socket */
+	struct text query_users;    /* comma-separated */
+	struct text query_hosts;    /* likewise */
 	unsigned umask;
 	struct text user_id;
 	struct text pid_file;
@@ -175,6 +176,9 @@ bool config_read(struct config *config, struct text bytes, const char *name,
 /* What the daemon really does: RejectFailures and a missing Enforce told
  * together (design of compatibility: neither set is monitor). */
 enum enforce config_enforce(const struct config *config);
+/* ControlSocket; "" for none. */
+struct text config_control_socket(const struct config *config);
+
 /* Does IgnoreHosts name this client? The last line that matches decides. */
 bool config_ignores(
     const struct config *config, const struct ip *client, struct text host);

@@ -80,6 +80,10 @@ const struct config_option config_options[] = {
      YEAR, NULL,
      "How long an imported piece of history is kept and looked at again for "
      "entries of a late writer."},
+    {"ControlSocket", OPTION_TEXT, OPTION_RESTART, AT(control_socket),
+     "unix:/run/dmarcd/control", 0, 0, NULL,
+     "Where dmarc status asks, mode 0660, group of UserID: unix:/path, or none. "
+     "Not set: only if there is such a folder."},
     {"CopyFailuresTo", OPTION_TEXT, OPTION_RELOAD, AT(copy_failures_to), NULL,
      0, 0, NULL,
      "Further recipient of each message that fails a policy of quarantine or"

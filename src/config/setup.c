@@ -30,9 +30,9 @@ setup_read_zone(const char *path, struct problem *ret_problem)
 }
 
 static struct suffix_list *
-read_suffixes(
-    const struct config *config, const char *path, struct problem *problem)
+read_suffixes(struct setup *setup, const char *path, struct problem *problem)
 {
+	const struct config *config = setup->config;
 	struct arena *arena = arena_new((size_t)FILE_BYTES_MAX * 4);
 	struct suffix_list *list = NULL;
 	struct text bytes;
@@ -42,6 +42,7 @@ read_suffixes(
 	} else if (config_note_file(config, path, problem) &&
 		   file_read(arena, path, FILE_BYTES_MAX, &bytes, problem)) {
 		list = suffix_list_read(bytes);
+		setup->suffixes_written = file_look(path).written.tv_sec;
 		if (list == NULL)
 			(void)problem_set(problem, PROBLEM_CONFIG,
 			    "%s: not a public suffix list", path);
@@ -52,18 +53,19 @@ read_suffixes(
 
 /* The file that the option names, else the system's, else libpsl's own. */
 static struct suffix_list *
-load_suffixes(const struct config *config, struct problem *problem)
+load_suffixes(struct setup *setup, struct problem *problem)
 {
+	const struct config *config = setup->config;
 	size_t paths = sizeof suffix_list_paths / sizeof *suffix_list_paths;
 
 	if (config->public_suffix_list.len > 0)
-		return read_suffixes(config,
+		return read_suffixes(setup,
 		    arena_cstr(config->arena, config->public_suffix_list),
 		    problem);
 	for (size_t i = 0; i < paths; i++) {
 		if (access(suffix_list_paths[i], R_OK) == 0)
 			return read_suffixes(
-			    config, suffix_list_paths[i], problem);
+			    setup, suffix_list_paths[i], problem);
 		/* It may come. */
 		if (!config_note_file(config, suffix_list_paths[i], problem))
 			return NULL;
@@ -174,7 +176,7 @@ setup_set_method(
     struct setup *setup, enum dmarc_method method, struct problem *ret_problem)
 {
 	if (method == DMARC_PSL && setup->suffixes == NULL)
-		setup->suffixes = load_suffixes(setup->config, ret_problem);
+		setup->suffixes = load_suffixes(setup, ret_problem);
 	setup->checks.dmarc = (struct dmarc_options){method, setup->suffixes};
 	return method != DMARC_PSL || setup->suffixes != NULL;
 }

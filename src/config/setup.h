@@ -12,6 +12,7 @@ struct setup {
 	const struct config *config;
 	struct checks_options checks;
 	struct suffix_list *suffixes; /* NULL with treewalk */
+	time_t suffixes_written;      /* their file; 0: nobody knows */
 	struct dns_zone *zone;        /* NULL: DNS is asked */
 	struct arena *lists;          /* what the checks look up */
 };

@@ -191,6 +191,12 @@ test_clean(void **state)
 	assert_built(
 	    &build, TEXT("a b~\\x5C\\x00\\x0A\\x0D\\x09\\x1B\\x7F\\xC3\\xBC"));
 	build_free(&build);
+	build_init(&build, 80);
+	build_json(&build, TEXT("a b~\\\"\0\n\xC3\xBC"));
+	build_json(&build, TEXT(""));
+	assert_built(
+	    &build, TEXT("\"a b~\\\\\\\"\\u0000\\u000a\\u00c3\\u00bc\"\"\""));
+	build_free(&build);
 }
 
 int
