@@ -112,10 +112,14 @@ class Server:
                 self.kill()
 
     def sql(self, text, name="mysql"):
-        """Runs statements as root, by the library that dmarcd uses."""
+        """Runs statements as root, by the library that dmarcd uses; the rows
+        of the first one, as bytes."""
         library = ctypes.CDLL("libmariadb.so.3")
-        for function in ("mysql_init", "mysql_real_connect", "mysql_error"):
+        for function in ("mysql_init", "mysql_real_connect", "mysql_error",
+                         "mysql_store_result"):
             getattr(library, function).restype = ctypes.c_void_p
+        library.mysql_fetch_row.restype = ctypes.POINTER(ctypes.c_char_p)
+        rows = []
         handle = ctypes.c_void_p(library.mysql_init(None))
         try:
             multi = ctypes.c_ulong(1 << 16)
@@ -123,12 +127,20 @@ class Server:
                 handle, b"localhost", b"root", b"", name.encode(), 0,
                 str(self.socket).encode(), multi)
             bad = bad or library.mysql_query(handle, text.encode())
+            result = None if bad else library.mysql_store_result(handle)
+            if result:
+                result = ctypes.c_void_p(result)
+                width = library.mysql_num_fields(result)
+                while row := library.mysql_fetch_row(result):
+                    rows.append(tuple(row[:width]))
+                library.mysql_free_result(result)
             while not bad and library.mysql_more_results(handle):
                 bad = library.mysql_next_result(handle)
             assert not bad, ctypes.string_at(
                 library.mysql_error(handle)).decode()
         finally:
             library.mysql_close(handle)
+        return rows
 
     def location(self, name, user="root", more=""):
         return f"mysql://{user}@localhost/{name}?socket={self.socket}{more}"

@@ -28,13 +28,14 @@ DROP, STALL = object(), object()
 
 class Mail:
     """A mail, from its final dot on; ANSWER is None until there is one, or
-    when the client did not live to hear it."""
+    when the client did not live to hear it. IS_OVER: the client said more on
+    that connection, so it has noted the answer."""
 
     def __init__(self, session, data):
         self.sender, self.recipients = session.sender, session.recipients
         self.user, self.tls, self.connection = (session.user, session.tls,
                                                 session.number)
-        self.data, self.answer = data, None
+        self.data, self.answer, self.is_over = data, None, False
 
     @property
     def taken(self):
@@ -68,7 +69,7 @@ class Session:
         self.sink, self.connection, self.number = sink, connection, number
         self.lines = connection.makefile("rb")
         self.user, self.tls = None, False
-        self.sender, self.recipients = None, []
+        self.sender, self.recipients, self.last = None, [], None
 
     def run(self):
         if self.sink.implicit_tls:
@@ -77,6 +78,8 @@ class Session:
         while line := self.lines.readline():
             words = line.decode("latin-1").rstrip("\r\n")
             self.sink.commands.append(words)
+            if self.last:
+                self.last.is_over = True
             verb = words.split(" ")[0].upper()
             handle = self.VERBS.get(verb)
             if handle is None:
@@ -171,7 +174,7 @@ class Session:
             if not line:
                 raise _HungUp
             lines.append(line[1:] if line.startswith(b".") else line)
-        mail = Mail(self, b"".join(lines))
+        mail = self.last = Mail(self, b"".join(lines))
         mail.answer = self.answer("end", "250 2.0.0 taken", mail)
 
     def rset(self, _):

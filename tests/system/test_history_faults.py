@@ -239,6 +239,7 @@ def main(kills):
     tap.end()
 
 
-if len(sys.argv) != 2:
-    sys.exit(__doc__)
-main(int(sys.argv[1]))
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(int(sys.argv[1]))
