@@ -71,7 +71,7 @@ build_item(struct build *out, const struct screen *screen, enum figure figure)
 	int64_t value = status_figure(screen->object, figure);
 
 	for (const char *at = row->word; *at != '\0'; at++)
-		build_byte(out, *at == '_' ? ' ' : *at);
+		build_byte(out, (char)(*at == '_' ? ' ' : *at));
 	build_byte(out, ' ');
 	if (row->kind == FIGURE_TIME)
 		build_ago(out, screen, value);

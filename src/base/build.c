@@ -181,19 +181,19 @@ build_clean(struct build *build, struct text text)
 }
 
 void
-build_json(struct build *out, struct text value)
+build_json(struct build *build, struct text text)
 {
-	build_byte(out, '"');
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char byte = (unsigned char)value.ptr[i];
+	build_byte(build, '"');
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char byte = (unsigned char)text.ptr[i];
 		if (byte < ' ' || byte > '~')
-			build_format(out, "\\u%04x", byte);
+			build_format(build, "\\u%04x", byte);
 		else if (byte == '"' || byte == '\\')
-			build_format(out, "\\%c", byte);
+			build_format(build, "\\%c", byte);
 		else
-			build_byte(out, (char)byte);
+			build_byte(build, (char)byte);
 	}
-	build_byte(out, '"');
+	build_byte(build, '"');
 }
 
 struct text

@@ -21,6 +21,12 @@ class Manager:
     def hear(self):
         return self.socket.recv(4096).decode()
 
+    def hear_what_waits(self):
+        self.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.hear()
+
     def hear_until(self, word):
         """All that is told up to WORD; signs of life left out."""
         told = []
@@ -88,6 +94,47 @@ def watchdog(path):
         equal(other.hear(), "READY=1")
         started.send_signal(signal.SIGTERM)
         equal(other.hear(), "STOPPING=1")
+
+
+def filter_of(started):
+    """Its first child."""
+    return int(parts.read_or_empty(parts.pathlib.Path(
+        f"/proc/{started.pid}/task/{started.pid}/children")).split()[0])
+
+
+@case("no sign of life while the filter hangs, and again when it goes on")
+def hangs(path):
+    manager = Manager(f"{path}/6")
+    with manager.dmarcd(path / "hang", {"WATCHDOG_USEC": "2000000"},
+                        Workers=2) as started:
+        equal(manager.hear(), "READY=1")
+        stuck = filter_of(started)
+        log = path / "hang/log"
+        os.kill(stuck, signal.SIGSTOP)
+        try:
+            parts.wait_for("the silence to be told",
+                           lambda: "no sign of life" in log.read_text())
+            manager.hear_what_waits()
+            manager.socket.settimeout(5)
+            try:
+                raise AssertionError(manager.hear())
+            except TimeoutError:
+                pass
+        finally:
+            os.kill(stuck, signal.SIGCONT)
+        manager.socket.settimeout(parts.PATIENCE)
+        equal(manager.hear(), "WATCHDOG=1")
+        equal(log.read_text().count("no sign of life"), 1, "times told")
+
+
+@case("a filter that is killed is replaced, and signs of life go on")
+def killed(path):
+    manager = Manager(f"{path}/7")
+    with manager.dmarcd(path / "kill", {"WATCHDOG_USEC": "2000000"},
+                        Workers=1) as started:
+        equal(manager.hear(), "READY=1")
+        os.kill(filter_of(started), signal.SIGKILL)
+        equal([manager.hear() for _ in range(3)], 3 * ["WATCHDOG=1"])
 
 
 @case("children inherit nothing of it; a manager that is gone harms nothing")
