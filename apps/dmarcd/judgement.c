@@ -174,6 +174,8 @@ count(const struct judgement *j, const struct verdict *verdict,
 	    [HISTORY_QUARANTINE] = FIGURE_ANSWER_QUARANTINE,
 	};
 
+	_Static_assert(FIGURE_DMARC + DMARC_PERMERROR == FIGURE_DMARC_LAST,
+	    "a figure for each result");
 	worker_count(j->worker, FIGURE_DMARC + verdict->dmarc.result);
 	worker_count(j->worker, answers[action]);
 	if (verdict->author.status != AUTHOR_OK)

@@ -59,7 +59,13 @@ def ask(top):
     with connect(top) as client:
         data = read_all(client)
     assert data.endswith(b"}\n") and data.count(b"\n") == 1, data
-    return json.loads(data)
+    return json.loads(data, object_pairs_hook=no_name_twice)
+
+
+def no_name_twice(pairs):
+    names = [name for name, _ in pairs]
+    equal(len(set(names)), len(names), names)
+    return dict(pairs)
 
 
 def figures(top):
@@ -354,6 +360,83 @@ def warnings(top):
         for note in log:
             assert len(note["text"]) <= 232, note
             assert re.fullmatch("[ -~]*", note["text"]), note
+
+
+@case("a note is whole or not there, while four threads write them")
+def whole_notes(top):
+    sock = top / "d/query"
+    done = threading.Event()
+
+    def complain(letter):
+        while not done.is_set():
+            query.ask_raw(sock, b"version=1\nid=" + letter * 60 + b"\n\n")
+
+    with daemon(top, QuerySocket=f"unix:{sock}", Workers=4):
+        writers = [threading.Thread(target=complain, args=(letter,))
+                   for letter in (b"a", b"b", b"c", b"d")]
+        for writer in writers:
+            writer.start()
+        try:
+            wait_for_figure(top, "unjudged.given_up", lambda count:
+                            count > 20)
+            for _ in range(40):
+                for note in ask(top)["log"]:
+                    assert re.fullmatch(r"dmarcd filter: query ([abcd]?)\1*: "
+                                        r"[ -~]+; not judged, number \d+",
+                                        note["text"]), note
+        finally:
+            done.set()
+            for writer in writers:
+                writer.join()
+
+
+@case("it answers while dmarcd stops")
+def stopping(top):
+    with daemon(top) as started, milter(top) as mta:
+        mta.begin()
+        mta.mail()
+        mta.field(b"From", b"x@bank.example")
+        wait_for_figure(top, "connections.open", lambda value: value == 1)
+        started.send_signal(signal.SIGTERM)
+        parts.wait_for("it to stop", lambda: ask(top)["state"] == "stopping")
+        mta.end()
+        equal(mta.verdict()[1][:3], b"550")
+        started.wait(parts.PATIENCE)
+
+
+RUN_OF_ITS_OWN = """mount -t tmpfs none /run && cd /run && %s
+exec "$0" -c "$1"
+"""
+
+
+@case("the default: if its folder is there, and mail goes on without it")
+def default(top):
+    if os.geteuid() != 0:
+        raise Skip("needs a /run of its own")
+    for before, words in (
+            ("true", ""), ("mkdir dmarcd", ""),
+            ("mkdir dmarcd && touch dmarcd/control",
+             "/run/dmarcd/control exists and is not a socket: remove it or "
+             "choose another path; dmarc status will not work\n")):
+        (top / "conf").write_text(f"Socket unix:{top}/m\n")
+        log = top / "log"
+        log.unlink(missing_ok=True)
+        with parts.process(["unshare", "--mount", "sh", "-c",
+                            RUN_OF_ITS_OWN % before, parts.DMARCD,
+                            top / "conf"], log) as started:
+            with contextlib.suppress(AssertionError):
+                parts.wait_for("dmarcd", lambda: "listening" in
+                               log.read_text(), started)
+            if started.poll() is not None:
+                raise Skip(f"no /run of its own: {log.read_text()}")
+            equal("will not work" in log.read_text(), words != "")
+            contains(log.read_text(), words)
+            path = f"/proc/{started.pid}/root/run/dmarcd/control"
+            if before == "mkdir dmarcd":
+                contains(parts.dmarc("status", "--socket", path),
+                         " is running")
+            else:
+                parts.dmarc("status", "--socket", path, status=69)
 
 
 @case("mode, group, and its end; what is sent to it is nothing")
