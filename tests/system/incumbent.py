@@ -1,4 +1,5 @@
 """OpenDMARC's own tools, unpacked, never installed, and run beside ours."""
+import re
 import sys
 
 import parts
@@ -21,9 +22,12 @@ def unpack():
                            *module.glob("usr/lib/*/perl5/5.*")])
 
 
-def make_database(server, tree):
+def make_database(server, tree, name="opendmarc"):
     """With its tables and its usual password."""
-    server.sql("CREATE DATABASE opendmarc;"
-               "GRANT ALL ON opendmarc.* TO opendmarc@localhost"
+    server.sql(f"CREATE DATABASE {name};"
+               f"GRANT ALL ON {name}.* TO opendmarc@localhost"
                " IDENTIFIED BY 'opendmarc'")
-    server.sql((tree / SCHEMA).read_text(), "opendmarc")
+    # The text makes and uses "opendmarc", whatever is there.
+    tables = re.sub(r"(?m)^(CREATE DATABASE|USE) .*$", "",
+                    (tree / SCHEMA).read_text())
+    server.sql(tables, name)
