@@ -1,5 +1,6 @@
+#include "carry.h"
+#include "import.h"
 #include "json.h"
-#include "tool.h"
 
 #include "base/date.h"
 
@@ -9,20 +10,36 @@
 
 static const char usage[] =
     "Usage: dmarc database create|schema|check|status [OPTION...]\n"
+    "       dmarc database import-opendmarc [OPTION...] mysql://USER@HOST/NAME\n"
     "\n"
     "  create  make the tables, or bring them up to date\n"
     "  schema  print the SQL that makes them, for who may run it\n"
     "  check   say what could lose data or fail; status 69 when something "
     "could\n"
     "  status  say what is stored\n"
+    "  import-opendmarc  carry OpenDMARC's tables over, each message once; what\n"
+    "          it reported is not reported again. Stop its jobs first. Status 65\n"
+    "          when some of it was odd, else as dmarc import\n"
     "\n"
-    "  --json   status for programs\n"
-    "  -c FILE  configuration\n";
+    "  --json        status or import-opendmarc for programs\n"
+    "  --since TIME  report nothing older (default: a week)\n"
+    "  --until TIME  dmarcd has what came then and later by itself (default:\n"
+    "                what Database holds from elsewhere begins then)\n"
+    "  --now TIME    act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
+    "  -c FILE       configuration\n";
 
-enum { OPTION_JSON = 256, SCHEMA_MAX = 1024 * 1024 };
+enum {
+	OPTION_JSON = 256,
+	OPTION_SINCE,
+	OPTION_UNTIL,
+	SCHEMA_MAX = 1024 * 1024,
+};
 
 static const struct option options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
+    {"now", required_argument, NULL, TOOL_NOW},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"until", required_argument, NULL, OPTION_UNTIL},
     {NULL, 0, NULL, 0},
 };
 
@@ -30,7 +47,8 @@ struct job {
 	const struct config *config;
 	const char *database;
 	bool json;
-	bool has_advice;
+	struct clerk_carry carry;
+	int status; /* of a success */
 };
 
 /* --- status --- */
@@ -142,7 +160,8 @@ print_note(void *context, const struct store_note *note)
 	(void)printf("%-4s  %s: ", is_good ? "ok" : "BAD", note->name);
 	print_clean(text_from_cstr(note->value));
 	(void)printf("%s%s\n", is_good ? "" : "; ", note->advice);
-	job->has_advice |= !is_good;
+	if (!is_good)
+		job->status = EX_UNAVAILABLE;
 }
 
 static bool
@@ -151,56 +170,92 @@ check(struct job *job, struct problem *problem)
 	return store_inspect(job->database, print_note, job, problem);
 }
 
-static const struct {
+static bool
+import_opendmarc(struct job *job, struct problem *problem)
+{
+	bool all;
+
+	if (!carry_run(&job->carry, job->config, job->json, &all, problem))
+		return false;
+	job->status = all ? EX_OK : EX_DATAERR;
+	return true;
+}
+
+static const struct verb {
 	const char *name;
 	bool (*run)(struct job *job, struct problem *problem);
+	bool has_source;
 } verbs[] = {
-    {"create", create},
-    {"schema", schema},
-    {"check", check},
-    {"status", status},
+    {"create", create, false},
+    {"schema", schema, false},
+    {"check", check, false},
+    {"status", status, false},
+    {"import-opendmarc", import_opendmarc, true},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static int
-run_verb(struct tool *tool, size_t verb, bool json)
+run_verb(struct tool *tool, const struct verb *verb, struct job *job)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
-	struct job job = {.json = json};
 	struct config *config = tool_config(tool, &problem);
 
-	job.config = config;
-	job.database = config == NULL ? NULL : tool_database(config, &problem);
-	bool good = job.database != NULL && verbs[verb].run(&job, &problem);
+	job->config = config;
+	job->carry.now = tool->now;
+	job->database = config == NULL ? NULL : tool_database(config, &problem);
+	bool good = job->database != NULL && verb->run(job, &problem);
 	config_free(config);
-	if (!good)
-		return tool_fail(tool, &problem);
-	return job.has_advice ? EX_UNAVAILABLE : EX_OK;
+	if (good)
+		return job->status;
+	int status = tool_fail(tool, &problem);
+	return verb->has_source ? import_status(&problem) : status;
+}
+
+static bool
+take_option(struct tool *tool, int letter, struct job *job)
+{
+	bool is_since = letter == OPTION_SINCE;
+
+	if (letter == OPTION_JSON) {
+		job->json = true;
+		return true;
+	}
+	if (date_read(text_from_cstr(optarg),
+		is_since ? &job->carry.since : &job->carry.until))
+		return true;
+	(void)tool_usage(tool,
+	    is_since ? "--since: not a time" : "--until: not a time", optarg);
+	return false;
 }
 
 static int
 run(struct tool *tool, int argc, char **argv)
 {
-	bool json = false;
-	size_t verb = 0;
+	struct job job = {.carry = {.since = -1, .until = -1}};
+	const struct verb *verb = verbs;
 
 	for (int letter;
 	     (letter = tool_option(tool, argc, argv, options)) != -1;) {
-		if (letter == '?')
+		if (letter == '?' || !take_option(tool, letter, &job))
 			return EX_USAGE;
-		json = true;
 	}
 	if (optind == argc)
-		return tool_usage(
-		    tool, "say create, schema, check or status", NULL);
-	while (verb < VERBS && strcmp(verbs[verb].name, argv[optind]) != 0)
+		return tool_usage(tool,
+		    "say create, schema, check, status or import-opendmarc",
+		    NULL);
+	while (verb < verbs + VERBS && strcmp(verb->name, argv[optind]) != 0)
 		verb++;
-	if (verb == VERBS)
+	if (verb == verbs + VERBS)
 		return tool_usage(tool, "no such verb", argv[optind]);
-	if (optind + 1 < argc)
-		return tool_usage(tool, "no such argument", argv[optind + 1]);
-	return run_verb(tool, verb, json);
+	if (verb->has_source && optind + 1 == argc)
+		return tool_usage(
+		    tool, "say which database: mysql://user@host/name", NULL);
+	job.carry.source = argv[argc - 1];
+	if (optind + 1 + verb->has_source < argc)
+		return tool_usage(tool, "no such argument",
+		    argv[optind + 1 + verb->has_source]);
+	return run_verb(tool, verb, &job);
 }
 
 const struct command command_database = {

@@ -17,7 +17,7 @@ _dmarc()
 		if [[ $word == -* ]]; then
 			words="--help $(sed -n 's/^  \(-[a-z-]*\).*/\1/p' <<< "$help")"
 		else
-			words=$(sed -n "s/.* dmarc $command \([a-z|]\{1,\}\).*/\1/p" \
+			words=$(sed -n "s/.* dmarc $command \([a-z][a-z|-]*\).*/\1/p" \
 				<<< "$help" | tr '|' '\n')
 		fi
 	fi

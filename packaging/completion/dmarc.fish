@@ -12,7 +12,7 @@ end
 
 function __dmarc_words
     set -l command (commandline -opc)[2]
-    __dmarc_help | string replace -rf -- ".* dmarc $command ([a-z|]+).*" '$1' | string split '|'
+    __dmarc_help | string replace -rf -- ".* dmarc $command ([a-z][a-z|-]*).*" '$1' | string split '|'
 end
 
 complete -c dmarc -n __fish_use_subcommand -f \

@@ -456,3 +456,17 @@ store_for_each_batch(struct store *store, struct text claim,
 		db_text(claim)),
 	    tell_batch, &batches, ret_problem);
 }
+
+bool
+store_own_since(
+    struct store *store, int64_t *ret_since, struct problem *ret_problem)
+{
+	*ret_since = INT64_MAX;
+	return db_query_number(store->db,
+	    DB_SQL("SELECT COALESCE(MIN(r.hour), ?) FROM dmarc_row r"
+		   " JOIN dmarc_batch b ON b.id = r.batch"
+		   " WHERE r.policy_domain <> '' AND b.claim NOT LIKE"
+		   " '" STORE_LEGACY_CLAIM "%'",
+		db_number(INT64_MAX)),
+	    ret_since, ret_problem);
+}

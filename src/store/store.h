@@ -61,6 +61,14 @@ bool store_add_batch(struct store *store, const struct store_batch *batch,
     const struct history_entry *entries, size_t count,
     struct problem *ret_problem) MUST_USE;
 
+/* What claims begin with that hold messages of OpenDMARC's tables. */
+#define STORE_LEGACY_CLAIM "opendmarc-"
+
+/* The first hour that something is stored of which a report can tell, and which
+ * is of another claim; INT64_MAX: nothing. */
+bool store_own_since(struct store *store, int64_t *ret_since,
+    struct problem *ret_problem) MUST_USE;
+
 /* --- reports --- */
 
 /* A report is a set of batches for one policy domain, policy configuration and

@@ -61,6 +61,7 @@ def bash_options(top):
 def bash_words(top):
     equal(sorted(bash("report", "")), ["allow", "suppress"])
     contains(bash("database", ""), "create")
+    contains(bash("database", ""), "import-opendmarc")
     equal(bash("lookup", ""), [])
 
 
@@ -90,6 +91,7 @@ def zsh(top):
           sorted(options("report", "--check")))
     equal(offered("report", ""), ["allow", "suppress"])
     contains(offered("database", ""), "schema")
+    contains(offered("database", ""), "import-opendmarc")
 
 
 @case("fish offers the same")
