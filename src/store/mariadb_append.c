@@ -73,6 +73,8 @@ give_row(void *context, MYSQL_BIND *binds, unsigned row)
 		binds[i].buffer =
 		    (void *)(uintptr_t)(text.len == 0 ? "" : text.ptr);
 		bulk->lens[i] = text.len;
+		/* By which the library makes room; LENS says what to copy. */
+		binds[i].buffer_length = text.len;
 	}
 	return 0;
 }
