@@ -8,7 +8,12 @@
 #include <string.h>
 
 /* Of a transaction: looks at a report, and batches of rows deleted a look. */
-enum { LOOKS = 50, PARTS_A_LOOK = 20, PARTS_A_PAGE = 500 };
+enum {
+	LOOKS = 50,
+	PARTS_A_LOOK = 20,
+	PLACES_A_LOOK = 2000,
+	PARTS_A_PAGE = 500
+};
 
 /* A claim's file may be around long after it was read (ClaimKeep, at most a
  * year), and while it is, its batches say what was read of it. */
@@ -184,6 +189,26 @@ delete_part(struct db *db, struct step *step, const struct part *part,
 		   NULL, ret_problem);
 }
 
+/* Of a report that was divided. */
+static bool
+delete_places(struct db *db, const struct step *step, uint64_t *ret_deleted,
+    struct problem *ret_problem)
+{
+	struct text report = {step->report, sizeof step->report};
+	int64_t first = 0;
+
+	return db_query_number(db,
+		   DB_SQL("SELECT COALESCE(MIN(place), 0) FROM dmarc_part_row"
+			  " WHERE part_of = ?",
+		       db_text(report)),
+		   &first, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_part_row"
+			  " WHERE part_of = ? AND place < ?",
+		       db_text(report), db_number(first + PLACES_A_LOOK)),
+		   ret_deleted, ret_problem);
+}
+
 struct names_of {
 	struct arena *arena;
 	VEC(struct text) ids;
@@ -293,6 +318,7 @@ static bool
 expire_some(struct db *db, struct step *step, struct problem *ret_problem)
 {
 	bool is_final = false;
+	uint64_t places = 0;
 
 	if (!find_report(db, step, ret_problem))
 		return false;
@@ -302,13 +328,14 @@ expire_some(struct db *db, struct step *step, struct problem *ret_problem)
 		return false;
 	if (!is_final)
 		return true;
-	if (!find_parts(db, step, ret_problem))
+	if (!find_parts(db, step, ret_problem) ||
+	    !delete_places(db, step, &places, ret_problem))
 		return false;
 	for (size_t i = 0; i < step->count; i++) {
 		if (!delete_part(db, step, &step->parts[i], ret_problem))
 			return false;
 	}
-	return step->count == PARTS_A_LOOK
+	return step->count == PARTS_A_LOOK || places > 0
 		   ? withdraw_report(db, step, ret_problem)
 		   : delete_report(db, step, ret_problem);
 }

@@ -12,6 +12,8 @@
  *	delivery      a report on its way to one destination
  *	part          a report that is too large for one mail is several, which
  *	              share the report_batch of the first; the range of its rows
+ *	part_row      the rows of such a report in order, sorted once: alike
+ *	              ones have one place, so that a part reads its own only
  *	unsent        a report of which something may be to send; others need
  *	              not be looked at
  *	mail          what a report's mail measures, once it was made
@@ -70,6 +72,9 @@ static const char *const version_2[] = {
     TABLE "dmarc_part (report " DIGEST ", part_of " DIGEST ", first_row " NUMBER
 	  ", row_count " NUMBER ", PRIMARY KEY (report),"
 	  " UNIQUE (part_of, first_row))$END",
+    TABLE "dmarc_part_row (part_of " DIGEST ", place " NUMBER ", hour " NUMBER
+	  ", batch " NUMBER ", seq " NUMBER
+	  ", PRIMARY KEY (part_of, place, hour, batch, seq))$END",
     TABLE "dmarc_unsent (report " DIGEST ", PRIMARY KEY (report))$END",
     "INSERT INTO dmarc_unsent (report) SELECT r.id FROM dmarc_report r"
     " WHERE NOT EXISTS (SELECT 1 FROM dmarc_unsent u WHERE u.report = r.id)",

@@ -181,23 +181,37 @@ insert_parts(struct making *making, const struct measure *measure,
  " WHERE p.policy_domain = ? AND p.policy = ?"                                 \
  " AND p.hour >= ? AND p.hour <= ? AND p.report = ?"
 
+/* It is small enough after all. */
+static bool
+forget_places(const struct making *making, struct problem *ret_problem)
+{
+	return db_exec(making->db,
+	    DB_SQL("DELETE FROM dmarc_part_row WHERE part_of = ?",
+		db_text(first_id(making))),
+	    NULL, ret_problem);
+}
+
+/* Sorted once, and measured as each part will be read. */
 static bool
 divide(
     struct making *making, struct measure *measure, struct problem *ret_problem)
 {
 	const struct period *period = making->period;
-	const struct sum sum = {.domain = period->domain,
+	struct sum sum = {.domain = period->domain,
 	    .policy = period->policy,
 	    .span = {period->begin, period->end},
-	    .report = first_id(making),
-	    .count = INT64_MAX};
+	    .report = first_id(making)};
 
+	if (!sum_place(making->db, &sum, ret_problem))
+		return false;
+	sum.count = INT64_MAX;
 	if (!sum_tell(making->db, &sum, measure_row, measure, ret_problem))
 		return false;
 	if (arena_failed(measure->arena) || build_failed(&measure->row))
 		return problem_no_memory(ret_problem);
-	return measure->parts.count < 2 ||
-	       insert_parts(making, measure, ret_problem);
+	return measure->parts.count < 2
+		   ? forget_places(making, ret_problem)
+		   : insert_parts(making, measure, ret_problem);
 }
 
 /* Nearly every report is so small that nothing need be measured. */

@@ -8,41 +8,62 @@
  " r.spf_domain, r.spf_result, r.dkim_aligned, r.spf_aligned, r.reason,"       \
  " r.reason_comment, r.dkim"
 
-/* The parts of a report, P, and their rows, R: one range of dmarc_row. */
-#define ROWS_OF(columns, table, and_where)                                     \
- "SELECT " columns " FROM " table " p JOIN dmarc_row r"                        \
+/* The batches of a report, P, and their rows, R: one range of dmarc_row. */
+#define ROWS_OF(table)                                                         \
+ " FROM " table " p JOIN dmarc_row r"                                          \
  " ON r.policy_domain = p.policy_domain AND r.policy = p.policy"               \
  " AND r.hour = p.hour AND r.batch = p.batch"                                  \
  " WHERE p.policy_domain = ? AND p.policy = ?"                                 \
- " AND p.hour >= ? AND p.hour <= ?" and_where " GROUP BY " ALIKE               \
- " ORDER BY " ALIKE " LIMIT ? OFFSET ?"
+ " AND p.hour >= ? AND p.hour <= ?"
+#define ROWS_SEALED ROWS_OF("dmarc_report_batch") " AND p.report = ?"
+#define IN_ORDER    " GROUP BY " ALIKE " ORDER BY " ALIKE
 
-#define SEALED(columns)                                                        \
- ROWS_OF(columns, "dmarc_report_batch", " AND p.report = ?")
-#define UNSEALED(columns) ROWS_OF(columns, "dmarc_unsealed", "")
+#define SEALED(columns)   "SELECT " columns ROWS_SEALED IN_ORDER
+#define UNSEALED(columns) "SELECT " columns ROWS_OF("dmarc_unsealed") IN_ORDER
+/* Nothing but the rows at these places is read; P comes first, as SQLite takes
+ * CROSS JOIN. */
+#define PLACED(columns)                                                        \
+ "SELECT " columns " FROM dmarc_part_row p CROSS JOIN dmarc_row r"             \
+ " WHERE r.policy_domain = ? AND r.policy = ?"                                 \
+ " AND r.hour = p.hour AND r.batch = p.batch AND r.seq = p.seq"                \
+ " AND p.part_of = ? AND p.place >= ? AND p.place < ?"                         \
+ " GROUP BY p.place, " ALIKE " ORDER BY p.place"
 #define COUNT_OF(rows)                                                         \
  "SELECT COUNT(*), COALESCE(SUM(g.messages), 0) FROM (" rows ") g"
 
 #define TOLD    ALIKE ", SUM(r.messages)"
 #define COUNTED "SUM(r.messages) AS messages"
 
-enum { VALUES_MAX = 7 };
+enum { VALUES_MAX = 5 };
+
+/* A question, in the words for each kind of report. */
+struct question {
+	const char *sealed;
+	const char *unsealed;
+	const char *placed;
+};
 
 static struct db_sql
-statement(const struct sum *sum, const char *sealed, const char *unsealed,
+statement(const struct sum *sum, const struct question *question,
     struct db_value values[VALUES_MAX])
 {
-	struct db_sql sql = {
-	    sum->report.len > 0 ? sealed : unsealed, 0, values};
+	struct db_sql sql = {question->unsealed, 0, values};
 
 	values[sql.count++] = db_text(sum->domain);
 	values[sql.count++] = db_text(sum->policy);
+	if (sum->count > 0) {
+		sql.text = question->placed;
+		values[sql.count++] = db_text(sum->report);
+		values[sql.count++] = db_number(sum->first);
+		values[sql.count++] = db_number(sum->first + sum->count);
+		return sql;
+	}
 	values[sql.count++] = db_number(sum->span.begin);
 	values[sql.count++] = db_number(sum->span.end);
-	if (sum->report.len > 0)
+	if (sum->report.len > 0) {
+		sql.text = question->sealed;
 		values[sql.count++] = db_text(sum->report);
-	values[sql.count++] = db_number(sum->count);
-	values[sql.count++] = db_number(sum->first);
+	}
 	return sql;
 }
 
@@ -112,14 +133,16 @@ tell_row(void *context, const struct db_row *from)
 	return more;
 }
 
+static const struct question rows = {
+    SEALED(TOLD), UNSEALED(TOLD), PLACED(TOLD)};
+
 bool
 sum_tell(struct db *db, const struct sum *sum, store_row_fn *each,
     void *context, struct problem *ret_problem)
 {
 	struct telling telling = {.each = each, .context = context};
 	struct db_value values[VALUES_MAX];
-	struct db_sql sql =
-	    statement(sum, SEALED(TOLD), UNSEALED(TOLD), values);
+	struct db_sql sql = statement(sum, &rows, values);
 
 	return db_query(db, &sql, tell_row, &telling, ret_problem) &&
 	       (!telling.is_out_of_memory || problem_no_memory(ret_problem));
@@ -135,13 +158,15 @@ take_numbers(void *context, const struct db_row *row)
 	return false;
 }
 
+static const struct question numbers_of_rows = {COUNT_OF(SEALED(COUNTED)),
+    COUNT_OF(UNSEALED(COUNTED)), COUNT_OF(PLACED(COUNTED))};
+
 bool
 sum_count(struct db *db, const struct sum *sum, uint64_t *ret_rows,
     uint64_t *ret_messages, struct problem *ret_problem)
 {
 	struct db_value values[VALUES_MAX];
-	struct db_sql sql = statement(sum, COUNT_OF(SEALED(COUNTED)),
-	    COUNT_OF(UNSEALED(COUNTED)), values);
+	struct db_sql sql = statement(sum, &numbers_of_rows, values);
 	int64_t numbers[2] = {0, 0};
 
 	if (!db_query(db, &sql, take_numbers, numbers, ret_problem))
@@ -152,6 +177,19 @@ sum_count(struct db *db, const struct sum *sum, uint64_t *ret_rows,
 }
 
 /* --- parts --- */
+
+bool
+sum_place(struct db *db, const struct sum *sum, struct problem *ret_problem)
+{
+	return db_exec(db,
+	    DB_SQL("INSERT INTO dmarc_part_row (part_of, place, hour, batch,"
+		   " seq) SELECT ?, DENSE_RANK() OVER (ORDER BY " ALIKE ") - 1,"
+		   " r.hour, r.batch, r.seq" ROWS_SEALED,
+		db_text(sum->report), db_text(sum->domain),
+		db_text(sum->policy), db_number(sum->span.begin),
+		db_number(sum->span.end), db_text(sum->report)),
+	    NULL, ret_problem);
+}
 
 struct part {
 	struct arena *arena;
@@ -178,7 +216,6 @@ sum_of_report(struct db *db, struct arena *arena,
 	    .domain = report->policy.domain,
 	    .span = {report->begin, report->end},
 	    .report = sealed ? report->id : TEXT(""),
-	    .count = INT64_MAX,
 	};
 	struct part part = {arena, &sum};
 

@@ -182,6 +182,18 @@ run_sql(const struct place *place, const char *sql)
 	db_close(db);
 }
 
+static inline int64_t
+number_of(const struct place *place, const char *sql)
+{
+	int64_t number = -1;
+	struct db *db;
+
+	MUST((db = db_open(place->database, false, &problem)) != NULL);
+	MUST(db_query_number(db, DB_SQL_PLAIN(sql), &number, &problem));
+	db_close(db);
+	return number;
+}
+
 static inline int
 tear_down(void **state)
 {

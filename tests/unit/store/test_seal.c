@@ -97,6 +97,12 @@ bytes_of_all(struct place *place)
 	return bytes;
 }
 
+static int64_t
+places_of(struct place *place)
+{
+	return number_of(place, "SELECT COUNT(*) FROM dmarc_part_row");
+}
+
 static void
 test_parts(void **state)
 {
@@ -124,6 +130,9 @@ test_parts(void **state)
 		struct total total = total_of(store, rows[i].rows_max);
 		assert_int_equal(total.reports, made);
 		assert_in_range(made, rows[i].least, rows[i].most);
+		/* What is one report needs no order of its own. */
+		assert_int_equal(
+		    places_of(place), made > 1 ? ROWS + ROWS / 2 : 0);
 		assert_int_equal(total.rows, ROWS);
 		assert_int_equal(total.messages, ROWS + ROWS / 2);
 		/* Same rows, same order, one after the other. */
@@ -154,6 +163,7 @@ test_parts(void **state)
 		    store, day + 400 * DAY, day + 400 * DAY, &gone, &problem));
 		assert_int_equal(figures_of(store).rows, 0);
 		assert_int_equal(figures_of(store).reports, 0);
+		assert_int_equal(places_of(place), 0);
 	}
 }
 
@@ -250,6 +260,37 @@ test_expire_parts(void **state)
 	assert_int_equal(figures_of(store).reports, 0);
 }
 
+/* Rows of one sender, and more than one look deletes; of none is told twice. */
+static void
+test_many_places(void **state)
+{
+	enum { MANY = 4500 };
+	struct place *place = *state;
+	struct history_entry *entries =
+	    arena_array(place->arena, MANY, sizeof *entries);
+	uint64_t gone;
+
+	for (size_t i = 0; i < MANY; i++) {
+		entries[i] = sample();
+		entries[i].mail_from =
+		    arena_format(place->arena, "%zu.example", i * 7919 % MANY);
+	}
+	add_to(place->store, "c", 0, entries, MANY / 2);
+	add_to(place->store, "c", 100, entries + MANY / 4, MANY / 4);
+	add_to(place->store, "c", 200, entries + MANY / 2, MANY / 2);
+	uint64_t made = seal_parts(place->store, day + 2 * DAY, 100000);
+	assert_in_range(made, 10, 100);
+	struct total total = total_of(place->store, 100000);
+	assert_int_equal(total.rows, MANY);
+	assert_int_equal(total.messages, MANY + MANY / 4);
+	build_free(&total.xml);
+	MUST(store_expire_before(
+	    place->store, day + 400 * DAY, day + 400 * DAY, &gone, &problem));
+	assert_int_equal(gone, MANY + MANY / 4);
+	assert_int_equal(figures_of(place->store).reports, 0);
+	assert_int_equal(places_of(place), 0);
+}
+
 /* --- mail to report addresses --- */
 
 static uint64_t
@@ -326,6 +367,7 @@ main(void)
 	    SCENARIO(test_parts),
 	    SCENARIO(test_longest_rows),
 	    SCENARIO(test_expire_parts),
+	    SCENARIO(test_many_places),
 	    SCENARIO(test_quiet),
 	};
 
