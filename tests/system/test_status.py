@@ -13,8 +13,10 @@ import stat
 import threading
 import time
 
+import history
 import parts
 import query
+import sink
 from milter import ALL_ACTIONS, CHANGE_HEADERS, Milter
 from tap import Skip, case, contains, equal, run_cases
 
@@ -296,6 +298,30 @@ def clerk(top):
         contains(now["import"]["last_failure"]["text"], str(database))
         contains(now["log"][-1]["text"], "dmarcd clerk: ")
         equal(now["reports"]["last_failure"], None)
+
+
+@case("reports: sent, refused, waiting")
+def reports(top):
+    (top / "r").mkdir()
+    files = top / "r/history", top / "r/dmarc.db"
+    for count, (reply, figure) in enumerate((
+            (None, "reports.sent"), ("550 no", "reports.refused"),
+            ("450 later", "reports.waiting"))):
+        files[0].write_text(history.ours(
+            "bank.example", int(time.time()) - (2 + count) * 86400))
+        with sink.Sink() as relay:
+            if reply:
+                relay.replies["rcpt"] = reply
+            with daemon(top, HistoryFile=files[0],
+                        Database=f"sqlite:{files[1]}", ReportSpread="0",
+                        ImportInterval="1s", ReportTransport=relay.url,
+                        ReportEmail="r@receiver.example"):
+                wait_for_figure(top, "reports.last", lambda value: value > 0)
+                now = figures(top)
+                equal({name: now[f"reports.{name}"] for name in
+                       ("sent", "refused", "waiting", "failures")},
+                      {"sent": 0, "refused": 0, "waiting": 0, "failures": 0,
+                       figure.partition(".")[2]: 1}, reply)
 
 
 @case("a reload keeps totals; a bad one is counted")
