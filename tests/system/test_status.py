@@ -43,23 +43,13 @@ def daemon(top, **options):
         yield process
 
 
-def read_all(client):
-    data = b""
-    while piece := client.recv(65536):
-        data += piece
-    return data
-
-
 def connect(top):
-    client = socket.socket(socket.AF_UNIX)
-    client.settimeout(parts.PATIENCE)
-    client.connect(f"{top}/d/control")
-    return client
+    return query.connect(top / "d/control")
 
 
 def ask(top):
     with connect(top) as client:
-        data = read_all(client)
+        data = query.read_all(client)
     assert data.endswith(b"}\n") and data.count(b"\n") == 1, data
     return json.loads(data, object_pairs_hook=no_name_twice)
 
@@ -517,7 +507,7 @@ def flood(top):
         for client in clients[:count // 4]:
             client.close()
         for client in clients[count // 2:]:
-            equal(json.loads(read_all(client))["pid"], started.pid)
+            equal(json.loads(query.read_all(client))["pid"], started.pid)
         # All but one second's worth had to wait for another second.
         assert time.monotonic() - began > count / PER_SECOND - 2
         for thread in senders:
