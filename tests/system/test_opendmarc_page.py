@@ -50,15 +50,17 @@ def compare(top):
         "3 messages seen by both"])
 
 
-@case("the package's configuration, with the three lines, is good")
+@case("the package's configuration, with the page's lines, is good")
 def configuration(top):
     added, = [block["text"] for block in PAGE.blocks if block["how"]]
     sample = (parts.ROOT / "packaging/dmarcd.conf").read_text()
     (top / "conf").write_text(sample + added)
     printed = parts.dmarc("config", "-c", top / "conf")
     said = dict(line.split(None, 1) for line in printed.splitlines())
-    equal([said[name] for name in ("Enforce", "Socket", "AuthservID")],
-          ["monitor", "inet:8895@127.0.0.1", "beside.mx.receiver.example"])
+    equal([said[name] for name in
+           ("Enforce", "Socket", "AuthservID", "Database")],
+          ["monitor", "inet:8895@127.0.0.1", "beside.mx.receiver.example",
+           "sqlite:/var/lib/dmarcd/beside.db"])
     assert "ReportEmail" not in said, printed
 
 

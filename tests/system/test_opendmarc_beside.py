@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""docs/opendmarc.md on a machine that boots: dmarcd beside Debian's OpenDMARC,
+both asked by its Postfix, compared, and the change."""
+import contextlib
+import re
+
+import machine
+import parts
+from page import Page
+from tap import case, contains, equal, run_cases, skip_all
+
+PAGE = Page("opendmarc.md")
+SPOOF = b"From: Bank <news@bank.example>\r\nSubject: hello\r\n\r\nhello\r\n"
+OURS = parts.MESSAGES / "1-genuine.eml"
+
+if reason := machine.why_not():
+    skip_all(reason)
+
+
+def build(it):
+    it.run(f"cd {parts.ROOT} && git config --global safe.directory '*' && "
+           f"make deb && cp build-deb/*.deb /root/")
+    it.install("postfix", "opendmarc")
+    it.run("cd /root && apt-get install -y --download-only ./dmarcd_*.deb")
+
+
+@contextlib.contextmanager
+def stage():
+    zone = (parts.MESSAGES / "zone").read_text() + """
+client.example A 203.0.113.66
+"""
+    with machine.machine(zone=zone, prepare=build, is_booted=True) as it:
+        it.run("useradd -m customer && "
+               "postconf -e myhostname=mx.receiver.example"
+               " mydestination=receiver.example inet_interfaces=all"
+               " mynetworks=127.0.0.0/8 && systemctl restart postfix")
+        it.run("sed -i 's/^Socket.*/Socket inet:8893@localhost/'"
+               " /etc/opendmarc.conf && systemctl restart opendmarc")
+        yield it
+
+
+def journal(it, words):
+    return it.run(f"journalctl {words} -o cat --no-pager")
+
+
+@case("it runs beside OpenDMARC, by the page's lines")
+def beside(it):
+    PAGE.follow(it, package=it.run, systemd=it.run)
+    contains(journal(it, "-u dmarcd"), "listening on inet:8895@127.0.0.1")
+
+
+@case("both see a mail, nothing is refused, and the page's lines compare them")
+def compare(it):
+    it.run("postconf -e 'smtpd_milters = inet:localhost:8893,"
+           " inet:127.0.0.1:8895' && systemctl restart postfix")
+    for source, message in ((machine.STRANGER, SPOOF),
+                            (machine.SENDER, OURS.read_bytes())):
+        (code, said), = machine.send(it.world, source, message)
+        equal(code, 250, said)
+    parts.wait_for("both to tell", lambda: all(
+        len(re.findall(r": bank\.example (?:pass|fail)", journal(it, words)))
+        == 2 for words in ("-t opendmarc", "-u dmarcd")))
+    # OpenDMARC verifies no signature, and nobody does for it here.
+    differing, both = PAGE.run(it, "compare").splitlines()
+    contains(differing,
+             "OpenDMARC: bank.example fail dmarcd: bank.example pass")
+    equal(both, "2 messages seen by both")
+
+
+@case("OpenDMARC's file is a configuration of ours")
+def its_file(it):
+    it.run("dmarcd -n -c /etc/opendmarc.conf")
+    contains(it.run("dmarc config -c /etc/opendmarc.conf"), "Enforce")
+
+
+@case("the change: what was let through is refused")
+def change(it):
+    it.run("sed -i '/^Enforce  *monitor/,$d' /etc/dmarcd.conf && "
+           "postconf -e smtpd_milters=inet:127.0.0.1:8893 && "
+           "systemctl disable --now opendmarc && systemctl restart dmarcd && "
+           "postfix reload")
+    (code, said), = machine.send(it.world, machine.STRANGER, SPOOF)
+    equal((code, said[:5]), (550, "5.7.1"), said)
+
+
+@case("and back")
+def back(it):
+    it.run("apt-get remove -y dmarcd && test -s /var/lib/dmarcd/dmarc.db")
+
+
+run_cases(stage(), steps=True)
