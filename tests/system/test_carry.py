@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import time
@@ -13,6 +14,7 @@ import time
 import incumbent
 import mariadb
 import parts
+import sink
 from history import opendmarc, stored
 from tap import case, contains, equal, run_cases, skip_all
 
@@ -52,6 +54,15 @@ class Stage:
             env={**os.environ, "PERL5LIB": self.modules,
                  "MYSQL_UNIX_PORT": str(self.server.socket)})
         equal((run.returncode, run.stdout), (0, ""))
+
+    def double(self, name, limit=1000000):
+        """As many messages again, or LIMIT, like those that are there."""
+        columns = ("reporter, policy, disp, ip, env_domain, from_domain,"
+                   " policy_domain, spf, align_dkim, align_spf, sigcount, arc,"
+                   " arc_policy")
+        self.server.sql(f"INSERT INTO messages (date, jobid, {columns})"
+                        f" SELECT date, UUID(), {columns} FROM messages"
+                        f" LIMIT {limit}", name)
 
     def place(self, database=None):
         self.count += 1
@@ -187,13 +198,21 @@ def reported(it):
     equal(it.carry_json(folder, name)["messages"],
           {"reportable": 7, "reported": 8})
     equal(stored(folder / "db"), {"": 8, "a.test": 2, "b.test": 5})
-    out = folder / "out"
-    out.mkdir()
-    parts.dmarc("report", "-c", folder / "c", "--dry-run", f"--output={out}",
-                f"--now={NOW + 86400}")
-    counts = {file.name.split("!")[1]: file.read_text().count("<count>2<") or
-              file.read_text().count("<count>5<") for file in out.iterdir()}
-    equal(counts, {"a.test": 1, "b.test": 1})
+    (folder / "zone").write_text("".join(
+        f'_dmarc.{letter}.test TXT "v=DMARC1; p=none; rua=mailto:r@{letter}'
+        '.test"\n' for letter in "abc"))
+    with sink.Sink() as relay:
+        with open(folder / "c", "a") as config:
+            config.write(f"ZoneFile {folder}/zone\n"
+                         f"ReportTransport {relay.url}\n")
+        for _ in range(2):
+            parts.dmarc("report", "-c", folder / "c", f"--now={NOW + 86400}")
+            it.carry(folder, name)
+        counts = {mail.recipients[0]: int(re.search(
+            r"<count>(\d+)</count>", mail.xml.decode())[1])
+            for mail in relay.taken}
+    equal(counts, {"r@a.test": 2, "r@b.test": 5})
+    equal(len(relay.taken), 2)
 
 
 @case("what is older than --since is told to nobody")
@@ -354,19 +373,29 @@ def anew(it):
     contains(it.carry(folder, name, status=78), "numbered anew")
 
 
+@case("two at once, while messages still come: no number is in two batches")
+def growing(it):
+    name = it.tables(many(20))
+    folder = it.place()
+    count = 20
+    for _ in range(12):
+        both = [subprocess.Popen(it.command(folder, name),
+                                 stdout=subprocess.DEVNULL) for _ in range(2)]
+        while None in [one.poll() for one in both]:
+            it.double(name, 1)
+            count += 1
+        equal([one.wait() for one in both], [0, 0])
+    it.carry(folder, name)
+    balance(folder, count)
+
+
 @case("into the same database, beside those tables; kill -9 at any moment")
 def killed(it):
     name = it.tables()
     # Ten times quicker than their importer: all like the first.
     it.fill(name, many(20))
     for _ in range(9):
-        it.server.sql(
-            "INSERT INTO messages (date, jobid, reporter, policy, disp, ip,"
-            " env_domain, from_domain, policy_domain, spf, align_dkim,"
-            " align_spf, sigcount, arc, arc_policy) SELECT date, UUID(),"
-            " reporter, policy, disp, ip, env_domain, from_domain,"
-            " policy_domain, spf, align_dkim, align_spf, sigcount, arc,"
-            " arc_policy FROM messages", name)
+        it.double(name)
     for folder in (it.place(), it.place(it.server.location(name))):
         kills = 0
         while kills < 15:
