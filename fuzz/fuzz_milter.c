@@ -72,6 +72,7 @@ run(struct text input, size_t step, bool is_negotiated, struct build *story)
 	struct milter_event event;
 
 	check(session != NULL);
+	milter_session_want_recipients(session);
 	build_init(&mail, STORY_MAX);
 	build_init(&sent, STORY_MAX);
 	if (is_negotiated)

@@ -34,6 +34,7 @@ struct conversation {
 	/* The message. */
 	struct arena *arena; /* NULL: none under way */
 	struct text mail_from;
+	bool has_recipient, has_other; /* one who takes no reports */
 	struct forged forged;
 	bool has_header; /* its first field or its end was seen */
 	bool is_exempt;  /* not judged */
@@ -51,6 +52,7 @@ end_message(struct conversation *c)
 	c->progress = NULL;
 	c->arena = NULL;
 	c->judgement = (struct judgement){0}; /* its texts are gone */
+	c->has_recipient = c->has_other = false;
 	c->has_header = false;
 	c->is_exempt = false;
 	c->is_login = false;
@@ -116,6 +118,17 @@ begin_message(struct conversation *c, struct text mail_from)
 	if (c->arena == NULL)
 		return;
 	c->mail_from = arena_copy(c->arena, mail_from);
+}
+
+/* PATH with <> or without. */
+static void
+note_recipient(struct conversation *c, struct text path)
+{
+	if (text_starts(path, TEXT("<")) && path.ptr[path.len - 1] == '>')
+		path = text_slice(path, 1, path.len - 1);
+	c->has_recipient = true;
+	if (!config_takes_reports(its_setup(c)->config, path))
+		c->has_other = true;
 }
 
 static void on_final(
@@ -255,6 +268,8 @@ on_final(void *context, const struct verdict *verdict, const char *why)
 	if (verdict == NULL) {
 		defer(c, why);
 	} else {
+		c->judgement.is_to_reporters =
+		    c->has_recipient && !c->has_other;
 		judgement_record(&c->judgement, verdict, answer(c, verdict));
 		judgement_log(&c->judgement, verdict);
 	}
@@ -344,6 +359,7 @@ handle(struct conversation *c, const struct milter_event *event)
 	case MILTER_EVENT_CONNECT: begin_connection(c, event); break;
 	case MILTER_EVENT_HELO: take_helo(c, event->text); break;
 	case MILTER_EVENT_MAIL: begin_message(c, event->text); break;
+	case MILTER_EVENT_RECIPIENT: note_recipient(c, event->text); break;
 	case MILTER_EVENT_FIELD: add_field(c, event); break;
 	case MILTER_EVENT_END_OF_HEADER: end_header(c); break;
 	case MILTER_EVENT_BODY:
@@ -424,6 +440,8 @@ conversation_new(struct worker *worker, struct loop_stream *stream)
 	c->stream = stream;
 	if (its_setup(c)->config->copy_failures_to.len > 0)
 		milter_session_want(c->session, MILTER_ACTION_ADD_RECIPIENTS);
+	if (its_setup(c)->config->report_email.len > 0)
+		milter_session_want_recipients(c->session);
 	worker_admit(worker, &c->guest);
 	loop_stream_read(stream, &events);
 	return true;

@@ -190,15 +190,19 @@ judgement_record(struct judgement *j, const struct verdict *verdict,
 	struct problem problem = {PROBLEM_NONE, ""};
 	struct history_entry entry;
 	struct build lines;
+	bool is_written = false;
 	bool is_kept = false;
 
 	count(j, verdict, action);
 	if (journal == NULL || !is_recorded(j, verdict, action))
 		return;
 	build_init(&lines, HISTORY_ENTRY_MAX);
-	if (!history_entry_record(
-		j->arena, &j->envelope, verdict, action, &entry) ||
-	    !history_write(&lines, &entry)) {
+	if (history_entry_record(
+		j->arena, &j->envelope, verdict, action, &entry)) {
+		entry.to_reports = j->is_to_reporters;
+		is_written = history_write(&lines, &entry);
+	}
+	if (!is_written) {
 		log_warn(TEXT_FMT ": history entry too large; not recorded",
 		    TEXT_ARG(j->envelope.job));
 	} else if (!journal_append(

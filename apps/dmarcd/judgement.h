@@ -29,6 +29,9 @@ struct judgement {
 	void (*on_final)(
 	    void *context, const struct verdict *verdict, const char *why);
 	void *context;
+	/* All its recipients take reports: it is a report perhaps, and one
+	 * about it would be answered by the next. */
+	bool is_to_reporters;
 	struct checks *checks; /* NULL: not begun, or no memory */
 	struct fetch *fetch;
 	struct loop_timer *deadline;

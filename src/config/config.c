@@ -487,6 +487,22 @@ config_ignores_recipient(const struct config *config, struct text to)
 }
 
 bool
+config_takes_reports(const struct config *config, struct text address)
+{
+	struct text rest = config->ignore_mail_to;
+
+	if (address.len == 0)
+		return false;
+	if (text_equal_nocase(config->report_email, address))
+		return true;
+	while (rest.len > 0)
+		if (text_equal_nocase(
+			text_trim(text_split(&rest, ',')), address))
+			return true;
+	return false;
+}
+
+bool
 config_reports_not_to(const struct config *config, struct text address)
 {
 	struct text rest = config->no_reports;

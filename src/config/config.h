@@ -189,6 +189,9 @@ bool config_ignores_author(const struct config *config, struct text domain);
 /* Does IgnoreMailTo name an address that stands in this To field? */
 bool config_ignores_recipient(const struct config *config, struct text to);
 
+/* Is it ReportEmail, or in IgnoreMailTo? */
+bool config_takes_reports(const struct config *config, struct text address);
+
 /* Does NoReportsList name this address, or its domain? */
 bool config_reports_not_to(const struct config *config, struct text address);
 

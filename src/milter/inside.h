@@ -26,6 +26,7 @@ struct milter_session {
 	struct build changes; /* answered so far, sent with the final answer */
 	enum milter_state state;
 	uint32_t wanted; /* actions */
+	bool wants_recipients;
 	uint32_t actions;
 	uint32_t protocol;
 	bool message_over; /* its macros are stale */

@@ -95,6 +95,12 @@ milter_session_want(struct milter_session *session, uint32_t action)
 	session->wanted |= action;
 }
 
+void
+milter_session_want_recipients(struct milter_session *session)
+{
+	session->wants_recipients = true;
+}
+
 /* --- macros --- */
 
 static void
@@ -183,6 +189,8 @@ take_negotiate(struct milter_session *session, struct text data,
 		    "the MTA does not let filters add header fields");
 	session->actions = actions & session->wanted;
 	session->protocol = protocol & WANTED_PROTOCOL;
+	if (session->wants_recipients)
+		session->protocol &= ~(uint32_t)MILTER_NO_RCPT;
 	session->state = IDLE;
 	milter_put_number(&session->output, 13);
 	build_byte(&session->output, MILTER_NEGOTIATED);
@@ -271,6 +279,17 @@ take_mail(struct milter_session *session, struct text data,
 		return fail(session, event, "broken MAIL command");
 	session->state = FIELDS;
 	return true;
+}
+
+static bool
+take_recipient(struct milter_session *session, struct text data,
+    struct milter_event *event)
+{
+	event->kind = MILTER_EVENT_RECIPIENT;
+	if (!session->wants_recipients)
+		return false;
+	return milter_take_string(&data, &event->text) ||
+	       fail(session, event, "broken RCPT command");
 }
 
 /* name NUL value NUL; a NUL within the value is part of it. What is left of a
@@ -384,7 +403,7 @@ static const struct rule {
 	{BAD, TAKE, A, A, BAD, STAY}},
     {MILTER_MAIL, MILTER_NO_REPLY_MAIL, take_mail,
 	{BAD, TAKE, A, A, BAD, STAY}},
-    {MILTER_RCPT, MILTER_NO_REPLY_RCPT, take_nothing,
+    {MILTER_RCPT, MILTER_NO_REPLY_RCPT, take_recipient,
 	{BAD, TAKE, TAKE, TAKE, BAD, STAY}},
     {MILTER_DATA, MILTER_NO_REPLY_DATA, take_nothing,
 	{BAD, TAKE, TAKE, TAKE, BAD, STAY}},

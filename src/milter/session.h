@@ -15,10 +15,11 @@
 #include "base/ip.h"
 
 enum milter_event_kind {
-	MILTER_EVENT_CONNECT, /* ip, text = host name */
-	MILTER_EVENT_HELO,    /* text */
-	MILTER_EVENT_MAIL,    /* text = the path with <> as sent */
-	MILTER_EVENT_FIELD,   /* name, text = value */
+	MILTER_EVENT_CONNECT,   /* ip, text = host name */
+	MILTER_EVENT_HELO,      /* text */
+	MILTER_EVENT_MAIL,      /* text = the path with <> as sent */
+	MILTER_EVENT_RECIPIENT, /* text = likewise; only if wanted */
+	MILTER_EVENT_FIELD,     /* name, text = value */
 	MILTER_EVENT_END_OF_HEADER,
 	MILTER_EVENT_BODY,           /* text */
 	MILTER_EVENT_END_OF_MESSAGE, /* must be answered, now or later */
@@ -41,6 +42,8 @@ void milter_session_free(struct milter_session *session);
 /* Before the first bytes: an action to negotiate beside those on header fields
  * and quarantine; milter_session_may tells whether the MTA allowed it. */
 void milter_session_want(struct milter_session *session, uint32_t action);
+/* Likewise: MILTER_EVENT_RECIPIENT for each that the MTA accepted. */
+void milter_session_want_recipients(struct milter_session *session);
 
 /* Copies BYTES in. Bounded: after an over-long frame the session only says
  * MILTER_EVENT_ERROR. */

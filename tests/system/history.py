@@ -22,9 +22,10 @@ def _policy(domain):
             "adkim 114\naspf 114\np 110\nsp 0\n")
 
 
-def ours(domain, received, job="4fQ1"):
+def ours(domain, received, job="4fQ1", more=""):
+    """MORE: further lines."""
     text = (f"{_head(domain, received, job)}{_policy(domain)}dmarc pass\n"
-            "align_dkim 5\nalign_spf 4\naction 2\n")
+            f"align_dkim 5\nalign_spf 4\naction 2\n{more}")
     return f"{text}end {len(text)} {crc32c(text.encode()):08X}\n"
 
 

@@ -171,6 +171,34 @@ def ignore_mail_to(top):
         equal(history.read_text().count("\naction 0\n"), 1, "no To")
 
 
+@case("to_reports: mail of which all recipients take reports, by the envelope")
+def to_reports(top):
+    history = top / "h3"
+    ours, ruf, other = b"<dmarc@mx.test>", b"<ruf@MX.test>", b"<a@mx.test>"
+    with daemon(top, Enforce="strict", HistoryFile=history,
+                ReportEmail="dmarc@mx.test",
+                IgnoreMailTo="ruf@mx.test") as _, connect(top) as mta:
+        for recipients, quiet in (
+                ([ours], 1), ([b"<DMARC@MX.test>", ruf], 1), ([], 0),
+                ([b"dmarc@mx.test"], 1), ([ours, other], 0),
+                ([other, ours], 0), ([b"<xdmarc@mx.test>"], 0), ([b"<>"], 0),
+                ([b""], 0), ([b"<dmarc@mx.test"], 0), ([ours] * 100, 1)):
+            history.write_text("")
+            mta.begin()
+            mta.mail()
+            for recipient in recipients:
+                mta.send("R", recipient + b"\0NOTIFY=NEVER\0")
+            mta.field(b"From", b"x@bank.example")
+            mta.end()
+            mta.verdict()
+            lines = history.read_text()
+            equal(lines.count("\naction "), 1, lines)
+            equal(lines.count("\nto_reports 1\n"), quiet, recipients)
+    with daemon(top, Enforce="strict", HistoryFile=history) as _, \
+            connect(top) as mta:
+        equal(mta.protocol & 8, 8, "RCPT is not asked for")
+
+
 @case("IgnoreAuthenticatedClients")
 def ignore_authenticated(top):
     for option, letter in (("yes", "a"), ("no", "y")):

@@ -53,10 +53,10 @@ class Reports(Namesakes):
             "ZoneFile": folder / "zone"} | options)
 
     @staticmethod
-    def add(folder, *names, received=NOON):
+    def add(folder, *names, received=NOON, more=""):
         if names:
             history = folder / f"history-{len(list(folder.glob('history-*')))}"
-            history.write_text("".join(entry(name, received)
+            history.write_text("".join(entry(name, received, more=more)
                                        for name in names))
             parts.dmarc("import", "-c", folder / "c", history)
 
@@ -253,6 +253,65 @@ def suppress(it):
         it.configure(folder, NoReportsList=folder / "never")
         contains(report("allow", "r@a.example", status=66)[1],
                  "NoReportsList names it still")
+
+
+@case("reports that came to us cause none; beside other mail they are counted")
+def reports_to_us(it):
+    with sink.Sink() as relay:
+        folder = it.place(names=(), ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        it.add(folder, "a.example", "b.example", more="to_reports 1\n")
+        it.add(folder, "a.example")
+        parts.dmarc("report", "-c", folder / "c")
+        equal(recipients(relay), ["r@a.example"])
+        contains(relay.taken[0].xml.decode(), "<count>2</count>")
+
+
+# No URIs, which the record's reader leaves out (dmarc lookup tells of them).
+NO_URIS = ["mailto:a@x.example>%0d%0aRCPT%20TO:<victim@b.example",
+           "mailto:\\195\\164@a.example", "a@a.example", "mailto:"]
+HOSTILE = [
+    "mailto:a@x.example%3E%0d%0aRCPT%20TO:%3Cvictim@b.example",
+    "mailto:a%0aDATA@a.example", "mailto:a@b.example@a.example",
+    "mailto:-oQ/tmp@a.example", "mailto:" + 300 * "a" + "@a.example",
+    "mailto:%c3%a4@a.example", "mailto:@a.example", "mailto:a@",
+    "mailto:a@localhost", "mailto:a@[127.0.0.1]", "mailto:a%20b@a.example",
+    "https://a.example/", "ftp:a@a.example", "mailto:r@loop.example",
+    "mailto:r@elsewhere.example"]
+
+
+@case("hostile rua: none of them is sent to, each is told why; others get theirs")
+def hostile(it):
+    uris = HOSTILE + NO_URIS
+    names = [f"h{number}.example" for number in range(len(uris))]
+    records = [f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=" "{uri}" '
+               f'",mailto:good@{name}"\n'
+               for name, uri in zip(names, uris)]
+    records.append('_dmarc.many.example TXT "v=DMARC1; p=none; rua=mailto:m"' +
+                   "".join(f' "@many.example,mailto:m{number}"'
+                           for number in range(2000)) + ' "@many.example"\n')
+    records.append('_dmarc.zero.example TXT "v=DMARC1; p=none; '
+                   'rua=mailto:r@zero.example!0"\n')
+    records += [f"{name}._report._dmarc.loop.example CNAME "
+                f"{name}._report._dmarc.loop.example\n" for name in names]
+    with sink.Sink() as relay:
+        folder = it.place(names=(), ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        (folder / "zone").write_text("".join(records))
+        it.add(folder, *names, "many.example", "zero.example")
+        said = parts.dmarc("report", "-c", folder / "c", status=None)
+        got = recipients(relay)
+        equal([to for to in got if "many" not in to],
+              sorted([f"good@{name}" for name in names] + ["r@zero.example"]))
+        equal(len(got) - len(names) - 1, 10, "destinations of one report")
+        for name in names:
+            lines = [line for line in said.splitlines()
+                     if name in line and (
+                         "not sent to " in line or "later to " in line)]
+            equal(len(lines), name in names[:len(HOSTILE)], f"{name}: {said}")
+        for line in relay.commands:
+            assert "victim" not in line and not line.startswith("DATA "), line
+        equal({mail.sender for mail in relay.mails}, {""})
 
 
 @case("a database that does not say who wants none: nothing is sent for now")

@@ -319,6 +319,7 @@ static const char *const event_words[] = {
     [MILTER_EVENT_CONNECT] = "CONNECT ",
     [MILTER_EVENT_HELO] = "HELO ",
     [MILTER_EVENT_MAIL] = "MAIL ",
+    [MILTER_EVENT_RECIPIENT] = "RCPT ",
     [MILTER_EVENT_FIELD] = "FIELD ",
     [MILTER_EVENT_END_OF_HEADER] = "END OF HEADER",
     [MILTER_EVENT_BODY] = "BODY ",
@@ -624,11 +625,42 @@ cuts_a_field_beyond_a_frame(void **state)
 	}
 }
 
+/* Asked for, and told with or without their parameters. */
+static void
+tells_recipients(void **state)
+{
+	static const char mta[] = "\0\0\0\15O\0\0\0\6\0\0\1\xff\0\x1f\xff\xff"
+				  "\0\0\0\7M<a@b>\0"
+				  "\0\0\0\13R<c@d>\0X=Y\0"
+				  "\0\0\0\2R\0"
+				  "\0\0\0\3Re@";
+	struct milter_session *session = milter_session_new();
+	struct milter_event event;
+	const char *const texts[] = {"<a@b>", "<c@d>", ""};
+
+	(void)state;
+	assert_non_null(session);
+	milter_session_want_recipients(session);
+	milter_session_feed(session, (struct text){mta, sizeof mta - 1});
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		assert_true(milter_session_next(session, &event));
+		assert_int_equal(event.kind,
+		    i == 0 ? MILTER_EVENT_MAIL : MILTER_EVENT_RECIPIENT);
+		assert_true(text_equal(event.text, text_from_cstr(texts[i])));
+	}
+	assert_true(milter_session_next(session, &event));
+	assert_int_equal(event.kind, MILTER_EVENT_ERROR);
+	struct text output = milter_session_output(session);
+	assert_int_equal((unsigned char)output.ptr[16] & MILTER_NO_RCPT, 0);
+	milter_session_free(session);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(holds_dialogues),
+	    cmocka_unit_test(tells_recipients),
 	    cmocka_unit_test(bounds_frames),
 	    cmocka_unit_test(bounds_input_while_waiting),
 	    cmocka_unit_test(bounds_macros),
