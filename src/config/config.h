@@ -140,11 +140,22 @@ struct config {
 	struct text domain_whitelist;
 	struct text domain_whitelist_file;
 
-	/* What is not needed any more. */
+	/* What is not needed any more; kept to be printed. */
 	struct {
-		bool boolean;
-		unsigned number;
-		struct text text;
+		bool always_deliver;
+		bool auto_restart;
+		bool enable_coredumps;
+		unsigned auto_restart_count;
+		unsigned domain_whitelist_size;
+		unsigned milter_debug;
+		struct text auto_restart_rate;
+		struct text change_root_directory;
+		struct text dmarcbis_ignore_pct;
+		struct text dmarcbis_walk_mode_fallback;
+		struct text log_spf_dns;
+		struct text read_canonicalized_data;
+		struct text temporary_directory;
+		struct text test_dns_data;
 	} idle;
 };
 

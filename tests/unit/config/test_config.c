@@ -149,14 +149,25 @@ test_former(void **state)
 	assert_null(read_lines("AutoRestartCount ten\n", &problem));
 }
 
-/* What option_get says, option_set understands. */
+static bool
+is_written(const struct config *config, const char *name, const char *value)
+{
+	return text_equal(option_get(option_find(text_from_cstr(name)), config,
+			      config->arena),
+	    text_from_cstr(value));
+}
+
+/* What option_get says, option_set understands; what is not needed keeps its
+ * own value, too. */
 static void
 test_written(void **state)
 {
 	static const char lines[] =
 	    "Workers 7\nUMask 022\nImportInterval 90\nClaimKeep 2d\n"
 	    "ReportDelay 0\nReportInterval 6h\nEnforce strict\n"
-	    "HistoryFile /x y\nSocket unix:/x\nRejectFailures no\n";
+	    "HistoryFile /x y\nSocket unix:/x\nRejectFailures no\n"
+	    "AutoRestart yes\nAutoRestartCount 5\nAutoRestartRate 5/1h\n"
+	    "ChangeRootDirectory /var/empty\nMilterDebug 6\n";
 	struct problem problem = {PROBLEM_NONE, ""};
 	struct config *first = read_lines(lines, &problem);
 	struct config *second = config_load(NULL, &problem);
@@ -175,6 +186,10 @@ test_written(void **state)
 	}
 	assert_int_equal(second->import_interval, 90);
 	assert_int_equal(second->umask, 022);
+	assert_true(is_written(second, "AutoRestart", "yes"));
+	assert_true(is_written(second, "EnableCoredumps", "no"));
+	assert_true(is_written(second, "AutoRestartCount", "5"));
+	assert_true(is_written(second, "AutoRestartRate", "5/1h"));
 	config_free(first);
 	config_free(second);
 }
