@@ -172,8 +172,10 @@ read_reports(
 static bool
 read_id(struct arena *arena, struct text value, struct query_request *request)
 {
+	if (!is_word(value))
+		return false;
 	request->id = arena_copy(arena, value);
-	return is_word(value);
+	return true;
 }
 
 static bool
@@ -307,22 +309,23 @@ query_finish(const struct query *query, struct arena *arena,
     struct query_request *ret_request, const char **ret_why)
 {
 	struct query_request request = {.port = 0};
-	const char *why = "it is too long";
+	const char *why = "the request is too long";
 
 	if (query->is_whole)
 		why = read_lines(arena,
 		    text_slice(build_view(&query->bytes), 0, query->seen),
 		    &request);
 	else if (!build_failed(&query->bytes))
-		why = "it has no end";
+		why = "the request has no end";
 	if (why == NULL && arena_failed(arena))
 		why = "it needs too much memory";
-	if (why != NULL) {
-		*ret_why = why;
-		return false;
+	if (why == NULL) {
+		*ret_request = request;
+		return true;
 	}
-	*ret_request = request;
-	return true;
+	*ret_request = (struct query_request){.id = request.id};
+	*ret_why = why;
+	return false;
 }
 
 /* --- the spool --- */

@@ -74,7 +74,8 @@ void query_init(struct query *query);
 void query_free(struct query *query);
 /* True: there is an end, or too much without one; query_finish tells. */
 bool query_feed(struct query *query, struct text bytes) MUST_USE;
-/* In ARENA. False: *ret_why says what is wrong with it (a literal). */
+/* In ARENA. False: *ret_why says what is wrong with it (a literal), and of the
+ * request only the id is there, if a good one came before that. */
 bool query_finish(const struct query *query, struct arena *arena,
     struct query_request *ret_request, const char **ret_why) MUST_USE;
 

@@ -301,16 +301,18 @@ def hostile(top):
 def bad(top):
     rows = {b"\n": "a line is missing",
             b"version=2\n\n": "version is not 1",
-            request(SPOOF)[:-1]: "it has no end",
+            request(SPOOF)[:-1]: "the request has no end",
             request(SPOOF, hello="x"): "a name that is not known",
             request(SPOOF, spool="/etc/passwd"):
             "spool is not the data file of id",
-            b"x" * 300000: "it is too long"}
+            b"x" * 300000: "the request is too long"}
     with daemon(top):
         for data, why in rows.items():
             answer = fields(ask_raw(sock(top), data))
             equal((answer["disposition"], answer["reason"]), ("error", why))
             contains((top / "d/log").read_text(), why, "log")
+        contains((top / "d/log").read_text(),
+                 f"query {query.ID}: spool is not the data file of id")
 
 
 @case("byte by byte, without a half-close, many at once")

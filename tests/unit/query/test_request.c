@@ -40,7 +40,7 @@ static const struct row {
     {"invalid without algorithm", GOOD "dkim=invalid ZQ== cw==  0\n\n", ""},
 
     {"nothing", "\n", "a line is missing"},
-    {"no end", GOOD, "it has no end"},
+    {"no end", GOOD, "the request has no end"},
     {"CR before LF", "version=1\r\n" ENVELOPE SENDER REST "\n",
 	"version is not 1"},
     {"version 2", "version=2\n" ENVELOPE SENDER REST "\n", "version is not 1"},
@@ -156,7 +156,34 @@ test_values(void **state)
 	arena_free(arena);
 }
 
-/* A request with COUNT bytes of LINE over and over. */
+/* For the log: a good id is kept, though what follows is not good. */
+static void
+test_refused_id(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *id;
+	} refused[] = {
+	    {GOOD "spool=/etc/passwd\n\n", "1abcdt-000000-AB"},
+	    {GOOD "x=\n\n", "1abcdt-000000-AB"},
+	    {"version=1\nid=a\001b\n\n", ""},
+	    {"version=1\nx=\nid=ab\n\n", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct arena *arena = arena_new(QUERY_ARENA_MAX);
+		struct query_request request;
+		const char *why;
+		assert_false(read_whole(arena, text_from_cstr(refused[i].text),
+		    1000, &request, &why));
+		assert_true(
+		    text_equal(request.id, text_from_cstr(refused[i].id)));
+		assert_int_equal(request.headers.len, 0);
+		arena_free(arena);
+	}
+}
+
 /* HEAD, then LINE so many times, then TAIL. */
 static bool
 read_around(const char *head, const char *line, size_t count, const char *tail,
@@ -225,7 +252,7 @@ test_limits(void **state)
 	}
 	const char *why = "";
 	assert_false(read_around(GOOD, "x", QUERY_REQUEST_MAX, "\n\n", &why));
-	assert_string_equal(why, "it is too long");
+	assert_string_equal(why, "the request is too long");
 }
 
 static const struct {
@@ -274,6 +301,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_refused_id),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_spool),
 	};
