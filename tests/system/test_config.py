@@ -41,6 +41,29 @@ def sample(top):
     equal(run.returncode, 0, run.stderr)
 
 
+def shown():
+    """The configurations in the README and in docs/, by page."""
+    readme = (parts.ROOT / "README.md").read_text()
+    yield "README", re.search(r"(?m)^    UserID [^#]*?\n\n", readme)[0]
+    for page in sorted((parts.ROOT / "docs").glob("*.md")):
+        for text in re.findall(r"(?ms)^```conf \w+=/etc/dmarcd.conf$\n(.*?)^```"
+                               r"|^```conf title=\S+/dmarcd.conf$\n(.*?)^```",
+                               page.read_text()):
+            yield page.name, "".join(text)
+
+
+@case("the configurations that pages show are good")
+def pages(top):
+    names = set()
+    for name, text in shown():
+        names.add(name)
+        (top / "page.conf").write_text(text)
+        contains(parts.dmarc("config", "-c", top / "page.conf"),
+                 text.split()[1], name)
+    for name in ("README", "freebsd.md", "opendmarc.md", "postfix.md"):
+        contains(names, name)
+
+
 @case("dmarc config prints what is in effect")
 def effective(top):
     (top / "x.conf").write_text("rejectfailures yes\nworkers 0x10 # 16\n"
