@@ -1,5 +1,7 @@
 #include "dkim/canonical.h"
 
+#include <string.h>
+
 /* --- header fields --- */
 
 /* A field on its way to the sink. Its form is written here a part at a time:
@@ -139,12 +141,28 @@ dkim_canonical_body_init(struct dkim_canonical_body *body,
 }
 
 static void
+give_gathered(struct dkim_canonical_body *body)
+{
+	if (body->gathered_len > 0)
+		body->sink(body->context,
+		    (struct text){body->gathered, body->gathered_len});
+	body->gathered_len = 0;
+}
+
+static void
 give(struct dkim_canonical_body *body, struct text piece)
 {
 	if (piece.len == 0)
 		return;
 	body->bytes += piece.len;
-	body->sink(body->context, piece);
+	if (piece.len > sizeof body->gathered - body->gathered_len)
+		give_gathered(body);
+	if (piece.len > sizeof body->gathered) {
+		body->sink(body->context, piece);
+		return;
+	}
+	memcpy(body->gathered + body->gathered_len, piece.ptr, piece.len);
+	body->gathered_len += piece.len;
 }
 
 /* Something follows, so that what was held back counts after all. */
@@ -237,6 +255,7 @@ dkim_canonical_body_finish(struct dkim_canonical_body *body)
 		(void)take_line_end(body, '\0');
 	if (body->bytes > 0 || body->how == DKIM_SIMPLE)
 		give(body, TEXT("\r\n"));
+	give_gathered(body);
 	body->empty_lines = 0;
 	body->has_wsp = false;
 }

@@ -15,7 +15,11 @@ void dkim_canonical_own_field(const struct dkim_signature *signature,
     void (*sink)(void *context, struct text piece), void *context);
 
 /* Body: white space and line ends are counted and held back until something
- * follows, so that the end of the body needs no memory. */
+ * follows, so that the end of the body needs no memory. Small pieces are
+ * gathered: a body of white space would cost a call for each few bytes, and
+ * that for each signature. */
+enum { DKIM_CANONICAL_GATHERED = 512 };
+
 struct dkim_canonical_body {
 	enum dkim_canonicalization how;
 	void (*sink)(void *context, struct text piece);
@@ -23,7 +27,9 @@ struct dkim_canonical_body {
 	uint64_t empty_lines; /* line ends held back */
 	bool has_cr;          /* a CR that may begin a CR LF */
 	bool has_wsp;         /* relaxed: white space held back */
-	uint64_t bytes;       /* given to the sink */
+	uint64_t bytes;       /* of the form, so far */
+	size_t gathered_len;
+	char gathered[DKIM_CANONICAL_GATHERED];
 };
 
 void dkim_canonical_body_init(struct dkim_canonical_body *body,

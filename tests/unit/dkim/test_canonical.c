@@ -132,6 +132,45 @@ test_many_empty_lines(void **state)
 	arena_free(arena);
 }
 
+static void
+count(void *context, struct text piece)
+{
+	(void)piece;
+	++*(size_t *)context;
+}
+
+/* However short the words are, and whatever the pieces, the sink is called for
+ * many bytes at once, and gets each of them. */
+static void
+test_gathered(void **state)
+{
+	enum { TIMES = 3000 };
+
+	struct arena *arena = arena_new(1 << 24);
+	struct dkim_canonical_body counted;
+	struct build body, form;
+	size_t calls = 0;
+
+	(void)state;
+	build_init_arena(&body, arena, 1 << 20);
+	build_init_arena(&form, arena, 1 << 20);
+	for (size_t i = 0; i < TIMES; i++) {
+		build_cstr(&body, "a\t b\t\tc");
+		build_cstr(&form, "a b c");
+	}
+	build_cstr(&form, "\r\n");
+	struct text text = build_view(&body);
+	for (size_t i = 0; i < 2 * DKIM_CANONICAL_GATHERED; i += 7)
+		assert_true(
+		    text_equal(run_split(arena, text, i, 2 * i, DKIM_RELAXED),
+			build_view(&form)));
+	dkim_canonical_body_init(&counted, DKIM_RELAXED, count, &calls);
+	dkim_canonical_body_feed(&counted, text);
+	dkim_canonical_body_finish(&counted);
+	assert_int_equal(calls, counted.bytes / DKIM_CANONICAL_GATHERED + 1);
+	arena_free(arena);
+}
+
 static const struct field_row {
 	const char *name;
 	const char *raw;
@@ -382,6 +421,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_body_in_all_splits),
 	    cmocka_unit_test(test_many_empty_lines),
+	    cmocka_unit_test(test_gathered),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_long_fields),
 	    cmocka_unit_test(test_mailauth_simple),
