@@ -178,6 +178,8 @@ tell_board(struct worker *worker)
 	    number, FIGURE_DNS_CACHED, now.from_cache - told->from_cache);
 	board_count(number, FIGURE_DNS_SENT, now.sent - told->sent);
 	board_count(number, FIGURE_DNS_FAILED, now.failed - told->failed);
+	board_count(
+	    number, FIGURE_DNS_TIMED_OUT, now.timed_out - told->timed_out);
 	board_level(number, FIGURE_CACHE_ENTRIES, now.cache_entries);
 	board_level(number, FIGURE_CACHE_BYTES, now.cache_bytes);
 	board_level(number, FIGURE_HISTORY_WAITING,

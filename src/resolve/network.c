@@ -272,6 +272,8 @@ on_packet(void *context, int status, int timeouts, unsigned char *packet,
 		bool is_ours = status == ARES_ENOMEM ||
 			       status == ARES_EDESTRUCTION ||
 			       status == ARES_ECANCELLED;
+		if (status == ARES_ETIMEOUT)
+			resolver_note_time_out(query->open);
 		finish_query(query, dns_answer_new(DNS_FAILED, DNS_FAILED_TTL),
 		    !is_ours);
 		return;

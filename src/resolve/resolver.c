@@ -198,6 +198,12 @@ resolver_take_answer(
 	free(open);
 }
 
+void
+resolver_note_time_out(const struct open_question *open)
+{
+	open->resolver->figures.timed_out++;
+}
+
 /* --- fetches --- */
 
 struct fetch *

@@ -37,6 +37,7 @@ struct resolver_figures {
 	uint64_t from_cache;
 	uint64_t sent; /* to the network, or the zone */
 	uint64_t failed;
+	uint64_t timed_out; /* of these: no server answered in time */
 	size_t cache_entries;
 	size_t cache_bytes;
 };

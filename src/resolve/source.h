@@ -27,6 +27,9 @@ struct source {
 void resolver_take_answer(
     struct open_question *open, const struct dns_answer *answer, bool may_keep);
 
+/* To be called before that for a question that nobody answered in time. */
+void resolver_note_time_out(const struct open_question *open);
+
 struct source *source_new_network(struct loop *loop,
     const struct resolver_options *options,
     struct problem *ret_problem) MUST_USE;

@@ -243,6 +243,15 @@ def dns(top):
                    answers__accept=1):
             send(top, BANK, "1-genuine.eml")
         wait_for_figure(top, "dns.failed", lambda value: value > 0)
+        equal(figures(top)["dns.timed_out"], 0, "refused at once")
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with daemon(top, ZoneFile=None, DNSTimeout=1, MessageTimeout=240,
+                    Nameservers=f"127.0.0.1:{silent.getsockname()[1]}"):
+            send(top, BANK, "1-genuine.eml")
+            wait_for_figure(top, "dns.timed_out", lambda value: value > 0)
+            now = figures(top)
+            equal(now["dns.timed_out"], now["dns.failed"], "timed out")
 
 
 @case("a history that cannot be written waits, and is shown to")
