@@ -276,6 +276,22 @@ choose_dkim(struct inquiry *i, const struct mail_header *header)
 	return NULL;
 }
 
+/* No address that takes reports has a comma in it. */
+static bool
+is_to_reporters(const struct inquiry *i)
+{
+	const struct config *config = worker_its_setup(i->worker)->config;
+	struct text rest = i->request.recipients;
+
+	if (config->report_email.len == 0 || rest.len == 0)
+		return false;
+	while (rest.len > 0)
+		if (!config_takes_reports(
+			config, text_trim(text_split(&rest, ','))))
+			return false;
+	return true;
+}
+
 static void
 judge(struct inquiry *i)
 {
@@ -294,6 +310,7 @@ judge(struct inquiry *i)
 		},
 	    .on_final = on_final,
 	    .context = i,
+	    .is_to_reporters = is_to_reporters(i),
 	};
 	if (i->judgement.arena == NULL || !judgement_begin(&i->judgement) ||
 	    !query_read_header(i->judgement.arena, request, &header)) {

@@ -162,6 +162,14 @@ read_authenticated(
 }
 
 static bool
+read_recipients(
+    struct arena *arena, struct text value, struct query_request *request)
+{
+	return read_bytes(
+	    arena, value, QUERY_ENVELOPE_MAX, &request->recipients);
+}
+
+static bool
 read_reports(
     struct arena *arena, struct text value, struct query_request *request)
 {
@@ -240,6 +248,8 @@ static const struct line {
     {{"host64", 6}, MAY, read_host, "host64 is not Base64, or too long"},
     {{"helo64", 6}, MUST, read_helo, "helo64 is not Base64, or too long"},
     {{"sender64", 8}, MUST, read_sender, "sender64 is not Base64, or too long"},
+    {{"recipients64", 12}, MAY, read_recipients,
+	"recipients64 is not Base64, or too long"},
     {{"headers64", 9}, MUST, read_headers, "headers64 is not Base64"},
     {{"authenticated", 13}, MUST, read_authenticated,
 	"authenticated is not 0 or 1"},

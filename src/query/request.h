@@ -30,7 +30,7 @@ enum {
 	QUERY_ARENA_MAX = 1024 * 1024,  /* what query_finish needs at most */
 	QUERY_WORD_MAX = 64,            /* id, a DKIM algorithm */
 	QUERY_PATH_MAX = 512,           /* spool */
-	QUERY_ENVELOPE_MAX = 4096,      /* helo64, sender64, host64, decoded */
+	QUERY_ENVELOPE_MAX = 4096,      /* helo64, sender64, …, decoded */
 	QUERY_DKIM_MAX = 64,            /* dkim lines */
 };
 
@@ -55,10 +55,11 @@ struct query_request {
 	unsigned port;    /* 0: not told */
 	struct text host; /* the client's name, or "" */
 	struct text helo;
-	struct text sender;  /* "" is the null sender */
-	struct text headers; /* raw, LF line ends */
-	struct text id;      /* queue id */
-	struct text spool;   /* the body's file, or "" */
+	struct text sender;     /* "" is the null sender */
+	struct text recipients; /* separated by ","; "" when not told */
+	struct text headers;    /* raw, LF line ends */
+	struct text id;         /* queue id */
+	struct text spool;      /* the body's file, or "" */
 	bool is_authenticated;
 	bool wants_reports; /* read and kept; nothing looks at it yet */
 	VEC(struct query_dkim) dkim;

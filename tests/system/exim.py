@@ -210,7 +210,8 @@ class Client(smtplib.SMTP):
 
 
 def send(exim, message, address="203.0.113.66", helo="attacker.example",
-         sender="x@attacker.example", login=False):
+         sender="x@attacker.example", login=False,
+         recipients=("customer@mx.test",)):
     """(code, words) of the answer to a message."""
     with Client(exim, address, helo) as client:
         client.docmd("EHLO", helo)
@@ -218,7 +219,8 @@ def send(exim, message, address="203.0.113.66", helo="attacker.example",
         if login:
             client.docmd("AUTH PLAIN AGFubgBzZWNyZXQ=")
         client.docmd("MAIL", f"FROM:<{sender}>")
-        client.docmd("RCPT", "TO:<customer@mx.test>")
+        for recipient in recipients:
+            client.docmd("RCPT", f"TO:<{recipient}>")
         code, words = client.docmd("DATA")
         assert code == 354, words
         client.send(message.replace(b"\n", b"\r\n") + b"\r\n.\r\n")

@@ -137,6 +137,22 @@ def no_dns(it):
         contains(results(mta.queued(said)), "dmarc=temperror")
 
 
+@case("mail to report addresses alone is told, by its envelope")
+def to_reports(it):
+    to_us = SPOOF.replace(b"Subject", b"To: dmarc@mx.test\nSubject")
+    for recipients, quiet in (
+            (["dmarc@mx.test"], 1), (["DMARC@mx.test", "ruf@mx.test"], 1),
+            (["dmarc@mx.test", "customer@mx.test"], 0),
+            (['"x, dmarc@mx.test"@mx.test'], 0), (["customer@mx.test"], 0),
+            ([f"a{number}@mx.test" for number in range(300)], 0)):
+        with it.daemon(ReportEmail="dmarc@mx.test",
+                       IgnoreMailTo="ruf@mx.test"), it.exim() as mta:
+            equal(send(mta, to_us, recipients=recipients)[0], 550)
+            lines = (it.path / "history").read_text()
+            equal(it.actions(), ["0"], "history")
+            equal(lines.count("\nto_reports 1\n"), quiet, recipients)
+
+
 @case("who logged in and relays are not judged; only relays keep results")
 def exempt(it):
     with it.daemon(), it.exim("DMARCD_EXEMPT = 192.0.2.0/24\n") as mta:

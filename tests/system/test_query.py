@@ -132,6 +132,19 @@ def subdomain(top):
         equal(history(top)["action"], "4", "action")
 
 
+@case("to_reports: all recipients take reports")
+def to_reports(top):
+    with daemon(top, ReportEmail="dmarc@mx.test", IgnoreMailTo="ruf@mx.test",
+                Database=f"sqlite:{top}/reports.db", ImportInterval=86400):
+        for recipients, wanted in (
+                (b"dmarc@mx.test", "1"), (b"DMARC@mx.test, ruf@mx.test", "1"),
+                (b"", None), (b"dmarc@mx.test, a@mx.test", None),
+                (b'"x, dmarc@mx.test"@mx.test', None), (b", ,", None)):
+            (top / "history").unlink(missing_ok=True)
+            ask(sock(top), SPOOF, recipients64=query.b64(recipients))
+            equal(history(top).get("to_reports"), wanted, recipients)
+
+
 @case("monitor only tags; no record, nothing to do")
 def no_harm(top):
     with daemon(top, Enforce="monitor"):

@@ -75,6 +75,8 @@ static const struct row {
     {"blank in id",
 	"version=1\n" ENVELOPE SENDER "headers64=\nauthenticated=0\nid=a b\n\n",
 	"id is not printable, or too long"},
+    {"recipients", GOOD "recipients64=a,b\n\n",
+	"recipients64 is not Base64, or too long"},
     {"reports", GOOD "reports=\n\n", "reports is not 0 or 1"},
     {"status", GOOD "dkim=passed ZQ== cw== rsa-sha256 0\n\n",
 	"a dkim line cannot be read, or too many"},
@@ -134,13 +136,14 @@ test_values(void **state)
 
 	(void)state;
 	assert_true(read_whole(arena,
-	    TEXT(GOOD "port=4000\nreports=1\n" PASS
+	    TEXT(GOOD "port=4000\nreports=1\nrecipients64=YUBiLCBj\n" PASS
 		      "dkim=fail ZQ== cw== ed25519-sha256 0\n\n"),
 	    1000, &request, &why));
 	assert_true(ip_read(TEXT("192.0.2.1"), &ip));
 	assert_true(ip_equal(&request.client, &ip));
 	EQUAL(request.helo, "helo");
 	EQUAL(request.sender, "a@b.example");
+	EQUAL(request.recipients, "a@b, c");
 	EQUAL(request.headers, "From: a@b\n");
 	EQUAL(request.id, "1abcdt-000000-AB");
 	EQUAL(request.spool, "");
@@ -228,6 +231,8 @@ test_limits(void **state)
 		"\n" SENDER REST "\n", "helo64 is not Base64, or too long"},
 	    {"version=1\n" ENVELOPE "sender64=", "YWFh", UNITS, "\n" REST "\n",
 		"sender64 is not Base64, or too long"},
+	    {GOOD "recipients64=", "YWFh", UNITS, "\n\n",
+		"recipients64 is not Base64, or too long"},
 	    {GOOD "host64=", "YWFh", UNITS, "\n\n",
 		"host64 is not Base64, or too long"},
 	    {"version=1\n" ENVELOPE SENDER "headers64=\nauthenticated=0\nid=",
