@@ -4,6 +4,7 @@
 #include "clerk.h"
 
 #include "board.h"
+#include "confine.h"
 #include "log.h"
 
 #include "clerk/clerk.h"
@@ -298,7 +299,8 @@ clerk_run(const struct clerk_options *options)
 	log_open("dmarcd clerk");
 	if (copy_options(&clerk, &problem))
 		clerk.loop = loop_new(&problem);
-	if (clerk.loop != NULL && open_resolver(&clerk, &problem))
+	if (clerk.loop != NULL && open_resolver(&clerk, &problem) &&
+	    confine_clerk(clerk.config, &problem))
 		work(&clerk, options->master);
 	else
 		log_say("%s", problem.text);

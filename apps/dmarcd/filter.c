@@ -1,5 +1,6 @@
 #include "filter.h"
 
+#include "confine.h"
 #include "log.h"
 #include "worker.h"
 
@@ -113,6 +114,7 @@ make_workers(struct filter *filter, const struct filter_options *options,
 			return false;
 		filter->worker_count++;
 	}
+	confine_filter(options->setup->config);
 	return true;
 }
 

@@ -40,6 +40,20 @@ relay_check(const struct config *config, struct problem *ret_problem)
 	return is_good;
 }
 
+bool
+relay_needs(const struct config *config, struct sandbox *sandbox)
+{
+	struct arena *arena = arena_new(RELAY_ARENA_MAX);
+
+	if (arena == NULL)
+		return false;
+	const struct deliver_options options = options_of(config, arena);
+	bool is_known =
+	    !arena_failed(arena) && deliver_needs(&options, sandbox);
+	arena_free(arena);
+	return is_known;
+}
+
 struct deliver *
 relay_open(const struct config *config, struct text receiver,
     struct problem *ret_problem)

@@ -61,6 +61,8 @@ struct config {
 	struct text control_socket; /* config_control_socket */
 	struct text query_users;    /* comma-separated */
 	struct text query_hosts;    /* likewise */
+	struct text query_spool;    /* folders, comma-separated */
+	bool sandbox;
 	unsigned umask;
 	struct text user_id;
 	struct text pid_file;

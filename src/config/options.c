@@ -208,6 +208,10 @@ const struct config_option config_options[] = {
      NULL,
      "Addresses and networks, comma-separated, that may ask on QuerySocket "
      "when it is inet."},
+    {"QuerySpool", OPTION_TEXT, OPTION_RELOAD, AT(query_spool),
+     "/var/spool/exim4, /var/spool/exim", 0, 0, NULL,
+     "Folders, comma-separated, below which a client's message files are; "
+     "Sandbox lets no other be read."},
     {"QuerySocket", OPTION_TEXT, OPTION_RESTART, AT(query_socket), NULL, 0, 0,
      NULL,
      "Where Exim and others without milters ask: unix:/path."},
@@ -307,6 +311,9 @@ const struct config_option config_options[] = {
      "no", 0, 0, NULL,
      "Refuse mail whose header lacks From or Date, or has a field more often"
      " than RFC 5322 allows, even with Enforce monitor."},
+    {"Sandbox", OPTION_BOOLEAN, OPTION_RELOAD, AT(sandbox), "yes", 0, 0, NULL,
+     "Take from filter and clerk, once they run, every file and system call "
+     "that they do not need (Linux: landlock, seccomp)."},
     {"Socket", OPTION_TEXT, OPTION_RESTART, AT(socket), NULL, 0, 0, NULL,
      "Where the MTA connects: unix:/path or inet:port@host; several with "
      "commas."},

@@ -50,6 +50,38 @@ deliver_check(
 		   : transport->check(options, where, ret_problem);
 }
 
+static unsigned
+port_of(struct text server, unsigned otherwise)
+{
+	size_t colon = text_find_last(server, ':');
+	uint64_t port;
+
+	/* "[::1]" has colons, too. */
+	return text_to_number(
+		   text_slice(server, colon + 1, server.len), 65535, &port)
+		   ? (unsigned)port
+		   : otherwise;
+}
+
+bool
+deliver_needs(const struct deliver_options *options, struct sandbox *sandbox)
+{
+	struct text where;
+	const struct transport *transport =
+	    find_transport(options->transport, &where);
+
+	if (transport == NULL || transport->port == 0)
+		return false;
+	sandbox_may_connect(sandbox, port_of(where, transport->port));
+	if (transport_has(options->certificates))
+		(void)sandbox_may_beside(
+		    sandbox, SANDBOX_READ, options->certificates);
+	if (transport_has(options->password_file))
+		(void)sandbox_may_beside(
+		    sandbox, SANDBOX_READ, options->password_file);
+	return true;
+}
+
 struct deliver *
 deliver_new(const struct deliver_options *options, struct problem *ret_problem)
 {

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/problem.h"
+#include "sandbox/sandbox.h"
 
 enum deliver_tls {
 	DELIVER_TLS_NONE,
@@ -45,6 +46,11 @@ enum deliver_result {
 /* Can reports go this way? Reads the password and asks no server. */
 bool deliver_check(const struct deliver_options *options,
     struct problem *ret_problem) MUST_USE;
+
+/* Behind the check. False: a program is started, and nobody knows what that one
+ * needs: there can be no sandbox. */
+bool deliver_needs(
+    const struct deliver_options *options, struct sandbox *sandbox) MUST_USE;
 
 struct deliver;
 

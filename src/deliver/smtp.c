@@ -482,6 +482,7 @@ mail_by_smtp(struct deliver *deliver, const struct deliver_letter *letter,
 
 const struct transport transport_smtp = {
     .scheme = "smtp://",
+    .port = 25,
     .check = check_smtp,
     .open = open_smtp,
     .close = close_smtp,
@@ -490,6 +491,7 @@ const struct transport transport_smtp = {
 
 const struct transport transport_smtps = {
     .scheme = "smtps://",
+    .port = 465,
     .check = check_smtp,
     .open = open_smtp,
     .close = close_smtp,

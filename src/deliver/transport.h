@@ -12,6 +12,7 @@ struct deliver {
 
 struct transport {
 	const char *scheme; /* with which the option begins, any case */
+	unsigned port;      /* if the option names none; 0: no server */
 	/* WHERE is what stands behind the scheme. The check asks no server. */
 	bool (*check)(const struct deliver_options *options, struct text where,
 	    struct problem *ret_problem);

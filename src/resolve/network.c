@@ -18,6 +18,7 @@ enum {
 	BEAT = 50, /* milliseconds */
 	TRIES = 2, /* of each server; the second waits twice as long */
 	TIMEOUT_MIN = 100,
+	DNS_PORT = 53,
 	QUERY_MAX = 512,
 	SERVERS_MAX = 64 * 1024,
 	/* Half of all ids, so that a free one is found soon. */
@@ -78,7 +79,7 @@ read_server(struct text word, struct ip *ret_ip, uint64_t *ret_port)
 	struct text address = text_slice(word, 0, end);
 	struct text port = text_slice(word, end, word.len);
 
-	*ret_port = 53;
+	*ret_port = DNS_PORT;
 	if (text_starts(word, TEXT("[")))
 		address = text_slice(word, 1, end - 1);
 	if (port.len > 0 && port.ptr[0] != '#' && port.ptr[0] != ':')
@@ -378,6 +379,24 @@ open_channel(struct network *network, const char *servers, unsigned timeout,
 		   "cannot set up DNS (c-ares): %s", ares_strerror(error));
 }
 
+/* SERVERS as resolver_options has them, or NULL. */
+static bool
+open_servers(struct network *network, const char *servers, unsigned timeout,
+    bool (*open)(struct network *network, const char *servers, unsigned timeout,
+	struct problem *ret_problem),
+    struct problem *ret_problem)
+{
+	struct build build;
+
+	build_init(&build, SERVERS_MAX);
+	bool is_open =
+	    (servers == NULL || write_servers(&build, servers, ret_problem)) &&
+	    open(network, servers == NULL ? NULL : build.ptr, timeout,
+		ret_problem);
+	build_free(&build);
+	return is_open;
+}
+
 /* TIMEOUT is for all tries together: each server once, then each once more
  * with twice the time. How many there are only an open channel knows. */
 static bool
@@ -398,7 +417,6 @@ source_new_network(struct loop *loop, const struct resolver_options *options,
     struct problem *ret_problem)
 {
 	struct network *network = calloc(1, sizeof *network);
-	struct build servers;
 	int version;
 
 	if (network == NULL) {
@@ -409,17 +427,26 @@ source_new_network(struct loop *loop, const struct resolver_options *options,
 	network->source.functions = &functions;
 	network->loop = loop;
 	network->has_own_ids = version >= ARES_OWN_ID;
-	build_init(&servers, SERVERS_MAX);
-	bool is_open =
-	    (options->servers == NULL ||
-		write_servers(&servers, options->servers, ret_problem)) &&
-	    open_with_timeout(network,
-		options->servers == NULL ? NULL : servers.ptr, options->timeout,
-		ret_problem);
-	build_free(&servers);
-	if (!is_open) {
+	if (!open_servers(network, options->servers, options->timeout,
+		open_with_timeout, ret_problem)) {
 		network_free(&network->source);
 		return NULL;
 	}
 	return &network->source;
+}
+
+void
+resolver_needs(const char *servers, struct sandbox *sandbox)
+{
+	struct network network = {.has_channel = false};
+	struct ares_addr_port_node *first = NULL;
+
+	if (open_servers(&network, servers, TIMEOUT_MIN, open_channel, NULL))
+		(void)ares_get_servers_ports(network.channel, &first);
+	for (struct ares_addr_port_node *s = first; s != NULL; s = s->next)
+		sandbox_may_connect(sandbox,
+		    s->tcp_port == 0 ? DNS_PORT : (unsigned)s->tcp_port);
+	ares_free_data(first);
+	if (network.has_channel)
+		ares_destroy(network.channel);
 }

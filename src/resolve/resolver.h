@@ -6,6 +6,7 @@
 #include "dns/facts.h"
 #include "dns/zone.h"
 #include "loop/loop.h"
+#include "sandbox/sandbox.h"
 
 struct resolver;
 
@@ -17,6 +18,8 @@ struct resolver_options {
 
 /* Are these servers that can be asked? Asks none of them. */
 bool resolver_check(const char *servers, struct problem *ret_problem) MUST_USE;
+/* Behind the check: their ports, for when an answer is too long for UDP. */
+void resolver_needs(const char *servers, struct sandbox *sandbox);
 /* Questions go to recursive servers by c-ares; answers are read by our own
  * dns/message. NULL: *ret_problem. */
 struct resolver *resolver_new_network(struct loop *loop,

@@ -58,6 +58,17 @@ db_check(const char *database, struct problem *ret_problem)
 	return driver != NULL && driver->check(where, ret_problem);
 }
 
+bool
+db_needs(
+    const char *database, struct sandbox *sandbox, struct problem *ret_problem)
+{
+	const char *where;
+	const struct db_driver *driver =
+	    db_driver(database, &where, ret_problem);
+
+	return driver != NULL && driver->needs(where, sandbox, ret_problem);
+}
+
 struct db *
 db_open(const char *database, bool create, struct problem *ret_problem)
 {

@@ -9,6 +9,7 @@
 
 #include "base/problem.h"
 #include "base/text.h"
+#include "sandbox/sandbox.h"
 #include "store/note.h"
 
 enum db_error {
@@ -75,6 +76,9 @@ struct db_driver {
 	/* WHERE is what stands after "scheme:". The check looks at the words
 	 * alone. */
 	bool (*check)(const char *where, struct problem *ret_problem);
+	/* False: *ret_problem; it cannot be opened yet. */
+	bool (*needs)(const char *where, struct sandbox *sandbox,
+	    struct problem *ret_problem);
 	struct db *(*open)(
 	    const char *where, bool create, struct problem *ret_problem);
 	void (*close)(struct db *db);
@@ -116,6 +120,8 @@ const struct db_driver *db_driver(const char *database, const char **ret_where,
     struct problem *ret_problem) MUST_USE;
 /* Looks at the words alone. */
 bool db_check(const char *database, struct problem *ret_problem) MUST_USE;
+bool db_needs(const char *database, struct sandbox *sandbox,
+    struct problem *ret_problem) MUST_USE;
 struct db *db_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;
 void db_close(struct db *db);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_ROOM = 256 };
+enum { CELL_ROOM = 256, DEFAULT_PORT = 3306 };
 
 static struct mariadb *
 mariadb_of(struct db *db)
@@ -35,6 +35,24 @@ mariadb_check(const char *where, struct problem *ret_problem)
 	struct location ignored;
 
 	return location_read(where, &ignored, ret_problem);
+}
+
+static bool
+mariadb_needs(
+    const char *where, struct sandbox *sandbox, struct problem *ret_problem)
+{
+	struct location location;
+
+	if (!location_read(where, &location, ret_problem))
+		return false;
+	sandbox_may_connect(
+	    sandbox, location.port == 0 ? DEFAULT_PORT : location.port);
+	if (location.password_file[0] != '\0')
+		(void)sandbox_may_beside(
+		    sandbox, SANDBOX_READ, location.password_file);
+	if (location.ca[0] != '\0')
+		(void)sandbox_may_beside(sandbox, SANDBOX_READ, location.ca);
+	return true;
 }
 
 static struct db *
@@ -353,6 +371,7 @@ const struct db_driver db_mysql = {
 	.table_end = " ENGINE=InnoDB DEFAULT CHARACTER SET ascii"
 		     " COLLATE ascii_bin"},
     .check = mariadb_check,
+    .needs = mariadb_needs,
     .open = mariadb_open,
     .close = mariadb_close,
     .exec = mariadb_exec,

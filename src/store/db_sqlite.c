@@ -425,6 +425,7 @@ const struct db_driver db_sqlite = {
     .for_update = "",
     .types = {.text = "TEXT", .table_end = " WITHOUT ROWID"},
     .check = sqlite_check,
+    .needs = sqlite_file_needs,
     .open = sqlite_open,
     .close = sqlite_close,
     .exec = sqlite_exec,

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,30 @@ find_folder(const char *path, struct problem *ret_problem)
 	return problem_set(ret_problem, PROBLEM_CONFIG,
 	    "database %s: there is no folder %s: make it, or correct Database",
 	    path, folder);
+}
+
+/* The first that is there, as SQLite chooses. */
+static void
+need_temporary(struct sandbox *sandbox)
+{
+	const char *const folders[] = {getenv("SQLITE_TMPDIR"),
+	    getenv("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp"};
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (folders[i] != NULL &&
+		    access(folders[i], W_OK | X_OK) == 0 &&
+		    sandbox_may(sandbox, SANDBOX_CHANGE, folders[i]))
+			return;
+	}
+}
+
+bool
+sqlite_file_needs(
+    const char *path, struct sandbox *sandbox, struct problem *ret_problem)
+{
+	need_temporary(sandbox);
+	return sandbox_may_beside(sandbox, SANDBOX_CHANGE, path) ||
+	       find_folder(path, ret_problem);
 }
 
 /* --- permission --- */

@@ -25,6 +25,13 @@ store_check(const char *database, struct problem *ret_problem)
 }
 
 bool
+store_needs(
+    const char *database, struct sandbox *sandbox, struct problem *ret_problem)
+{
+	return db_needs(database, sandbox, ret_problem);
+}
+
+bool
 store_inspect(const char *database, store_note_fn *each, void *context,
     struct problem *ret_problem)
 {

@@ -11,6 +11,7 @@
 
 #include "base/build.h"
 #include "base/problem.h"
+#include "sandbox/sandbox.h"
 #include "store/note.h"
 
 struct store;
@@ -18,6 +19,10 @@ struct store;
 /* DATABASE as the option has it: "sqlite:/path", "mysql://user@host/name". Is
  * it of an engine that is here? Opens nothing. */
 bool store_check(const char *database, struct problem *ret_problem) MUST_USE;
+/* Behind the check: its folder, or its server's port, … False: *ret_problem, its
+ * folder is not there yet. */
+bool store_needs(const char *database, struct sandbox *sandbox,
+    struct problem *ret_problem) MUST_USE;
 /* Calls EACH for what is worth knowing about it. Changes nothing. */
 bool store_inspect(const char *database, store_note_fn *each, void *context,
     struct problem *ret_problem) MUST_USE;

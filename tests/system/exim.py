@@ -246,6 +246,7 @@ class Stage:
                     "Nameservers": f"127.0.0.1:{port}", "Workers": 1,
                     "QuerySocket": f"unix:{self.path}/d/query",
                     "QuerySocketGroup": USER,
+                    "QuerySpool": self.path,
                     "HistoryFile": self.path / "history", **options}):
             yield
 

@@ -31,6 +31,7 @@ def daemon(top, **options):
             "AuthservID": "mx.test", "Enforce": "strict", "Workers": 1,
             "IgnoreHosts": top / "nobody", "ZoneFile": ZONE,
             "QuerySocket": f"unix:{top}/d/query",
+            "QuerySpool": top / "spool",
             "HistoryFile": top / "history", **options}) as process:
         yield process
 
