@@ -26,6 +26,7 @@ NOBODY = 65534
 @contextlib.contextmanager
 def daemon(top, **options):
     (top / "nobody").write_text("")
+    (top / "spool").mkdir(exist_ok=True)
     (top / "history").unlink(missing_ok=True)
     with parts.dmarcd(top / "d", **{
             "AuthservID": "mx.test", "Enforce": "strict", "Workers": 1,
