@@ -208,10 +208,6 @@ const struct config_option config_options[] = {
      NULL,
      "Addresses and networks, comma-separated, that may ask on QuerySocket "
      "when it is inet."},
-    {"QuerySpool", OPTION_TEXT, OPTION_RELOAD, AT(query_spool),
-     "/var/spool/exim4, /var/spool/exim", 0, 0, NULL,
-     "Folders, comma-separated, below which a client's message files are; "
-     "Sandbox lets no other be read."},
     {"QuerySocket", OPTION_TEXT, OPTION_RESTART, AT(query_socket), NULL, 0, 0,
      NULL,
      "Where Exim and others without milters ask: unix:/path."},
@@ -219,6 +215,10 @@ const struct config_option config_options[] = {
      NULL, 0, 0, NULL,
      "Group of the query socket, which has mode 0660. Not set: that of "
      "UserID."},
+    {"QuerySpool", OPTION_TEXT, OPTION_RELOAD, AT(query_spool),
+     "/var/spool/exim4, /var/spool/exim", 0, 0, NULL,
+     "Folders, comma-separated, below which a client's message files are; "
+     "Sandbox lets no other be read."},
     {"QueryUsers", OPTION_TEXT, OPTION_RELOAD, AT(query_users), NULL, 0, 0,
      NULL,
      "Users, comma-separated, that may ask on QuerySocket, beside root and "
