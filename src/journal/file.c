@@ -89,11 +89,17 @@ journal_open_file(const char *path, int flags, struct stat *ret_status,
 	/* With O_CREAT, Linux refuses an existing file of another owner in a
 	 * sticky directory (fs.protected_regular), even to root. */
 	int fd = open(path, safe & ~O_CREAT);
-	if (fd < 0 && errno == ENOENT && (flags & O_CREAT) != 0)
+	bool makes = fd < 0 && errno == ENOENT && (flags & O_CREAT) != 0;
+	if (makes)
 		fd = open(path, safe, 0640);
 
 	if (fd < 0) {
-		(void)journal_problem(ret_problem, errno, path, "open");
+		(void)(makes && errno == EACCES
+			   ? problem_set(ret_problem, PROBLEM_PERMISSION,
+				 "%s: cannot make it: no permission to write "
+				 "to its folder",
+				 path)
+			   : journal_problem(ret_problem, errno, path, "open"));
 		return -1;
 	}
 	if (!is_fit(fd, path, &status, ret_problem)) {
