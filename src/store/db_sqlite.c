@@ -17,6 +17,7 @@ enum {
 	BUSY_MS = 20 * 1000,
 	STATEMENT_MAX = 64 * 1024,
 	KEPT = 64,
+	CACHES_MAX = 64 * 1024 * 1024, /* of all connections together */
 	WAL_TRIES = 500
 };
 
@@ -124,6 +125,7 @@ set_wal(struct sqlite *sqlite, struct problem *ret_problem)
 static bool
 prepare_connection(struct sqlite *sqlite, struct problem *ret_problem)
 {
+	(void)sqlite3_soft_heap_limit64(CACHES_MAX);
 	(void)sqlite3_extended_result_codes(sqlite->handle, 1);
 	(void)sqlite3_busy_timeout(sqlite->handle, BUSY_MS);
 	return set_wal(sqlite, ret_problem) &&
