@@ -3,17 +3,17 @@
  * target under a lease · close the deliveries that the record names no more. */
 #include "clerk/outbox.h"
 
+#include "clerk/large.h"
 #include "clerk/target.h"
 
 #include "report/destination.h"
 #include "report/envelope.h"
 
-#include <pthread.h>
-
 enum {
 	REPORT_ARENA_MAX = 8 * 1024 * 1024,
 	LINE_MAX_BYTES = 2048,
-	SMALL_XML = 1024 * 1024, /* nearly all are much smaller */
+	SMALL_XML = 256 * 1024, /* nearly all are much smaller */
+	MAIL_TIMES = 3,         /* gzip, and the mail with it in base64 */
 	RETRY_FIRST = 15 * 60,
 	RETRY_MOST = 4 * 60 * 60,
 };
@@ -27,6 +27,7 @@ struct errand {
 
 	enum { NOT_COMPOSED, COMPOSED, TOO_LARGE, NO_MEMORY } composed;
 	struct build gzip;
+	size_t large; /* bytes that large_release is to be told */
 	struct store_mail mail;
 };
 
@@ -179,12 +180,10 @@ compose_within(struct errand *errand, size_t limit)
 }
 
 /* Once for all destinations. False: *problem; a report that is too large is
- * none, since it must not stop the others. Of the large ones, one at a time is
- * in memory, however many are sent at once. */
+ * none, since it must not stop the others. */
 static bool
 compose_once(struct errand *errand)
 {
-	static pthread_mutex_t one_large = PTHREAD_MUTEX_INITIALIZER;
 	size_t limit = xml_max(errand->outbox);
 	bool is_small = limit <= SMALL_XML;
 
@@ -194,9 +193,10 @@ compose_once(struct errand *errand)
 		return false;
 	if (errand->composed != TOO_LARGE || is_small)
 		return true;
-	(void)pthread_mutex_lock(&one_large);
+	large_begin();
 	bool done = compose_within(errand, limit);
-	(void)pthread_mutex_unlock(&one_large);
+	errand->large = MAIL_TIMES * errand->gzip.len;
+	large_end(errand->large);
 	return done;
 }
 
@@ -549,6 +549,7 @@ outbox_send(struct outbox *outbox, const struct store_report *report)
 		done = send_errand(&errand);
 	}
 	build_free(&errand.gzip);
+	large_release(errand.large);
 	arena_free(errand.arena);
 	return done;
 }

@@ -31,7 +31,7 @@ enum {
 	OUTBOX_DESTINATIONS_MAX = 10, /* of one report; RFC 9990 3.5 */
 	/* Over all attempts, by which time the record may name others. */
 	OUTBOX_DELIVERIES_MAX = 30,
-	OUTBOX_XML_MAX = 128 * 1024 * 1024, /* MaxReportSize is at most 100m */
+	OUTBOX_XML_MAX = 32 * 1024 * 1024, /* MaxReportSize is at most 25m */
 	/* Longer than deliver_mail ever takes: two connections, and QUIT. */
 	OUTBOX_LEASE_SECONDS = 4 * RELAY_SECONDS,
 	OUTBOX_TRIES_MAX = 23, /* about three days */

@@ -179,7 +179,7 @@ const struct config_option config_options[] = {
      NULL,
      "Not needed: dmarc verify --explain tells of each lookup."},
     {"MaxReportSize", OPTION_BYTES, OPTION_RELOAD, AT(max_report_size), "10m",
-     100 * 1024, 100 * 1024 * 1024, NULL,
+     100 * 1024, 25 * 1024 * 1024, NULL,
      "Bytes of a report's XML, before it is compressed: what would be larger "
      "is sent as several reports."},
     {"MessageTimeout", OPTION_SECONDS, OPTION_RELOAD, AT(message_timeout),
