@@ -12,6 +12,8 @@
 #include "base/date.h"
 #include "clerk/clerk.h"
 #include "clerk/outbox.h"
+#include "store/db.h"
+
 #include "exact.h"
 #include "sink.h"
 #include "vectors.h"
@@ -49,7 +51,9 @@ struct scene {
 	struct resolver *resolver;
 	int64_t now;
 	unsigned batches;
-	struct build lines; /* of on_report */
+	const char *p;       /* of messages; NULL: reject */
+	const char *on_sent; /* SQL, run once when a report was sent */
+	struct build lines;  /* of on_report */
 	struct clerk_reported reported;
 	struct problem problem;
 	unsigned asked;   /* whether to stop */
@@ -192,7 +196,7 @@ add_message_of(
 	    .dkim = {&dkim, 1, 1},
 	    .policy_domain = text_from_cstr(domain),
 	    .result = TEXT("fail"),
-	    .p = TEXT("reject"),
+	    .p = text_from_cstr(scene->p != NULL ? scene->p : "reject"),
 	    .adkim = TEXT("r"),
 	    .aspf = TEXT("r"),
 	    .fo = TEXT("0"),
@@ -229,10 +233,28 @@ add_message_from(struct scene *scene, unsigned number)
 }
 
 static void
+run_sql(const struct scene *scene, const char *sql)
+{
+	char name[128];
+	struct problem problem = {0};
+
+	(void)snprintf(name, sizeof name, "sqlite:%s/db", scene->folder);
+	struct db *db = db_open(name, false, &problem);
+	assert_non_null(db);
+	if (!db_exec(db, DB_SQL_PLAIN(sql), NULL, &problem))
+		fail_msg("%s", problem.text);
+	db_close(db);
+}
+
+static void
 note_line(void *context, const struct store_report *report, const char *what)
 {
 	struct scene *scene = context;
 
+	if (scene->on_sent != NULL && strncmp(what, "sent", 4) == 0) {
+		run_sql(scene, scene->on_sent);
+		scene->on_sent = NULL;
+	}
 	build_text(&scene->lines, report->policy.domain);
 	build_format(&scene->lines, ": %s\n", what);
 }
@@ -1182,6 +1204,74 @@ test_spread(void **state)
 	assert_int_equal(scene->reported.sent, DOMAINS);
 }
 
+/* The database fails under a crew at work: the job ends with its problem, what
+ * was noted stays, and the next run sends the rest. */
+static void
+test_crew_without_database(void **state)
+{
+	struct scene *scene = *state;
+	char domain[32];
+	struct build zone;
+
+	enum { DOMAINS = 12 };
+
+	build_init(&zone, 64 * 1024);
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		build_format(&zone,
+		    "_dmarc.%s TXT \"v=DMARC1; p=none; rua=mailto:a@%s\"\n",
+		    domain, domain);
+		add_message(scene, domain, DAY_0 + HOUR);
+	}
+	build_byte(&zone, '\0');
+	set_zone(scene, zone.ptr);
+	build_free(&zone);
+	scene->on_sent = "ALTER TABLE dmarc_delivery RENAME TO away";
+	assert_false(run_job(scene, (struct clerk_report){.date = -1}));
+	assert_int_not_equal(scene->problem.kind, PROBLEM_NONE);
+	uint64_t sent = scene->reported.sent;
+	assert_in_range(sent, 1, DOMAINS - 1);
+	run_sql(scene, "ALTER TABLE away RENAME TO dmarc_delivery");
+	/* Leases of those whose outcome could not be noted. */
+	run_sql(scene, "UPDATE dmarc_delivery SET lease_until = 0");
+	scene->problem = (struct problem){0};
+	run(scene);
+	assert_reported(scene, DOMAINS - sent, DOMAINS - sent, 0, 0);
+}
+
+/* What was asked for in the middle of a day is another report. */
+static void
+test_policy_changes(void **state)
+{
+	struct scene *scene = *state;
+
+	set_zone(scene, OWN);
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	scene->p = "none";
+	add_message(scene, "example.com", DAY_0 + 2 * HOUR);
+	scene->p = NULL;
+	add_message(scene, "example.com", DAY_0 + 3 * HOUR);
+	run(scene);
+	assert_reported(scene, 2, 2, 0, 0);
+	assert_int_equal(times_heard(scene, "\r\nSubject: "), 2);
+}
+
+/* Neither now, nor when a record comes later. */
+static void
+test_never_wanted(void **state)
+{
+	struct scene *scene = *state;
+
+	set_zone(scene, RECORD(""));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	run(scene);
+	assert_reported(scene, 1, 0, 0, 0);
+	set_zone(scene, OWN);
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+	assert_int_equal(times_heard(scene, "\r\nSubject: "), 0);
+}
+
 /* MaxReportSize: several mails, each with a Report-ID of its own, and all rows
  * in one of them. */
 static void
@@ -1238,6 +1328,9 @@ main(void)
 	    SCENARIO(test_two_destinations, SENDER),
 	    SCENARIO(test_spread, SENDER "ReportSpread 1h\n"),
 	    SCENARIO(test_parts, SENDER "MaxReportSize 100k\n"),
+	    SCENARIO(test_crew_without_database, CREW "ReportConnections 3\n"),
+	    SCENARIO(test_policy_changes, SENDER),
+	    SCENARIO(test_never_wanted, SENDER),
 	    SCENARIO(test_supplement, SENDER),
 	    SCENARIO(test_unfinished, SENDER),
 	    SCENARIO(test_one_domain, SENDER),

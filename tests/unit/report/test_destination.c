@@ -215,6 +215,9 @@ test_length(void **state)
 static const char zone_text[] =
     "_dmarc.blue.example.com TXT \"v=DMARC1; p=none\"\n"
     "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n"
+    "_dmarc.suffix.example TXT \"v=DMARC1; p=none; psd=y\"\n"
+    "_dmarc.yes.suffix.example TXT \"v=DMARC1; p=none\"\n"
+    "suffix.example._report._dmarc.yes.suffix.example TXT \"v=DMARC1\"\n"
     "blue.example.com._report._dmarc.yes.example.net TXT \"v=DMARC1\"\n"
     "blue.example.com._report._dmarc.semi.example.net TXT \"v=DMARC1;\"\n"
     "blue.example.com._report._dmarc.spf.example.net TXT \"v=spf1 -all\"\n"
@@ -260,6 +263,16 @@ static const struct {
 	DESTINATION_OK, "a@reports.example.org", false},
     {"same organization, above", "sub.example.org", "mailto:a@example.org",
 	DESTINATION_OK, "a@example.org", false},
+    {"a public suffix's own", "suffix.example", "mailto:a@suffix.example",
+	DESTINATION_OK, "a@suffix.example", false},
+    {"below a public suffix", "suffix.example", "mailto:a@no.suffix.example",
+	DESTINATION_UNAUTHORIZED, "a@no.suffix.example", false},
+    {"consent below a public suffix", "suffix.example",
+	"mailto:a@yes.suffix.example", DESTINATION_OK, "a@yes.suffix.example",
+	false},
+    {"above, to a public suffix", "yes.suffix.example",
+	"mailto:a@suffix.example", DESTINATION_UNAUTHORIZED, "a@suffix.example",
+	false},
     {"consent", "blue.example.com", "mailto:a@yes.example.net", DESTINATION_OK,
 	"a@yes.example.net", false},
     {"consent with semicolon", "blue.example.com", "mailto:a@semi.example.net",
