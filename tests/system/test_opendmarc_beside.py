@@ -18,8 +18,7 @@ if reason := machine.why_not():
 
 
 def build(it):
-    it.run(f"cd {parts.ROOT} && git config --global safe.directory '*' && "
-           f"make deb && cp build-deb/*.deb /root/")
+    machine.make_packages(it)
     it.install("postfix", "opendmarc")
     it.run("cd /root && apt-get install -y --download-only ./dmarcd_*.deb")
 
