@@ -3,7 +3,7 @@
 enum { ADDRESS_MAX = 254 };
 
 static const struct transport *const transports[] = {
-    &transport_smtp, &transport_smtps, &transport_sendmail};
+    &transport_smtp, &transport_smtps, &transport_sendmail, NULL};
 
 bool
 transport_has(const char *option)
@@ -27,12 +27,13 @@ find_transport(const char *option, struct text *ret_where)
 {
 	struct text text = text_from_cstr(option);
 
-	for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
-		struct text scheme = text_from_cstr(transports[i]->scheme);
+	for (const struct transport *const *at = transports; *at != NULL;
+	     at++) {
+		struct text scheme = text_from_cstr((*at)->scheme);
 		if (!text_starts_nocase(text, scheme))
 			continue;
 		*ret_where = text_slice(text, scheme.len, text.len);
-		return transports[i];
+		return *at;
 	}
 	return NULL;
 }
