@@ -1000,8 +1000,9 @@ test_one_connection(void **state)
 	struct build zone;
 
 	build_init(&zone, ZONE_MAX);
-	for (char which = 'a'; which < 'a' + DOMAINS; which++) {
-		const char domain[] = {which, '.', 't', 'e', 's', 't', '\0'};
+	for (int which = 'a'; which < 'a' + DOMAINS; which++) {
+		const char domain[] = {
+		    (char)which, '.', 't', 'e', 's', 't', '\0'};
 		build_format(&zone,
 		    "_dmarc.%s TXT \"v=DMARC1; p=none; rua=mailto:r@%s\"\n",
 		    domain, domain);
