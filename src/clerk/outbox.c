@@ -605,6 +605,9 @@ show_uris(const struct errand *errand)
 		errand->arena, &redirected))
 		outbox_say(errand->outbox, report,
 		    "not sent: the database does not say where to");
+	else if (report->is_quiet)
+		outbox_say(errand->outbox, report,
+		    "not sent: nothing but mail to report addresses");
 	else if (redirected.ptr != NULL)
 		while (redirected.len > 0) {
 			struct text uri =

@@ -275,6 +275,7 @@ take_preview(void *context, const struct db_row *row)
 	take_policy(page, row, &report->policy);
 	report->begin = preview->span.begin;
 	report->end = preview->span.end;
+	report->is_quiet = db_row_number(row, AFTER_POLICY + 1) == 0;
 	/* Made up, and the same each time. */
 	struct text name =
 	    arena_format(page->arena, "preview " TEXT_FMT " " TEXT_FMT " %lld",
@@ -299,7 +300,13 @@ store_preview_reports(struct store *store, struct text domain,
 	    db_query(store->db,
 		DB_SQL("SELECT u.policy_domain, " POLICY_COLUMNS
 		       ", (" STORE_LAST_RUA("u.policy_domain",
-			   "p.id") ") FROM dmarc_unsealed u"
+			   "p.id") "), COUNT(*) - COUNT(q.batch)"
+				   " FROM dmarc_unsealed u"
+				   " LEFT JOIN dmarc_quiet q"
+				   " ON q.policy_domain = u.policy_domain"
+				   " AND q.policy = u.policy"
+				   " AND q.hour = u.hour"
+				   " AND q.batch = u.batch"
 				   " JOIN dmarc_policy p ON p.id = u.policy"
 				   " WHERE u.hour >= ? AND u.hour <= ?"
 				   " AND (? = '' OR u.policy_domain = ?)"

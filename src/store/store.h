@@ -86,6 +86,7 @@ struct store_report {
 	int64_t end; /* inclusive */
 	unsigned seq;
 	VEC(struct text) rua; /* as last seen; asked again at sending */
+	bool is_quiet;        /* of a preview: mail to report addresses only */
 };
 
 /* What is to be sealed: periods of INTERVAL seconds (UTC-aligned, whole hours)
