@@ -167,6 +167,8 @@ set_checks(struct setup *setup)
 		    .required_headers = config->required_headers,
 		    .required_from = config->required_from,
 		    .reject_multi_value_from = config->reject_multi_value_from,
+		    .lets_unknown_author_pass =
+			config->reject_failures && config->enforce < 0,
 		},
 	};
 }

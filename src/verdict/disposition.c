@@ -281,6 +281,11 @@ decide_without_author(struct deciding *deciding)
 {
 	struct text reason = deciding->input->author->reason;
 
+	if (deciding->options->lets_unknown_author_pass) {
+		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,
+		    TEXT("no Author Domain; RejectFailures without Enforce"));
+		return;
+	}
 	switch (deciding->options->enforce) {
 	case ENFORCE_MONITOR:
 		change(deciding, DISPOSITION_NONE, OVERRIDE_LOCAL_POLICY,

@@ -71,6 +71,9 @@ struct disposition_options {
 	bool required_headers;        /* RequiredHeaders (required.h) */
 	bool required_from;           /* no From field, or a malformed one */
 	bool reject_multi_value_from; /* several authors' domains */
+	/* RejectFailures of an old file, without Enforce: of mail whose author
+	 * cannot be known only what these options ask for is refused. */
+	bool lets_unknown_author_pass;
 };
 
 struct disposition_input {

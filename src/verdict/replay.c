@@ -47,6 +47,8 @@ static const struct field {
     {"required-from", KIND_BOOL, AT(options.disposition.required_from), NULL},
     {"reject-multi-value-from", KIND_BOOL,
 	AT(options.disposition.reject_multi_value_from), NULL},
+    {"lets-unknown-author-pass", KIND_BOOL,
+	AT(options.disposition.lets_unknown_author_pass), NULL},
     {"spf-ignore-results", KIND_BOOL, AT(options.spf_ignore_results), NULL},
     {"spf-self-validate", KIND_BOOL, AT(options.spf_self_validate), NULL},
     {"reject-string", KIND_TEXT, AT(options.disposition.reject_string), NULL},

@@ -17,11 +17,14 @@ SAMPLE = parts.ROOT / "packaging/dmarcd.conf"
 
 
 def daemon(top, **options):
+    """With our usual options and OPTIONS; None: not set at all."""
     (top / "nobody").write_text("")
-    return parts.dmarcd(top / "d", **{
+    options = {
         "AuthservID": "mx.test", "Enforce": "monitor", "Workers": 1,
         "IgnoreHosts": top / "nobody", "ZoneFile": parts.MESSAGES / "zone",
-        **options})
+        **options}
+    return parts.dmarcd(top / "d", **{
+        name: value for name, value in options.items() if value is not None})
 
 
 def log(top):
@@ -311,6 +314,17 @@ def hold(top):
     # As it was with an old file that never refused anything.
     with daemon(top, HoldQuarantinedMessages="yes", RejectFailures="no"):
         equal([c for c, _ in send(top)[2]], ["i"], "monitor")
+
+
+@case("RejectFailures alone refuses no mail that it did not refuse")
+def reject_failures(top):
+    two = [FROM, (b"From", b"x@attacker.example")]
+    for options, letter in (({}, "a"), ({"Enforce": "strict"}, "y"),
+                            ({"RejectMultiValueFrom": "yes"}, "y")):
+        with daemon(top, **{"Enforce": None, "RejectFailures": "yes",
+                            **options}):
+            equal(send(top, *two)[0], letter, options)
+            equal(send(top)[0], "y", "one that fails p=reject")
 
 
 @case("SoftwareHeader, AuthservIDWithJobID")

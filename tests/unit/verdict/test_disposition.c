@@ -404,14 +404,18 @@ test_form(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases * 8; i++) {
+	/* With Enforce monitor, and with RejectFailures alone. */
+	for (size_t i = 0; i < sizeof cases / sizeof *cases * 16; i++) {
 		struct scene scene = scene_open(NO_SIGNS);
-		const char *fields = cases[i / 8].fields;
-		scene.options.enforce = ENFORCE_MONITOR;
+		const char *fields = cases[i / 16].fields;
+		bool is_old = (i & 8) != 0;
+		scene.options.enforce =
+		    is_old ? ENFORCE_STRICT : ENFORCE_MONITOR;
+		scene.options.lets_unknown_author_pass = is_old;
 		scene.options.required_headers = (i & HEADERS) != 0;
 		scene.options.required_from = (i & FROM) != 0;
 		scene.options.reject_multi_value_from = (i & MULTI) != 0;
-		scene.author.status = cases[i / 8].author;
+		scene.author.status = cases[i / 16].author;
 		scene.author.reason = TEXT("the author");
 		scene.dmarc.result = DMARC_PASS;
 		for (; *fields != '\0'; fields++)
@@ -423,9 +427,10 @@ test_form(void **state)
 					     : TEXT("X-Other"),
 			    TEXT(" x"), true));
 		struct disposition got = decide(&scene);
-		bool is_refused = (cases[i / 8].refused_by & i) != 0;
+		bool is_refused = (cases[i / 16].refused_by & i) != 0;
 		if ((got.action == DISPOSITION_REJECT) != is_refused)
-			fail_msg("%s, options %zu", cases[i / 8].fields, i & 7);
+			fail_msg(
+			    "%s, options %zu", cases[i / 16].fields, i & 15);
 		if (is_refused) {
 			assert_int_equal(got.reason, OVERRIDE_LOCAL_POLICY);
 			assert_string_equal(got.smtp_code, "550");
