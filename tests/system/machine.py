@@ -6,6 +6,9 @@ administrator would, and nothing of it is left afterwards.
         it.run("service exim4 start")
         it.file("/etc/dmarcd.conf").read_text()
 
+With MACHINE_ROOT it is another machine, such as debootstrap makes (with systemd
+in it), and with MACHINE_DEBS, a folder, our packages are not made anew in it.
+
 Beside it is the rest of the world, another network, joined by a cable: its name
 server, its senders and receivers."""
 import contextlib
@@ -33,7 +36,7 @@ OVERLAY = """
 set -e
 mount -t tmpfs -o size=%(memory)s,mode=755 tmpfs %(top)s
 mkdir %(top)s/upper %(top)s/work %(top)s/root
-mount -t overlay overlay -o lowerdir=/,upperdir=%(top)s/upper,workdir=%(top)s/work %(top)s/root
+mount -t overlay overlay -o lowerdir=%(below)s,upperdir=%(top)s/upper,workdir=%(top)s/work %(top)s/root
 cd %(top)s/root
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 tmpfs run
@@ -147,8 +150,9 @@ class Machine:
             group = stack.enter_context(_cgroup())
             enter = ["bash", "-c",
                      f'echo $$ > {group}/cgroup.procs; exec "$@"', "", *enter]
-        script = (BOOTED if is_booted else QUIET) % {"memory": MEMORY,
-                                                     "top": top}
+        script = (BOOTED if is_booted else QUIET) % {
+            "memory": MEMORY, "top": top,
+            "below": os.environ.get("MACHINE_ROOT", "/")}
         # All processes in it end with its first one.
         self.holder = stack.enter_context(_held(
             [*enter, *more, "--mount", "--pid", "--fork", "--kill-child",
@@ -253,7 +257,14 @@ def _name_server(world, folder, zone):
 
 
 def make_packages(it):
-    """Ours for Debian, into its /root; while the registry can be reached."""
+    """Ours for Debian, into its /root, and lintian; while the registry can be
+    reached."""
+    if debs := os.environ.get("MACHINE_DEBS"):
+        for deb in pathlib.Path(debs).glob("*.deb"):
+            (it.root / "root" / deb.name).write_bytes(deb.read_bytes())
+        it.install("lintian", "/root/dmarcd_*.deb")
+        it.run("dpkg -P dmarcd && rm -rf /var/lib/dmarcd")
+        return
     it.run(f"cd {parts.ROOT} && git config --global safe.directory '*' && "
            "make deb && cp build-deb/*.deb /root/")
 

@@ -93,7 +93,7 @@ def files(it):
             "/run/dmarcd": "755 dmarcd dmarcd"}.items():
         parts.wait_for(path, lambda: it.machine.file(path).exists())
         equal(it.run(f"stat -c '%a %U %G' {path}").strip(), wanted, path)
-    contains(it.run("ps -o user= -p $(systemctl show -P MainPID dmarcd)"),
+    contains(it.run("stat -c %U /proc/$(systemctl show -P MainPID dmarcd)"),
              "dmarcd")
 
 
@@ -104,6 +104,13 @@ def unit(it):
     figure = float(re.search(r"exposure level for dmarcd.service: ([0-9.]+)",
                              it.run("systemd-analyze security dmarcd"))[1])
     assert figure < 2.0, figure
+
+
+@case("systemctl reload")
+def reload(it):
+    it.run("systemctl reload dmarcd")
+    parts.wait_for("the reload",
+                   lambda: "configuration reloaded" in it.journal())
 
 
 @case("a spoofed mail is refused, a genuine one delivered with our field")
@@ -123,7 +130,9 @@ def mail(it):
 
 @case("what the page says to look at")
 def look(it):
-    PAGE.run(it.machine, "later")
+    said = PAGE.run(it.machine, "later")
+    for words in ("bank.example fail", "reject", "engine      sqlite"):
+        contains(said, words)
 
 
 @case("SIGKILL: it is back, and serves")
