@@ -76,12 +76,20 @@ def moves(top, **wanted):
     """What is done here adds so much to figures (a__b: a.b), and nothing to
     any other."""
     before = figures(top)
+    wanted = {name.replace("__", "."): value
+              for name, value in wanted.items()}
+
+    def moved():
+        now = figures(top)
+        return {name: now[name] - before[name] for name in now
+                if now[name] != before[name]
+                and not name.startswith(RESTLESS)}
+
     yield
-    now = figures(top)
-    got = {name: now[name] - before[name] for name in now
-           if now[name] != before[name] and not name.startswith(RESTLESS)}
-    equal(got, {name.replace("__", "."): value
-                for name, value in wanted.items()}, "moved")
+    # An answer may be out a moment before it is counted.
+    with contextlib.suppress(AssertionError):
+        parts.wait_for("figures", lambda: moved() == wanted)
+    equal(moved(), wanted, "moved")
 
 
 def send(top, sender, name):
