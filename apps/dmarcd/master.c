@@ -162,6 +162,11 @@ run_child(void *context, const struct child *child, int ready)
 	(void)close(master->life[1]);
 	if (master->sockets.control >= 0)
 		(void)close(master->sockets.control);
+	if (master->pid_file >= 0)
+		(void)close(master->pid_file);
+	for (size_t i = 0; child->kind == CLERK && i < master->sockets.count;
+	     i++)
+		(void)close(master->sockets.fd[i]);
 	aim_log(settings->config, is_in_background(master));
 	if (is_in_background(master)) {
 		if (!master->is_up)

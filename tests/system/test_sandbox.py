@@ -87,6 +87,31 @@ def inside(top):
         equal("history:" in log(top), False, log(top))
 
 
+def listening():
+    """What stands in /proc/PID/fd for each listening socket."""
+    rows = [line.split() for line in
+            pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return {f"socket:[{row[6]}]": row[7] for row in rows
+            if row[3] == "00010000" and len(row) > 7}
+
+
+@case("the clerk holds no socket that the MTA asks, and neither the pid file")
+def inherited(top):
+    with daemon(top, PidFile=top / "d/pid") as started:
+        parts.wait_for("both", lambda: len(children(started)) == 2, started)
+        for pid in pathlib.Path(f"/proc/{started.pid}/task/{started.pid}"
+                                "/children").read_text().split():
+            files = [os.readlink(file) for file in
+                     pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+            is_clerk = "Threads:\t1\n" in pathlib.Path(
+                f"/proc/{pid}/status").read_text()
+            names = listening()
+            equal(sorted(names[file] for file in files if file in names),
+                  [] if is_clerk else [f"{top}/d/milter.sock",
+                                       f"{top}/d/query"])
+            equal([file for file in files if file.endswith("/pid")], [])
+
+
 @case("Sandbox no: neither is")
 def outside(top):
     with daemon(top, Sandbox="no") as process:
