@@ -134,23 +134,6 @@ take_dot_string(struct scan *scan)
 	return true;
 }
 
-/* Quoted-string = DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE, without
- * space. */
-static bool
-take_quoted_string(struct scan *scan)
-{
-	if (!scan_byte(scan, '"'))
-		return false;
-	while (!scan_byte(scan, '"')) {
-		int byte = scan_any(scan);
-		if (byte == '\\')
-			byte = scan_any(scan);
-		if (!is_printable(byte))
-			return false;
-	}
-	return true;
-}
-
 /* Bytes that no mail system may take for anything else. */
 static const char *
 find_unsafe(struct text address)
@@ -165,6 +148,9 @@ find_unsafe(struct text address)
 			return "a space, a control or a byte above 126";
 		if (byte == '<' || byte == '>')
 			return "'<' or '>' in the address";
+		/* One mailbox would have many names, and '@' several. */
+		if (byte == '"')
+			return "a quoted address";
 	}
 	return NULL;
 }
@@ -195,7 +181,7 @@ read_address(struct arena *arena, struct text address)
 
 	if (unsafe != NULL)
 		return malformed(unsafe);
-	if (!take_quoted_string(&scan) && !take_dot_string(&scan))
+	if (!take_dot_string(&scan))
 		return malformed("no address");
 	struct text local = scan_since(&scan, 0);
 	if (local.len > LOCAL_PART_MAX || !scan_byte(&scan, '@'))

@@ -17,8 +17,8 @@ extern const struct names destination_status_names;
 struct destination {
 	enum destination_status status;
 	bool is_ruf;         /* to be set: for failure reports (RFC 9991 5) */
-	struct text address; /* decoded, printable ASCII, one '@' outside
-				quotes, at most 254 bytes */
+	struct text address; /* decoded, printable ASCII, one '@', no quotes,
+				at most 254 bytes */
 	struct text host;    /* its domain, lower case */
 	uint64_t size_max; /* "!10m": a report may have so many bytes; 0: any */
 	struct text reason; /* for people */
