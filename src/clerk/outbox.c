@@ -76,8 +76,8 @@ outbox_should_stop(struct outbox *outbox)
 	return outbox->is_stopped;
 }
 
-static size_t
-xml_max(const struct outbox *outbox)
+size_t
+outbox_xml_max(const struct outbox *outbox)
 {
 	size_t asked = outbox->job->xml_max;
 
@@ -184,7 +184,7 @@ compose_within(struct errand *errand, size_t limit)
 static bool
 compose_once(struct errand *errand)
 {
-	size_t limit = xml_max(errand->outbox);
+	size_t limit = outbox_xml_max(errand->outbox);
 	bool is_small = limit <= SMALL_XML;
 
 	if (errand->composed != NOT_COMPOSED)
@@ -550,111 +550,6 @@ outbox_send(struct outbox *outbox, const struct store_report *report)
 	}
 	build_free(&errand.gzip);
 	large_release(errand.large);
-	arena_free(errand.arena);
-	return done;
-}
-
-/* --- a dry run --- */
-
-static void
-show_deliveries(const struct errand *errand)
-{
-	for (size_t i = 0; i < errand->deliveries.count; i++) {
-		const struct store_delivery *delivery =
-		    &errand->deliveries.at[i];
-		struct text to = delivery->destination;
-		outbox_say(errand->outbox, errand->report,
-		    "%s" TEXT_FMT "%s%s " TEXT_FMT, to.len > 0 ? "to " : "",
-		    TEXT_ARG(to), to.len > 0 ? ": " : "",
-		    names_word(&delivery_state_names, (int)delivery->state),
-		    TEXT_ARG(delivery->words));
-	}
-}
-
-static void
-show_uri(const struct errand *errand, struct text uri)
-{
-	const struct outbox *outbox = errand->outbox;
-	struct destination destination = destination_read(errand->arena, uri);
-	const char *why = "the database does not say who wants none";
-
-	if (destination.status != DESTINATION_OK)
-		outbox_say(outbox, errand->report,
-		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
-		    TEXT_ARG(destination.reason));
-	else if (!target_suppressed(outbox, destination.address, &why) ||
-		 why != NULL)
-		outbox_say(outbox, errand->report,
-		    "not sent to " TEXT_FMT ": %s", TEXT_ARG(uri), why);
-	else
-		outbox_say(outbox, errand->report,
-		    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),
-		    outbox->sender.email.len > 0 ? ""
-						 : ", if ReportEmail were set");
-}
-
-/* No record is asked whether it still says so, nor a destination whether it
- * agrees. */
-static void
-show_uris(const struct errand *errand)
-{
-	const struct store_report *report = errand->report;
-	struct text redirected = {.ptr = NULL};
-
-	if (!target_redirected(errand->outbox, report->policy.domain,
-		errand->arena, &redirected))
-		outbox_say(errand->outbox, report,
-		    "not sent: the database does not say where to");
-	else if (report->is_quiet)
-		outbox_say(errand->outbox, report,
-		    "not sent: nothing but mail to report addresses");
-	else if (redirected.ptr != NULL)
-		while (redirected.len > 0) {
-			struct text uri =
-			    text_trim(text_split(&redirected, ','));
-			if (uri.len > 0)
-				show_uri(errand, uri);
-		}
-	else if (report->rua.count == 0)
-		outbox_say(errand->outbox, report, "not sent: no rua");
-	else
-		for (size_t i = 0; i < report->rua.count; i++)
-			show_uri(errand, report->rua.at[i]);
-}
-
-static bool
-show_file(const struct errand *errand, bool sealed)
-{
-	const struct outbox *outbox = errand->outbox;
-	struct build xml;
-
-	if (outbox->job->output == NULL)
-		return true;
-	build_init(&xml, xml_max(outbox));
-	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
-	    errand->report, sealed, outbox->problem);
-	if (done && build_failed(&xml))
-		outbox_say(outbox, errand->report, "the report is too large");
-	else if (done)
-		done = compose_file(outbox->job->output, &outbox->sender,
-		    errand->report, build_view(&xml), outbox->problem);
-	build_free(&xml);
-	return done;
-}
-
-bool
-outbox_show(
-    struct outbox *outbox, const struct store_report *report, bool sealed)
-{
-	struct errand errand;
-	bool done = begin_errand(&errand, outbox, report);
-
-	outbox->reported->reports++;
-	done = done && show_file(&errand, sealed);
-	if (done && errand.deliveries.count > 0)
-		show_deliveries(&errand);
-	else if (done)
-		show_uris(&errand);
 	arena_free(errand.arena);
 	return done;
 }

@@ -45,15 +45,14 @@ int64_t outbox_retry_after(unsigned try);
 void outbox_say(const struct outbox *outbox, const struct store_report *report,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* What a report's XML may have in bytes. */
+size_t outbox_xml_max(const struct outbox *outbox);
+
 /* Asks job->should_stop; once true, always true. */
 bool outbox_should_stop(struct outbox *outbox);
 
 /* Sends REPORT to everybody who is due. False: *outbox->problem, stop. */
 bool outbox_send(
     struct outbox *outbox, const struct store_report *report) MUST_USE;
-/* What a dry run says of REPORT: what came of its deliveries, or of the rua
- * last seen. */
-bool outbox_show(struct outbox *outbox, const struct store_report *report,
-    bool sealed) MUST_USE;
 
 #endif

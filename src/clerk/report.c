@@ -2,7 +2,7 @@
  * dry run, show both. */
 #include "clerk/clerk.h"
 #include "clerk/crew.h"
-#include "clerk/outbox.h"
+#include "clerk/show.h"
 #include "clerk/signing.h"
 
 #include "base/date.h"
@@ -45,7 +45,7 @@ show_sealed(void *context, const struct store_report *report)
 	struct visit *visit = context;
 
 	visit->done = !is_wanted(visit, report) ||
-		      outbox_show(visit->outbox, report, true);
+		      show_report(visit->outbox, report, true);
 	return visit->done;
 }
 
@@ -55,7 +55,7 @@ show_unsealed(void *context, const struct store_report *report)
 	struct visit *visit = context;
 
 	visit->done = !is_wanted(visit, report) ||
-		      outbox_show(visit->outbox, report, false);
+		      show_report(visit->outbox, report, false);
 	return visit->done;
 }
 
