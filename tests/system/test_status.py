@@ -370,7 +370,7 @@ def killed(top):
         equal(mta.verdict()[1][:3], b"550")
         equal(figures(top)["connections.open"], 1)
         os.kill(children(started.pid)[0], signal.SIGKILL)
-        wait_for_figure(top, "daemon.filter_restarts",
+        wait_for_figure(top, "restarts.filter",
                         lambda value: value == 1)
         equal(figures(top)["connections.open"], 0)
         contains(ask(top)["log"][-1]["text"],
@@ -608,6 +608,8 @@ def metrics(top):
         equal(found["verdicts_total", "fail"], 1)
         equal(found["connections_total", "milter"], 1)
         equal(found["workers", None], 1)
+        equal([found["restarts_total", process]
+               for process in ("filter", "clerk")], [0, 0])
         equal(found["build_info", "0.1.0"], 1)
 
 
