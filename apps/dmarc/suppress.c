@@ -102,9 +102,15 @@ allow(const struct tool *tool, const struct config *config, struct store *store,
 {
 	struct text address = text_from_cstr(who);
 	bool was_suppressed = false;
+	bool is_still = false;
 
-	if (!store_allow(store, address, &was_suppressed, problem))
+	if (!store_allow(store, address, &was_suppressed, problem) ||
+	    !store_is_suppressed(store, address, &is_still, problem))
 		return false;
+	if (is_still)
+		(void)fprintf(stderr,
+		    "%s: %s: its mailbox or domain is suppressed still\n",
+		    tool->name, who);
 	if (config_reports_not_to(config, address))
 		(void)fprintf(stderr, "%s: %s: NoReportsList names it still\n",
 		    tool->name, who);

@@ -130,9 +130,23 @@ static const struct store_delivery *
 find_delivery(const struct errand *errand, struct text address)
 {
 	for (size_t i = 0; i < errand->deliveries.count; i++)
-		if (text_equal(errand->deliveries.at[i].destination, address))
+		if (text_equal_nocase(
+			errand->deliveries.at[i].destination, address))
 			return &errand->deliveries.at[i];
 	return NULL;
+}
+
+/* The record may spell an address otherwise than last time. */
+static void
+keep_spelling(struct errand *errand)
+{
+	for (size_t i = 0; i < errand->targets.list.count; i++) {
+		struct target *target = &errand->targets.list.at[i];
+		const struct store_delivery *known =
+		    find_delivery(errand, target->address);
+		if (known != NULL)
+			target->address = known->destination;
+	}
 }
 
 static bool
@@ -533,6 +547,7 @@ send_errand(struct errand *errand)
 		keep_waiting(errand);
 	if (arena_failed(errand->arena))
 		return put_off(errand);
+	keep_spelling(errand);
 	refuse_beyond_limit(errand);
 	return settle_all(errand);
 }

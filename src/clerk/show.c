@@ -10,6 +10,7 @@ struct showing {
 	struct outbox *outbox;
 	const struct store_report *report;
 	struct arena *arena;
+	struct targets_asked asked;
 	bool has_deliveries;
 };
 
@@ -29,7 +30,7 @@ show_delivery(void *context, const struct store_delivery *delivery)
 }
 
 static void
-show_uri(const struct showing *showing, struct text uri)
+show_uri(struct showing *showing, struct text uri)
 {
 	const struct outbox *outbox = showing->outbox;
 	struct destination destination = destination_read(showing->arena, uri);
@@ -39,6 +40,8 @@ show_uri(const struct showing *showing, struct text uri)
 		outbox_say(outbox, showing->report,
 		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
 		    TEXT_ARG(destination.reason));
+	else if (!targets_note_asked(&showing->asked, destination.address))
+		return; /* it was shown */
 	else if (!target_suppressed(outbox, destination.address, &why) ||
 		 why != NULL)
 		outbox_say(outbox, showing->report,
@@ -53,7 +56,7 @@ show_uri(const struct showing *showing, struct text uri)
 /* No record is asked whether it still says so, nor a destination whether it
  * agrees. */
 static void
-show_uris(const struct showing *showing)
+show_uris(struct showing *showing)
 {
 	const struct store_report *report = showing->report;
 	struct text redirected = {.ptr = NULL};

@@ -1,5 +1,7 @@
 #include "clerk/target.h"
 
+#include "mail/mailbox.h"
+
 /* Of one check. What a hostile host answers fills the memory of its own check,
  * and of no other. */
 enum { SCRATCH_ARENA_MAX = 8 * 1024 * 1024 };
@@ -11,8 +13,7 @@ struct search {
 	struct arena *arena;
 	struct targets *targets;
 	/* All that were asked, also those that override another. */
-	struct text asked[OUTBOX_DESTINATIONS_MAX];
-	size_t asked_count;
+	struct targets_asked asked;
 };
 
 static void
@@ -31,32 +32,9 @@ bool
 targets_have(const struct targets *targets, struct text address)
 {
 	for (size_t i = 0; i < targets->list.count; i++)
-		if (text_equal(targets->list.at[i].address, address))
+		if (text_equal_nocase(targets->list.at[i].address, address))
 			return true;
 	return false;
-}
-
-/* "a+b@c" is in a's mailbox too. */
-static struct text
-mailbox(struct text address, struct text *ret_domain)
-{
-	size_t at = text_find_last(address, '@');
-	struct text local = text_slice(address, 0, at);
-
-	*ret_domain = text_slice(address, at, address.len);
-	return text_slice(local, 0, text_find(local, '+'));
-}
-
-static bool
-is_same_mailbox(struct text a, struct text b)
-{
-	struct text domain_a;
-	struct text domain_b;
-	struct text local_a = mailbox(a, &domain_a);
-	struct text local_b = mailbox(b, &domain_b);
-
-	return text_equal_nocase(local_a, local_b) &&
-	       text_equal_nocase(domain_a, domain_b);
 }
 
 bool
@@ -67,7 +45,7 @@ target_suppressed(
 	bool is_suppressed = false;
 
 	*ret_why = NULL;
-	if (is_same_mailbox(address, outbox->sender.email))
+	if (mailbox_is_same(address, outbox->sender.email))
 		*ret_why = "our own ReportEmail";
 	else if (config_reports_not_to(outbox->job->config, address))
 		*ret_why = "in NoReportsList";
@@ -168,14 +146,15 @@ decide(const struct search *search, const struct destination *destination)
 	return target;
 }
 
-/* False: ADDRESS was asked before. */
-static bool
-note_asked(struct search *search, struct text address)
+bool
+targets_note_asked(struct targets_asked *asked, struct text address)
 {
-	for (size_t i = 0; i < search->asked_count; i++)
-		if (text_equal(search->asked[i], address))
+	for (size_t i = 0; i < asked->count; i++)
+		if (text_equal_nocase(asked->address[i], address))
 			return false;
-	search->asked[search->asked_count++] = address;
+	if (asked->count == OUTBOX_DESTINATIONS_MAX)
+		return false;
+	asked->address[asked->count++] = address;
 	return true;
 }
 
@@ -191,7 +170,7 @@ add_uri(struct search *search, struct text uri)
 		    TEXT_ARG(destination.reason));
 		return;
 	}
-	if (!note_asked(search, destination.address))
+	if (!targets_note_asked(&search->asked, destination.address))
 		return;
 	target_ask_consent(&destination, search->report->policy.domain,
 	    outbox->job->dmarc, outbox->resolver,
@@ -215,7 +194,7 @@ add_uris(struct search *search, const struct dmarc_record *record)
 	const struct targets *targets = search->targets;
 
 	for (size_t i = 0; i < record->rua_sized.count; i++)
-		if (search->asked_count < OUTBOX_DESTINATIONS_MAX)
+		if (search->asked.count < OUTBOX_DESTINATIONS_MAX)
 			add_uri(search, record->rua_sized.at[i]);
 	if (record->rua.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
@@ -227,12 +206,12 @@ add_uris(struct search *search, const struct dmarc_record *record)
 static void
 add_redirected(struct search *search, struct text rua)
 {
-	while (rua.len > 0 && search->asked_count < OUTBOX_DESTINATIONS_MAX) {
+	while (rua.len > 0) {
 		struct text uri = text_trim(text_split(&rua, ','));
 		struct destination destination =
 		    destination_read(search->arena, uri);
 		if (destination.address.len > 0 &&
-		    note_asked(search, destination.address))
+		    targets_note_asked(&search->asked, destination.address))
 			add(search, decide(search, &destination));
 	}
 	if (search->targets->list.count == 0)

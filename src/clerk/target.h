@@ -17,6 +17,13 @@ struct target {
 	uint64_t size_max;         /* the destination's */
 };
 
+/* Who was asked, the first spelling of each: no real mailbox tells upper from
+ * lower case, and one mailbox wants one mail. */
+struct targets_asked {
+	struct text address[OUTBOX_DESTINATIONS_MAX];
+	size_t count;
+};
+
 struct targets {
 	VEC(struct target) list;
 	/* Whoever is not in the list is not wanted any more. */
@@ -28,6 +35,9 @@ struct targets {
 void targets_find(const struct outbox *outbox,
     const struct store_report *report, struct arena *arena,
     struct targets *ret_targets);
+/* False: ADDRESS was asked before, or there is no room for more. */
+bool targets_note_asked(struct targets_asked *asked, struct text address);
+/* But for case. */
 bool targets_have(const struct targets *targets, struct text address);
 /* RFC 9990 4 for one DESTINATION (status OK), within SECONDS and in memory of
  * its own, so that no host's answer is at another's cost; what it says is

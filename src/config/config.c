@@ -4,6 +4,7 @@
 #include "config/options.h"
 
 #include "base/date.h"
+#include "mail/mailbox.h"
 #include "verdict/checks.h"
 
 #include <string.h>
@@ -493,11 +494,10 @@ config_takes_reports(const struct config *config, struct text address)
 
 	if (address.len == 0)
 		return false;
-	if (text_equal_nocase(config->report_email, address))
+	if (mailbox_has(config->report_email, address))
 		return true;
 	while (rest.len > 0)
-		if (text_equal_nocase(
-			text_trim(text_split(&rest, ',')), address))
+		if (mailbox_has(text_trim(text_split(&rest, ',')), address))
 			return true;
 	return false;
 }
@@ -514,7 +514,7 @@ config_reports_not_to(const struct config *config, struct text address)
 		line = text_trim(text_slice(line, 0, text_find(line, '#')));
 		if (line.len > 0 && line.ptr[0] == '@')
 			line = text_slice(line, 1, line.len);
-		if (line.len > 0 && (text_equal_nocase(line, address) ||
+		if (line.len > 0 && (mailbox_has(line, address) ||
 					text_equal_nocase(line, domain)))
 			return true;
 	}

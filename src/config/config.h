@@ -202,10 +202,10 @@ bool config_ignores_author(const struct config *config, struct text domain);
 /* Does IgnoreMailTo name an address that stands in this To field? */
 bool config_ignores_recipient(const struct config *config, struct text to);
 
-/* Is it ReportEmail, or in IgnoreMailTo? */
+/* Does it arrive at ReportEmail, or at one of IgnoreMailTo (mailbox_has)? */
 bool config_takes_reports(const struct config *config, struct text address);
 
-/* Does NoReportsList name this address, or its domain? */
+/* Does NoReportsList name this address, its mailbox, or its domain? */
 bool config_reports_not_to(const struct config *config, struct text address);
 
 /* Does a line say it? INDEX is the row in config_options. */

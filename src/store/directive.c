@@ -4,6 +4,7 @@
 #include "store/row.h"
 
 #include "dns/name.h"
+#include "mail/mailbox.h"
 
 enum { ADDRESS_MAX = 254, URIS_MAX = 2048 };
 
@@ -177,13 +178,14 @@ store_is_suppressed(struct store *store, struct text address,
 	if (arena == NULL)
 		return problem_no_memory(ret_problem);
 	struct text lower = arena_lower(arena, address);
-	struct text domain =
-	    text_slice(lower, text_find_last(lower, '@'), lower.len);
+	struct mailbox mailbox = mailbox_read(lower);
+	struct text untagged = arena_join(arena, mailbox.user, mailbox.domain);
 	bool good = db_query_number(store->db,
 			DB_SQL("SELECT COUNT(*) FROM dmarc_suppression"
-			       " WHERE address = ? OR address = ?",
+			       " WHERE address IN (?, ?, ?)",
 			    db_text(row_write(arena, lower)),
-			    db_text(row_write(arena, domain))),
+			    db_text(row_write(arena, untagged)),
+			    db_text(row_write(arena, mailbox.domain))),
 			&found, ret_problem) &&
 		    (!arena_failed(arena) || problem_no_memory(ret_problem));
 	*ret_suppressed = found > 0;

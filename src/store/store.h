@@ -258,7 +258,7 @@ bool store_suppress(struct store *store,
     struct problem *ret_problem) MUST_USE;
 bool store_allow(struct store *store, struct text who, bool *ret_was_suppressed,
     struct problem *ret_problem) MUST_USE;
-/* By address or domain. */
+/* By address, by its mailbox (mailbox_has), or by domain. */
 bool store_is_suppressed(struct store *store, struct text address,
     bool *ret_suppressed, struct problem *ret_problem) MUST_USE;
 /* In order. EACH may not use the store. */

@@ -253,6 +253,11 @@ def suppress(it):
         it.configure(folder, NoReportsList=folder / "never")
         contains(report("allow", "r@a.example", status=66)[1],
                  "NoReportsList names it still")
+        report("suppress", "s@a.example")
+        report("suppress", "s+tag@a.example")
+        contains(report("allow", "S+tag@a.example")[1],
+                 "S+tag@a.example: its mailbox or domain is suppressed still")
+        equal(report("allow", "s@a.example")[1], "")
 
 
 @case("reports that came to us cause none; beside other mail they are counted")

@@ -393,6 +393,15 @@ static const struct {
 	RECORD("rua=mailto:a@example.com,mailto:a@Example.com!1m"), SINK_HELLO,
 	1, 0, 0, NULL,
 	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
+    {"twice the same but for case",
+	RECORD("rua=mailto:a@example.com,mailto:A@example.com"), SINK_HELLO, 1,
+	0, 0, NULL,
+	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"},
+    {"a tag of its own",
+	RECORD("rua=mailto:a@example.com,mailto:a+b@example.com"), SINK_HELLO,
+	2, 0, 0, NULL,
+	"example.com: sent to a@example.com: 250 2.0.0 queued as 42\n"
+	"example.com: sent to a+b@example.com: 250 2.0.0 queued as 42\n"},
     {"DNS fails", "_dmarc.example.com TIMEOUT TXT\n", SINK_HELLO, 0, 1, 0, NULL,
 	"example.com: later: DNS does not say where to\n"},
     {"DNS fails for consent",
@@ -617,6 +626,33 @@ test_withdrawn(void **state)
 	assert_true(has_line(scene, "sent to new@example.com"));
 	assert_true(has_line(
 	    scene, "not sent to old@example.com: not in the record any more"));
+	scene->now += DAY;
+	run(scene);
+	assert_reported(scene, 0, 0, 0, 0);
+}
+
+/* The record spells it otherwise while the other waits: it had its mail. */
+static void
+test_respelt(void **state)
+{
+	struct scene *scene = *state;
+
+	set_zone(scene, RECORD("rua=mailto:a@example.com"));
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	run(scene);
+	assert_reported(scene, 1, 0, 1, 0);
+	set_zone(
+	    scene, RECORD("rua=mailto:A@example.com,mailto:b@example.com"));
+	scene->now += HOUR;
+	run(scene);
+	assert_reported(scene, 1, 0, 2, 0);
+	assert_true(has_line(scene, "later to a@example.com"));
+	sink_reply(scene->sink, SINK_RCPT, NULL);
+	scene->now += HOUR;
+	run(scene);
+	assert_reported(scene, 1, 2, 0, 0);
+	assert_true(has_line(scene, "sent to a@example.com"));
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
@@ -879,6 +915,11 @@ static const struct {
 	"not sent to reports@example.com: suppressed by dmarc report suppress"},
     {"the domain suppressed", "example.com", NULL, 0,
 	"not sent to reports@example.com: suppressed by dmarc report suppress"},
+    {"the mailbox suppressed, with a tag", "a@x.example",
+	"mailto:a+dmarc@x.example", 0,
+	"not sent to a+dmarc@x.example: suppressed by dmarc report suppress"},
+    {"a tag suppressed", "a+b@x.example", "mailto:A@x.example", 1,
+	"sent to A@x.example: 250"},
     {"another domain", "@com", NULL, 1, "sent to reports@example.com: 250"},
     {"redirected, unasked", NULL, "mailto:a@x.example", 1,
 	"sent to a@x.example: 250"},
@@ -886,6 +927,8 @@ static const struct {
 	"not sent to a@x.example: suppressed by dmarc report suppress"},
     {"twice the same", NULL, " mailto:a@x.example ,mailto:a@x.example", 1,
 	"sent to a@x.example: 250"},
+    {"twice the same but for case", NULL,
+	"mailto:A@x.example,mailto:a@x.example", 1, "sent to A@x.example: 250"},
     {"to nobody", NULL, "", 0, "not sent: redirected to nobody"},
     {"to what is none", NULL, "https://x.example,,mailto:a@", 0,
 	"not sent: redirected to nobody"},
@@ -968,6 +1011,39 @@ test_dry_run(void **state)
 	look.output = NULL;
 	assert_true(run_job(scene, look));
 	assert_reported(scene, 0, 0, 0, 0);
+}
+
+/* As many destinations as a real run would find. */
+static void
+test_dry_run_targets(void **state)
+{
+	static const struct {
+		const char *rua;
+		const char *lines;
+	} rows[] = {
+	    {"mailto:A@x.example,mailto:a@x.example,mailto:a+b@x.example",
+		"example.com: would be sent to mailto:A@x.example\n"
+		"example.com: would be sent to mailto:a+b@x.example\n"},
+	    {ELEVEN, "j@x.example\n"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct scene *scene = scene_renew(state);
+		size_t len = strlen(rows[i].lines);
+		assert_true(store_redirect(scene->store,
+		    &(struct store_redirection){.domain = TEXT("example.com"),
+			.rua = text_from_cstr(rows[i].rua)},
+		    &scene->problem));
+		add_message(scene, "example.com", DAY_0 + HOUR);
+		assert_true(run_job(scene,
+		    (struct clerk_report){.date = DAY_0, .dry_run = true}));
+		struct text said = build_view(&scene->lines);
+		assert_true(
+		    text_equal(text_slice(said, said.len - len, said.len),
+			text_from_cstr(rows[i].lines)));
+		assert_int_equal(
+		    text_find_part(said, TEXT("k@x.example")), said.len);
+	}
 }
 
 /* A day of short periods: all of them, and no other day's. */
@@ -1320,6 +1396,7 @@ main(void)
 	    SCENARIO(test_retry, SENDER),
 	    SCENARIO(test_given_up, SENDER),
 	    SCENARIO(test_withdrawn, SENDER),
+	    SCENARIO(test_respelt, SENDER),
 	    SCENARIO(test_dns_recovers, SENDER),
 	    SCENARIO(test_dns_never_recovers, SENDER),
 	    SCENARIO(test_stop, SENDER),
@@ -1337,6 +1414,7 @@ main(void)
 	    SCENARIO(test_one_domain, SENDER),
 	    cmocka_unit_test(test_operators_word),
 	    SCENARIO(test_dry_run, SENDER),
+	    SCENARIO(test_dry_run_targets, SENDER),
 	    SCENARIO(test_day_of_hours, CREW "ReportInterval 1h\n"),
 	    SCENARIO(test_one_connection, CREW "ReportConnections 4\n"),
 	    SCENARIO(test_rotating_rua, SENDER),

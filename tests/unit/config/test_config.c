@@ -296,6 +296,39 @@ test_ignored_hosts(void **state)
 	config_free(config);
 }
 
+/* Mail that is a report, by whom it is to. */
+static void
+test_takes_reports(void **state)
+{
+	static const struct {
+		const char *address;
+		bool takes;
+	} rows[] = {
+	    {"Reports@us.example", true},
+	    {"reports+them@us.example", true},
+	    {"a@us.example", true},
+	    {"b+tag@us.example", true},
+	    {"b@us.example", false},
+	    {"c@us.example", false},
+	    {"", false},
+	};
+
+	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	write_file(file, "ReportEmail reports@us.example\n"
+			 "IgnoreMailTo a@us.example, ,B+tag@us.example\n");
+	struct config *config = config_load(file, &problem);
+	(void)unlink(file);
+	assert_non_null(config);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (config_takes_reports(config,
+			text_from_cstr(rows[i].address)) != rows[i].takes)
+			fail_msg("%s", rows[i].address);
+	config_free(config);
+}
+
 static void
 test_no_reports(void **state)
 {
@@ -306,6 +339,10 @@ test_no_reports(void **state)
 	    {"a@one.example", true},
 	    {"A@ONE.example", true},
 	    {"b@one.example", false},
+	    {"a+tag@one.example", true},
+	    {"a@four.example", false},
+	    {"A+TAG@four.example", true},
+	    {"a+other@four.example", false},
 	    {"x@two.example", true},
 	    {"x@three.example", true},
 	    {"x@sub.two.example", false},
@@ -320,7 +357,7 @@ test_no_reports(void **state)
 
 	(void)state;
 	write_file(list, "a@one.example # asked\n\n#\n two.Example\r\n"
-			 "@three.example\n@\n");
+			 "@three.example\n@\na+tag@four.example\n");
 	(void)snprintf(lines, sizeof lines, "NoReportsList %s\n", list);
 	write_file(file, lines);
 	struct config *config = config_load(file, &problem);
@@ -561,6 +598,7 @@ main(void)
 	    cmocka_unit_test(test_old_file),
 	    cmocka_unit_test(test_enforce),
 	    cmocka_unit_test(test_ignored_hosts),
+	    cmocka_unit_test(test_takes_reports),
 	    cmocka_unit_test(test_no_reports),
 	    cmocka_unit_test(test_wide_mapped_network),
 	    cmocka_unit_test(test_file_too_large),

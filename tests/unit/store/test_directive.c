@@ -88,10 +88,12 @@ test_suppress(void **state)
 	suppress(store, "Reports@Example.COM", "a bounce: 550\n100% full");
 	suppress(store, "Example.net", "");
 	suppress(store, "@example.org", "asked by telephone");
+	suppress(store, "tagged+one@example.com", "");
 	assert_suppressions(store,
 	    "@example.net 0 \n"
 	    "@example.org 0 asked by telephone\n"
-	    "reports@example.com 0 a bounce: 550\n100% full\n");
+	    "reports@example.com 0 a bounce: 550\n100% full\n"
+	    "tagged+one@example.com 0 \n");
 
 	static const struct {
 		const char *address;
@@ -100,6 +102,12 @@ test_suppress(void **state)
 	    {"reports@example.com", true},
 	    {"REPORTS@example.com", true},
 	    {"other@example.com", false},
+	    {"Reports+Dmarc@example.com", true},
+	    {"tagged+one@example.com", true},
+	    {"TAGGED+ONE@example.com", true},
+	    {"tagged+two@example.com", false},
+	    {"tagged@example.com", false},
+	    {"+reports@example.com", false},
 	    {"anybody@example.net", true},
 	    {"anybody@sub.example.net", false},
 	    {"anybody@notexample.net", false},
@@ -118,6 +126,7 @@ test_suppress(void **state)
 	suppress(store, "example.net", "again, with a reason");
 	assert_true(allow(store, "REPORTS@example.com"));
 	assert_true(allow(store, "@example.org"));
+	assert_true(allow(store, "Tagged+One@example.com"));
 	assert_false(allow(store, "@example.org"));
 	assert_false(allow(store, "a@example.net")); /* the domain is meant */
 	assert_suppressions(store, "@example.net 0 again, with a reason\n");
