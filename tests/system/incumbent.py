@@ -6,7 +6,7 @@ import parts
 
 PERL = ["libdbi-perl", "libdbd-mysql-perl", "libswitch-perl", "liburi-perl",
         "libhttp-message-perl", "libhttp-date-perl", "libencode-locale-perl",
-        "liblwp-mediatypes-perl", "libio-html-perl"]
+        "liblwp-mediatypes-perl", "libio-html-perl", "libjson-perl"]
 SCHEMA = "usr/share/dbconfig-common/data/opendmarc/install/mysql"
 
 
