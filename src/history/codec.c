@@ -101,7 +101,8 @@ read_line(struct reading *reading, struct text line)
 	struct text value = {line.ptr + name, line.len - name};
 	if (!(reading->is_ours ? key->read : key->read_foreign)(
 		reading->arena, key, value, reading->entry))
-		return "a value that cannot be read";
+		return key->odd != NULL ? key->odd
+					: "a value that cannot be read";
 	return NULL;
 }
 

@@ -13,8 +13,11 @@ enum { ALIGNED = 4, NOT_ALIGNED = 5, NOT_COMPUTED = 0 };
 
 enum { OUTCOME_ABSENT = 14, OUTCOME_PASS = 15 };
 
-/* The last second of the year 9999: no sum with it overflows. */
-static const int64_t received_max = 253402300799;
+/* No mail had a policy before DMARC was published, in 2012. Without bounds a
+ * clock that was not set would make a report about 1970, or one whose period
+ * never ends. */
+static const int64_t received_min = 1325376000; /* 2012-01-01 00:00:00 UTC */
+static const int64_t received_max = 4102444799; /* 2099-12-31 23:59:59 UTC */
 
 static const struct text *
 text_of(const struct history_entry *entry, const struct history_key *key)
@@ -62,7 +65,7 @@ read_number(struct text digits, size_t most, int64_t *ret_number)
 	return true;
 }
 
-enum { CODE_DIGITS = 6, RECEIVED_DIGITS = 12 };
+enum { CODE_DIGITS = 6, RECEIVED_DIGITS = 10 };
 
 static bool
 read_signed(struct text value, int *ret_number)
@@ -150,7 +153,7 @@ read_received(struct arena *arena, const struct history_key *key,
 
 	(void)arena, (void)key;
 	if (!read_number(value, RECEIVED_DIGITS, &seconds) ||
-	    seconds > received_max)
+	    seconds < received_min || seconds > received_max)
 		return false;
 	entry->received = seconds;
 	return true;
@@ -529,7 +532,9 @@ const struct history_key history_keys[HISTORY_KEYS] = {
 	.required = IN_ALL},
     {NAME("reporter"), AS(text), THEIRS(text), AT(reporter),
 	.when_empty = DASH},
-    {NAME("received"), AS(received), THEIRS(received), .required = IN_ALL},
+    {NAME("received"), AS(received), THEIRS(received),
+	.odd = "received is no second of the years 2012 to 2099",
+	.required = IN_ALL},
     {NAME("ipaddr"), AS(text), THEIRS(text), AT(client), .when_empty = DASH},
     {NAME("from"), AS(text), THEIRS(text), AT(from), .when_empty = DASH,
 	.required = IN_OURS},

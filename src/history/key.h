@@ -23,6 +23,8 @@ struct history_key {
 	/* From an entry of another program; NULL: only we write this key. */
 	bool (*read_foreign)(struct arena *arena, const struct history_key *key,
 	    struct text value, struct history_entry *entry);
+	/* What to say of a value that cannot be read; NULL: that. */
+	const char *odd;
 	size_t offset; /* of a text or a bool in the entry */
 	const struct codes *codes;
 	enum when_empty when_empty;

@@ -330,9 +330,7 @@ find_odd(struct legacy_message *message)
 
 	if (message->odd != NULL)
 		return;
-	if (entry->received == 0)
-		message->odd = "no date";
-	else if (entry->from.len == 0)
+	if (entry->from.len == 0)
 		message->odd = "no From domain";
 	else if (!ip_read(entry->client, &ip))
 		message->odd = "no client address";

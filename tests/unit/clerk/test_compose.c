@@ -459,7 +459,7 @@ test_lines(void **state)
 		assert_int_equal(
 		    add_history(scene,
 			arena_format(scene->arena,
-			    "job J\nreceived 1\nipaddr 192.0.2.1\n"
+			    "job J\nreceived 1795439443\nipaddr 192.0.2.1\n"
 			    "from a.example\n%spdomain a.example\npolicy 18\n"
 			    "p 110\nadkim 0\naction 2\n",
 			    line_rows[i].lines)),
@@ -594,9 +594,9 @@ test_long_name(void **state)
 
 	assert_int_equal(
 	    add_history(scene,
-		TEXT("job J\nreceived 1\nipaddr 192.0.2.1\nfrom a.example\n"
-		     "mfrom b.example\npdomain " LABEL "." LABEL "." LABEL
-		     ".example\npolicy 18\naction 2\n")),
+		TEXT("job J\nreceived 1795439443\nipaddr 192.0.2.1\n"
+		     "from a.example\nmfrom b.example\npdomain " LABEL "." LABEL
+		     "." LABEL ".example\npolicy 18\naction 2\n")),
 	    1);
 	check_both(scene);
 }
@@ -663,9 +663,9 @@ test_rules(void **state)
 
 	assert_int_equal(
 	    add_history(scene,
-		TEXT("job J\nreceived 1\nipaddr 192.0.2.1\nfrom a.example\n"
-		     "mfrom b.example\npdomain a.example\npolicy 16\np 114\n"
-		     "action 2\n")),
+		TEXT("job J\nreceived 1795439443\nipaddr 192.0.2.1\n"
+		     "from a.example\nmfrom b.example\npdomain a.example\n"
+		     "policy 16\np 114\naction 2\n")),
 	    1);
 	build_init_arena(&xml, scene->arena, ARENA_MAX);
 	compose_all(scene, REPORT_RFC9990, &xml);

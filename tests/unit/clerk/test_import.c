@@ -336,7 +336,8 @@ static void
 test_rejected(void **state)
 {
 	static const char garbage[] = "no entry at all\n";
-	static const char wrong[] = "job a\nreceived 1\nend 17 00000000\n";
+	static const char wrong[] =
+	    "job a\nreceived 1795439443\nend 26 00000000\n";
 	struct place *place = *state;
 	struct build file;
 	struct build bad;

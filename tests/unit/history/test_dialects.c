@@ -78,7 +78,7 @@ describe(struct arena *arena, const struct history_entry *entry)
 static const struct row {
 	const char *name;
 	const char *lines;
-	const char *expected; /* NULL: bad */
+	const char *expected; /* NULL: bad, whatever is said of it */
 } programs[] = {
     {"milter 1.4.2",
 	HEAD "spf 0\n" POLICY ALIGNED "arc 7\narc_policy 2 json:[]\naction 2\n",
@@ -134,6 +134,8 @@ static const struct row {
 	"pass"},
 };
 
+#define BAD_TIME "bad: received is no second of the years 2012 to 2099"
+
 static const struct row lines[] = {
     {"least", LINES, NOTHING},
     {"any order", "job J\naction 2\nreceived 1795439443\n", NOTHING},
@@ -178,9 +180,16 @@ static const struct row lines[] = {
     {"no received", "job J\naction 2\n", NULL},
     {"no action: torn", "job J\nreceived 1795439443\n", NULL},
     {"no line end: torn", "job J\nreceived 1795439443\naction 2", NULL},
-    {"received of letters", "job J\nreceived x\naction 2\n", NULL},
-    {"received of nothing", "job J\nreceived \naction 2\n", NULL},
-    {"received too large", "job J\nreceived 253402300800\naction 2\n", NULL},
+    {"received of letters", "job J\nreceived x\naction 2\n", BAD_TIME},
+    {"received of nothing", "job J\nreceived \naction 2\n", BAD_TIME},
+    {"the first second", "job J\nreceived 1325376000\naction 2\n", NOTHING},
+    {"before DMARC", "job J\nreceived 1325375999\naction 2\n", BAD_TIME},
+    {"received at 0", "job J\nreceived 0\naction 2\n", BAD_TIME},
+    {"the last second", "job J\nreceived 4102444799\naction 2\n", NOTHING},
+    {"received too large", "job J\nreceived 4102444800\naction 2\n", BAD_TIME},
+    {"received in 5138", "job J\nreceived 99999999999\naction 2\n", BAD_TIME},
+    {"received of any size", "job J\nreceived 99999999999999999999\naction 2\n",
+	BAD_TIME},
     {"unknown action", "job J\nreceived 1795439443\naction 5\n", NULL},
     {"action of letters", "job J\nreceived 1795439443\naction x\n", NULL},
     {"spf of letters", LINES "spf pass\n", NULL},
@@ -217,6 +226,8 @@ count_failures(const struct row *rows, size_t count)
 		    history_read(arena, bytes, true, &entry, &used, &why);
 		if (status == HISTORY_ENTRY)
 			got = describe(arena, &entry);
+		else if (rows[i].expected != NULL)
+			got = arena_format(arena, "bad: %s", why);
 		const char *expected =
 		    rows[i].expected == NULL ? "bad" : rows[i].expected;
 		if (used != bytes.len ||
@@ -483,13 +494,13 @@ static const struct file_row {
 	{HEAD "spf 0\npdom" LINES LINES, sizeof HEAD LINES LINES + 10 - 1}, 2,
 	1},
     {"torn in its first line, then the next on the same line",
-	{"job 4Cjob K\nreceived 1\naction 2\n", 32}, 1, 1},
+	{"job 4Cjob K\nreceived 1795439443\naction 2\n", 41}, 1, 1},
     {"torn twice, then the next on the same line",
 	{HEAD "spf 0\npdom" HEAD "spf" LINES LINES,
 	    sizeof HEAD HEAD LINES LINES + 13 - 1},
 	2, 1},
     {"torn in a key, then the next on the same line",
-	{"job K\nrepjob K\nreceived 1\naction 2\n", 35}, 1, 1},
+	{"job K\nrepjob K\nreceived 1795439443\naction 2\n", 44}, 1, 1},
     {"job amid a value", {LINES "arc_policy 1 job 2\n", sizeof LINES - 1 + 19},
 	1, 0},
     {"job amid a bad entry",
@@ -507,19 +518,19 @@ static const struct file_row {
     {"torn behind job", {LINES "job J", sizeof LINES + 4}, 1, 1},
     {"torn last", {LINES "job K\nrece", sizeof LINES - 1 + 10}, 1, 1},
     {"a job of nothing behind an entry",
-	{LINES "job\nreceived 1\naction 2\n" LINES,
-	    2 * (sizeof LINES - 1) + 24},
+	{LINES "job\nreceived 1795439443\naction 2\n" LINES,
+	    2 * (sizeof LINES - 1) + 33},
 	2, 1},
     {"a job of nothing, CR LF",
-	{LINES "job\r\nreceived 1\r\naction 2\r\n" LINES,
-	    2 * (sizeof LINES - 1) + 27},
+	{LINES "job\r\nreceived 1795439443\r\naction 2\r\n" LINES,
+	    2 * (sizeof LINES - 1) + 36},
 	2, 1},
     {"a job that is not the first line",
-	{LINES "received 1\njob K\naction 2\n" LINES,
-	    2 * (sizeof LINES - 1) + 26},
+	{LINES "received 1795439443\njob K\naction 2\n" LINES,
+	    2 * (sizeof LINES - 1) + 35},
 	1, 2},
     {"lines before any job",
-	{"received 1\naction 2\n" LINES, sizeof LINES - 1 + 20}, 1, 1},
+	{"received 1795439443\naction 2\n" LINES, sizeof LINES - 1 + 29}, 1, 1},
     {"empty lines between", {LINES "\n\n" LINES, 2 * sizeof LINES}, 2, 0},
 };
 
@@ -549,7 +560,8 @@ test_files(void **state)
 static void
 build_expanded(struct build *build, const char *text)
 {
-	const struct history_entry entry = {.job = TEXT("O")};
+	const struct history_entry entry = {
+	    .job = TEXT("O"), .received = 1795439443};
 
 	for (; *text != '\0'; text++) {
 		if (*text != '@')
@@ -583,9 +595,10 @@ test_long_lines(void **state)
 		"\nreceived 1795439443\naction 2\n" LINES, 2, 1},
 	    {"in an entry, behind what it needs", LINES LINES "from ",
 		"\nmfrom a\n" LINES, 2, 1},
-	    {"a job", LINES "job ", "\nreceived 1\naction 2\n" LINES, 2, 1},
+	    {"a job", LINES "job ", "\nreceived 1795439443\naction 2\n" LINES,
+		2, 1},
 	    {"an empty line before a job", "\njob ",
-		"\nreceived 1\naction 2\n" LINES, 1, 2},
+		"\nreceived 1795439443\naction 2\n" LINES, 1, 2},
 	    {"with an end that does not fit", LINES "x",
 		"\nend 1 00000000\n" LINES, 2, 1},
 	};
