@@ -62,6 +62,24 @@ journal_problem(
 	    "%s: cannot %s it: %s", path, verb, strerror(error));
 }
 
+/* The user by number: its name is not to be had in a sandbox. */
+static bool
+cannot_make(struct problem *problem, int error, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (error == EACCES)
+		return problem_set(problem, PROBLEM_PERMISSION,
+		    "%s: cannot make it: no permission to write to its folder",
+		    path);
+	if (error == ENOENT && slash != NULL)
+		return problem_set(problem, problem_kind_of(error),
+		    "%s: its folder is missing; as root: install -d -o %lu "
+		    "-m 750 %.*s",
+		    path, (unsigned long)geteuid(), (int)(slash - path), path);
+	return journal_problem(problem, error, path, "make");
+}
+
 static bool
 is_fit(int fd, const char *path, struct stat *status, struct problem *problem)
 {
@@ -94,11 +112,8 @@ journal_open_file(const char *path, int flags, struct stat *ret_status,
 		fd = open(path, safe, 0640);
 
 	if (fd < 0) {
-		(void)(makes && errno == EACCES
-			   ? problem_set(ret_problem, PROBLEM_PERMISSION,
-				 "%s: cannot make it: no permission to write "
-				 "to its folder",
-				 path)
+		(void)(makes
+			   ? cannot_make(ret_problem, errno, path)
 			   : journal_problem(ret_problem, errno, path, "open"));
 		return -1;
 	}

@@ -1,6 +1,7 @@
 """Real parts for system tests, each in a folder and on ports of its own, each
 ended by the pid it was started with, also when a test fails."""
 import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -27,6 +28,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def landlock():
+    """Its version; less than 1: this kernel has none."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1)
 
 
 def wait_for(what, condition, process=None):

@@ -94,7 +94,7 @@ CFILEMODE='644'
 @case("every block of the page, in order")
 def follow(it):
     ARTICLE.follow(it.machine, daemon=it.start)
-    equal(it.machine.run("stat -c '%a %U' /var/lib/dmarcd/history"),
+    equal(it.machine.run("stat -c '%a %U' /var/lib/dmarcd/filter/history"),
           "640 dmarcd\n", "the history")
 
 

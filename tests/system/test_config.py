@@ -36,6 +36,7 @@ def sample(top):
     made = parts.dmarc("config", "--all", "-c", SAMPLE)
     equal(made, SAMPLE.read_text(),
           "make it anew: dmarc config --all -c packaging/dmarcd.conf")
+    assert is_apart(made, SAMPLE)
     lines = "".join(line for line in made.splitlines(keepends=True)
                     if not line.startswith("UserID"))
     (top / "sample.conf").write_text(lines)
@@ -55,6 +56,17 @@ def shown():
             yield page.name, "".join(text)
 
 
+def is_apart(text, name):
+    """The filter may write in the history's folder."""
+    files = dict(re.findall(r"(?m)^ *(HistoryFile|Database) +(?:sqlite:)?(/.*)",
+                            text))
+    if len(files) < 2:
+        return False
+    assert pathlib.Path(files["HistoryFile"]).parent not in \
+        pathlib.Path(files["Database"]).parents, (name, files)
+    return True
+
+
 @case("the configurations that pages show are good")
 def pages(top):
     names = set()
@@ -63,6 +75,7 @@ def pages(top):
         (top / "page.conf").write_text(text)
         contains(parts.dmarc("config", "-c", top / "page.conf"),
                  text.split()[1], name)
+        is_apart(text, name)
     for name in ("README", "freebsd.md", "opendmarc.md", "postfix.md"):
         contains(names, name)
 

@@ -63,7 +63,7 @@ def judged(it):
     parts.wait_for("the mail", lambda: box.exists() and box.read_text())
     contains(box.read_text(), "dmarc=pass")
     contains(box.read_text(), "dkim=pass")
-    equal(it.run("grep -c ^action /var/lib/dmarcd/history").strip(), "2")
+    equal(it.run("grep -c ^action /var/lib/dmarcd/filter/history").strip(), "2")
 
 
 run_cases(stage())

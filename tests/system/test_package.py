@@ -8,7 +8,7 @@ import re
 import machine
 import parts
 from page import Page
-from tap import case, contains, equal, run_cases, skip_all
+from tap import Skip, case, contains, equal, run_cases, skip_all
 
 PAGE = Page("postfix.md")
 SPOOF = b"From: Bank <news@bank.example>\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -88,7 +88,8 @@ def files(it):
     for path, wanted in {
             "/etc/dmarcd.conf": "644 root root",
             "/var/lib/dmarcd": "750 dmarcd dmarcd",
-            "/var/lib/dmarcd/history": "640 dmarcd dmarcd",
+            "/var/lib/dmarcd/filter": "750 dmarcd dmarcd",
+            "/var/lib/dmarcd/filter/history": "640 dmarcd dmarcd",
             "/var/lib/dmarcd/dmarc.db": "640 dmarcd dmarcd",
             "/run/dmarcd": "755 dmarcd dmarcd"}.items():
         parts.wait_for(path, lambda: it.machine.file(path).exists())
@@ -126,6 +127,21 @@ def mail(it):
              "Authentication-Results: mx.receiver.example;")
     contains(box.read_text(), "dmarc=pass")
     contains(it.journal(), "bank.example pass client=192.0.2.10")
+
+
+@case("the filter cannot write where the database lies")
+def apart(it):
+    if parts.landlock() < 1:
+        raise Skip("this kernel has no landlock")
+    # Its history now is to be there.
+    it.run("cd /var/lib/dmarcd && mv filter away && ln -s . filter")
+    it.send(machine.STRANGER, SPOOF)
+    parts.wait_for("the filter's word", lambda: "history: " in it.journal())
+    contains(it.journal(), "no permission to write to its folder")
+    assert not it.machine.file("/var/lib/dmarcd/history").exists()
+    it.run("cd /var/lib/dmarcd && rm filter && mv away filter")
+    parts.wait_for("all to be written", lambda: "history: written again" in
+                   it.journal())
 
 
 @case("what the page says to look at")

@@ -130,11 +130,6 @@ def reload(top):
             "filter": ("1", "2"), "clerk": ("1", "2")}, process)
 
 
-def landlock():
-    """Its version."""
-    return ctypes.CDLL(None).syscall(444, None, 0, 1)
-
-
 def ask_spool(top, folder):
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{ID}-D"
@@ -144,7 +139,7 @@ def ask_spool(top, folder):
 
 @case("a client's file is read below QuerySpool alone")
 def spool(top):
-    if landlock() < 1:
+    if parts.landlock() < 1:
         raise Skip("this kernel has no landlock")
     (top / "spool").mkdir(exist_ok=True)
     with daemon(top):
@@ -157,7 +152,7 @@ def spool(top):
 
 @case("the database's folder is awaited, and no other takes its place")
 def folder(top):
-    if landlock() < 1:
+    if parts.landlock() < 1:
         raise Skip("this kernel has no landlock")
     with daemon(top, Database=f"sqlite:{top}/late/db") as process:
         parts.wait_for("the clerk's word", lambda: "there is no folder" in

@@ -199,6 +199,17 @@ test_refused(void **state)
 	assert_null(journal_open(place->file, JOURNAL_SYNC_NONE, &problem));
 	assert_int_equal(rmdir(place->file), 0);
 
+	problem = (struct problem){0};
+	(void)snprintf(other, sizeof other, "%s.other/history", place->file);
+	assert_null(journal_open(other, JOURNAL_SYNC_NONE, &problem));
+	assert_int_equal(problem.kind, PROBLEM_NO_INPUT);
+	char advice[512];
+	(void)snprintf(advice, sizeof advice,
+	    "%s: its folder is missing; as root: install -d -o %lu -m 750 "
+	    "%s.other",
+	    other, (unsigned long)geteuid(), place->file);
+	assert_string_equal(problem.text, advice);
+
 	/* The path becomes a link while we write. */
 	struct journal *journal = must_open(place, JOURNAL_SYNC_NONE);
 	bool kept = false;
