@@ -1,5 +1,5 @@
-/* A list of what is allowed. Everything else is not implemented, as it would be
- * in an older kernel: the C library then does without (clone3, io_uring). */
+/* The calls below are allowed. Every other fails with ENOSYS, as if the kernel
+ * were older: the C library then does without (clone3, io_uring). */
 #define _GNU_SOURCE /* CLONE_THREAD */
 #include "sandbox/calls.h"
 
@@ -7,6 +7,7 @@
 
 #ifdef __linux__
 
+# include <netinet/in.h>
 # include <sched.h>
 # include <seccomp.h>
 # include <stddef.h>
@@ -33,8 +34,7 @@ static const char *const common[] = {
     "accept", "accept4", "connect", "epoll_create1", "epoll_ctl",
     "epoll_pwait", "epoll_wait", "eventfd2", "getpeername", "getsockname",
     "getsockopt", "pipe", "pipe2", "poll", "ppoll", "pselect6", "recvfrom",
-    "recvmmsg", "recvmsg", "select", "sendmmsg", "sendmsg", "sendto",
-    "setsockopt", "shutdown", "socketpair",
+    "recvmmsg", "recvmsg", "select", "setsockopt", "shutdown",
     /* memory, threads */
     "brk", "exit", "exit_group", "futex", "get_robust_list", "madvise",
     "membarrier", "mremap", "munmap", "rseq", "sched_getaffinity",
@@ -59,30 +59,53 @@ static const char *const clerk_only[] = {
 /* What only an intruder calls: it shall be noticed. */
 static const char *const deadly[] = {"execve", "execveat", "ptrace", NULL};
 
-struct conditional {
-	const char *call;
-	struct scmp_arg_cmp argument;
+enum {
+	ARGUMENTS_MAX = 3,
+	SOCKET_TYPE = 0xf, /* without its flags */
 };
 
+/* Allowed when all of the arguments are so. */
+struct conditional {
+	const char *call;
+	struct scmp_arg_cmp arguments[ARGUMENTS_MAX];
+};
+
+# define IS(index, value)           {index, SCMP_CMP_EQ, value, 0}
+# define MASKED(index, mask, value) {index, SCMP_CMP_MASKED_EQ, mask, value}
+
+/* MPTCP and SCTP go to every port: landlock of Linux 6.14 and later asks TCP
+ * alone for it. */
+# define SOCKETS_OF(family, type, protocol)                                    \
+	 {"socket", {IS(0, family), MASKED(1, SOCKET_TYPE, type), IS(2, 0)}},   \
+	 {"socket",                                                             \
+	     {IS(0, family), MASKED(1, SOCKET_TYPE, type), IS(2, protocol)}}
+
 static const struct conditional common_conditional[] = {
-    {"clone", {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
-    {"ioctl", {1, SCMP_CMP_EQ, FIOCLEX, 0}},
-    {"ioctl", {1, SCMP_CMP_EQ, FIONBIO, 0}},
-    {"ioctl", {1, SCMP_CMP_EQ, FIONREAD, 0}},
-    {"ioctl", {1, SCMP_CMP_EQ, TCGETS, 0}},
-    {"prctl", {0, SCMP_CMP_EQ, PR_SET_NAME, 0}},
-    {"prctl", {0, SCMP_CMP_EQ, PR_SET_VMA, 0}},
-    {"prlimit64", {0, SCMP_CMP_EQ, 0, 0}}, /* our own */
-    {"socket", {0, SCMP_CMP_EQ, AF_UNIX, 0}},
-    {"socket", {0, SCMP_CMP_EQ, AF_INET, 0}},
-    {"socket", {0, SCMP_CMP_EQ, AF_INET6, 0}},
-    {NULL, {0, SCMP_CMP_EQ, 0, 0}},
+    {"clone", {MASKED(0, CLONE_THREAD, CLONE_THREAD)}},
+    {"ioctl", {IS(1, FIOCLEX)}},
+    {"ioctl", {IS(1, FIONBIO)}},
+    {"ioctl", {IS(1, FIONREAD)}},
+    {"ioctl", {IS(1, TCGETS)}},
+    {"prctl", {IS(0, PR_SET_NAME)}},
+    {"prctl", {IS(0, PR_SET_VMA)}},
+    {"prlimit64", {IS(0, 0)}}, /* our own */
+    /* landlock looks at connect, and not at what connects by sending */
+    {"sendmmsg", {MASKED(3, MSG_FASTOPEN, 0)}},
+    {"sendmsg", {MASKED(2, MSG_FASTOPEN, 0)}},
+    {"sendto", {MASKED(3, MSG_FASTOPEN, 0)}},
+    {"socket", {IS(0, AF_UNIX)}},
+    SOCKETS_OF(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+    SOCKETS_OF(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+    SOCKETS_OF(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+    SOCKETS_OF(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+    {"socketpair", {IS(0, AF_UNIX)}},
+    {0},
 };
 
 static const struct conditional filter_conditional[] = {
-    {"mmap", {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
-    {"mprotect", {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
-    {NULL, {0, SCMP_CMP_EQ, 0, 0}},
+    {"mmap", {MASKED(2, PROT_EXEC, 0)}},
+    {"mprotect", {MASKED(2, PROT_EXEC, 0)}},
+    {0},
 };
 
 /* clang-format on */
@@ -91,20 +114,20 @@ static const struct conditional filter_conditional[] = {
  * somebody here could make. */
 static bool
 add(scmp_filter_ctx filter, uint32_t action, const char *name,
-    const struct scmp_arg_cmp *argument)
+    const struct scmp_arg_cmp *arguments, unsigned count)
 {
 	int number = seccomp_syscall_resolve_name(name);
 
 	return number == __NR_SCMP_ERROR ||
-	       seccomp_rule_add_array(filter, action, number,
-		   argument == NULL ? 0 : 1, argument) == 0;
+	       seccomp_rule_add_array(
+		   filter, action, number, count, arguments) == 0;
 }
 
 static bool
 add_all(scmp_filter_ctx filter, uint32_t action, const char *const *names)
 {
 	for (; *names != NULL; names++)
-		if (!add(filter, action, *names, NULL))
+		if (!add(filter, action, *names, NULL, 0))
 			return false;
 	return true;
 }
@@ -112,9 +135,14 @@ add_all(scmp_filter_ctx filter, uint32_t action, const char *const *names)
 static bool
 add_conditional(scmp_filter_ctx filter, const struct conditional *at)
 {
-	for (; at->call != NULL; at++)
-		if (!add(filter, SCMP_ACT_ALLOW, at->call, &at->argument))
+	for (; at->call != NULL; at++) {
+		unsigned count = 0;
+		while (count < ARGUMENTS_MAX && at->arguments[count].op != 0)
+			count++;
+		if (!add(
+			filter, SCMP_ACT_ALLOW, at->call, at->arguments, count))
 			return false;
+	}
 	return true;
 }
 
@@ -122,9 +150,9 @@ add_conditional(scmp_filter_ctx filter, const struct conditional *at)
 static bool
 add_signals_to_self(scmp_filter_ctx filter)
 {
-	struct scmp_arg_cmp self = {0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0};
+	struct scmp_arg_cmp self = IS(0, (scmp_datum_t)getpid());
 
-	return add(filter, SCMP_ACT_ALLOW, "tgkill", &self);
+	return add(filter, SCMP_ACT_ALLOW, "tgkill", &self, 1);
 }
 
 static bool

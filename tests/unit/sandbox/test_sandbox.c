@@ -37,6 +37,9 @@
 /* A status over any errno. */
 enum { KILLED = 1000, LOOSE = 250 };
 
+/* IPPROTO_MPTCP, which older libraries do not know. */
+enum { MULTIPATH_TCP = 262 };
+
 /* kept/old, read/old, other/; the process stands in their folder. */
 static char stage[] = "/var/tmp/sandbox-XXXXXX";
 static unsigned open_port, closed_port;
@@ -308,9 +311,9 @@ make_code(void)
 }
 
 static int
-open_socket(int domain, int type)
+open_socket(int domain, int type, int protocol)
 {
-	int fd = socket(domain, type | SOCK_CLOEXEC, 0);
+	int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
 	int error = error_of(fd);
 
 	if (fd >= 0)
@@ -321,27 +324,33 @@ open_socket(int domain, int type)
 static int
 see_packets(void)
 {
-	return open_socket(AF_PACKET, SOCK_RAW);
+	return open_socket(AF_PACKET, SOCK_RAW, 0);
 }
 
 static int
 ask_kernel(void)
 {
-	return open_socket(AF_NETLINK, SOCK_RAW);
+	return open_socket(AF_NETLINK, SOCK_RAW, 0);
 }
 
 static int
 use_unix(void)
 {
-	return open_socket(AF_UNIX, SOCK_DGRAM);
+	return open_socket(AF_UNIX, SOCK_DGRAM, 0);
+}
+
+static struct sockaddr_in
+local(unsigned port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static int
 connect_by(int type, unsigned port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = local(port);
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? LOOSE
@@ -386,6 +395,98 @@ static int
 raise_limit_of_another(void)
 {
 	return error_of(syscall(SYS_prlimit64, tester, 7, NULL, NULL));
+}
+
+/* --- TCP past landlock, which looks at connect() and bind() --- */
+
+static int
+send_at_once(const char *call)
+{
+	struct sockaddr_in to = local(closed_port);
+	struct iovec part = {(char[]){"x"}, 1};
+	struct mmsghdr message = {.msg_hdr = {.msg_name = &to,
+				      .msg_namelen = sizeof to,
+				      .msg_iov = &part,
+				      .msg_iovlen = 1}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return LOOSE;
+	if (strcmp(call, "sendto") == 0)
+		return error_of(sendto(fd, "x", 1, MSG_FASTOPEN,
+		    (const struct sockaddr *)&to, sizeof to));
+	if (strcmp(call, "sendmsg") == 0)
+		return error_of(sendmsg(fd, &message.msg_hdr, MSG_FASTOPEN));
+	return error_of(sendmmsg(fd, &message, 1, MSG_FASTOPEN));
+}
+
+static int
+connect_by_sendto(void)
+{
+	return send_at_once("sendto");
+}
+
+static int
+connect_by_sendmsg(void)
+{
+	return send_at_once("sendmsg");
+}
+
+static int
+connect_by_sendmmsg(void)
+{
+	return send_at_once("sendmmsg");
+}
+
+static int
+use_multipath_tcp(void)
+{
+	return open_socket(AF_INET, SOCK_STREAM, MULTIPATH_TCP);
+}
+
+static int
+use_multipath_tcp6(void)
+{
+	return open_socket(AF_INET6, SOCK_STREAM, MULTIPATH_TCP);
+}
+
+/* Protocol 0 is SCTP, then. */
+static int
+use_sctp(void)
+{
+	return open_socket(AF_INET, SOCK_SEQPACKET, 0);
+}
+
+static int
+use_tcp(void)
+{
+	return open_socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+}
+
+static int
+use_udp(void)
+{
+	return open_socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP);
+}
+
+static int
+make_pair_of(int family)
+{
+	int ends[2];
+
+	return error_of(socketpair(family, SOCK_STREAM, 0, ends));
+}
+
+static int
+make_pair(void)
+{
+	return make_pair_of(AF_UNIX);
+}
+
+static int
+make_pair_elsewhere(void)
+{
+	return make_pair_of(AF_TIPC);
 }
 
 /* --- the table --- */
@@ -441,6 +542,16 @@ static const struct row {
     {"a unix socket", use_unix, BY_CALLS, 0, 0},
     {"connect", connect_allowed, BY_CALLS, 0, 0},
     {"connect to another port", connect_other, PORTS, EACCES, EACCES},
+    {"by sendto", connect_by_sendto, BY_CALLS, ENOSYS, ENOSYS},
+    {"by sendmsg", connect_by_sendmsg, BY_CALLS, ENOSYS, ENOSYS},
+    {"by sendmmsg", connect_by_sendmmsg, BY_CALLS, ENOSYS, ENOSYS},
+    {"TCP by many paths", use_multipath_tcp, BY_CALLS, ENOSYS, ENOSYS},
+    {"that of IPv6", use_multipath_tcp6, BY_CALLS, ENOSYS, ENOSYS},
+    {"SCTP", use_sctp, BY_CALLS, ENOSYS, ENOSYS},
+    {"TCP by its number", use_tcp, BY_CALLS, 0, 0},
+    {"UDP by its number", use_udp, BY_CALLS, 0, 0},
+    {"a pair of sockets", make_pair, BY_CALLS, 0, 0},
+    {"one of another family", make_pair_elsewhere, BY_CALLS, ENOSYS, ENOSYS},
     {"UDP", connect_udp, BY_CALLS, 0, 0},
     {"serve", serve, BY_CALLS, ENOSYS, ENOSYS},
     {"see one's own limits", raise_own_limit, BY_CALLS, 0, 0},
@@ -557,6 +668,7 @@ test_outside(void **state)
 	assert_int_equal(make_other(), 0);
 	assert_int_equal(rename_kept(), 0);
 	assert_int_equal(connect_other(), 0);
+	assert_int_equal(connect_by_sendto(), 0);
 	assert_int_equal(serve(), 0);
 	assert_int_equal(signal_another(), 0);
 }
