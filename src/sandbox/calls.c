@@ -7,6 +7,7 @@
 
 #ifdef __linux__
 
+# include <fcntl.h>
 # include <netinet/in.h>
 # include <sched.h>
 # include <seccomp.h>
@@ -26,7 +27,7 @@
 static const char *const common[] = {
     /* files */
     "access", "close", "dup", "dup2", "dup3", "faccessat", "faccessat2",
-    "fcntl", "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
+    "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
     "getcwd", "getdents64", "lseek", "lstat", "newfstatat", "open", "openat",
     "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
     "readlinkat", "readv", "stat", "statfs", "statx", "write", "writev",
@@ -82,6 +83,16 @@ struct conditional {
 
 static const struct conditional common_conditional[] = {
     {"clone", {MASKED(0, CLONE_THREAD, CLONE_THREAD)}},
+    /* none that have the kernel send signals for us: F_SETOWN, FIOSETOWN */
+    {"fcntl", {IS(1, F_DUPFD)}},
+    {"fcntl", {IS(1, F_DUPFD_CLOEXEC)}},
+    {"fcntl", {IS(1, F_GETFD)}},
+    {"fcntl", {IS(1, F_GETFL)}},
+    {"fcntl", {IS(1, F_GETLK)}},
+    {"fcntl", {IS(1, F_SETFD)}},
+    {"fcntl", {IS(1, F_SETFL)}},
+    {"fcntl", {IS(1, F_SETLK)}},
+    {"fcntl", {IS(1, F_SETLKW)}},
     {"ioctl", {IS(1, FIOCLEX)}},
     {"ioctl", {IS(1, FIONBIO)}},
     {"ioctl", {IS(1, FIONREAD)}},

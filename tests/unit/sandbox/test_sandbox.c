@@ -397,6 +397,88 @@ raise_limit_of_another(void)
 	return error_of(syscall(SYS_prlimit64, tester, 7, NULL, NULL));
 }
 
+/* --- signals that the kernel sends for us --- */
+
+static int
+on_socket(int (*control)(int fd))
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? LOOSE : error_of(control(fd));
+}
+
+static int
+set_owner(int fd)
+{
+	return fcntl(fd, F_SETOWN, tester);
+}
+
+static int
+set_owner_thread(int fd)
+{
+	struct f_owner_ex owner = {F_OWNER_PID, tester};
+
+	return fcntl(fd, F_SETOWN_EX, &owner);
+}
+
+static int
+set_signal(int fd)
+{
+	return fcntl(fd, F_SETSIG, SIGKILL);
+}
+
+static int
+set_owner_of_file(int fd)
+{
+	return ioctl(fd, FIOSETOWN, &tester);
+}
+
+static int
+set_owner_of_socket(int fd)
+{
+	return ioctl(fd, SIOCSPGRP, &tester);
+}
+
+static int
+have_signals_sent(void)
+{
+	return on_socket(set_owner);
+}
+
+static int
+have_signals_sent_to_thread(void)
+{
+	return on_socket(set_owner_thread);
+}
+
+static int
+choose_signal(void)
+{
+	return on_socket(set_signal);
+}
+
+static int
+have_signals_sent_by_file(void)
+{
+	return on_socket(set_owner_of_file);
+}
+
+static int
+have_signals_sent_by_socket(void)
+{
+	return on_socket(set_owner_of_socket);
+}
+
+static int
+lock_file(void)
+{
+	struct flock lock = {.l_type = F_WRLCK};
+	int fd = open("kept/old", O_WRONLY | O_CLOEXEC);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return error_of(fcntl(copy, F_SETLK, &lock));
+}
+
 /* --- TCP past landlock, which looks at connect() and bind() --- */
 
 static int
@@ -524,6 +606,12 @@ static const struct row {
     {"read another's memory", read_memory, BY_CALLS, ENOSYS, ENOSYS},
     {"signal another", signal_another, BY_CALLS, ENOSYS, ENOSYS},
     {"signal its thread", signal_thread_of_another, BY_CALLS, ENOSYS, ENOSYS},
+    {"have it signalled", have_signals_sent, BY_CALLS, ENOSYS, ENOSYS},
+    {"or its thread", have_signals_sent_to_thread, BY_CALLS, ENOSYS, ENOSYS},
+    {"by what signal", choose_signal, BY_CALLS, ENOSYS, ENOSYS},
+    {"by FIOSETOWN", have_signals_sent_by_file, BY_CALLS, ENOSYS, ENOSYS},
+    {"by SIOCSPGRP", have_signals_sent_by_socket, BY_CALLS, ENOSYS, ENOSYS},
+    {"lock a file", lock_file, BY_CALLS, 0, 0},
     {"abort", abort_self, BY_CALLS, KILLED + SIGABRT, KILLED + SIGABRT},
     {"become another user", become_another, BY_CALLS, ENOSYS, ENOSYS},
     {"change the root", change_root, BY_CALLS, ENOSYS, ENOSYS},
@@ -671,6 +759,11 @@ test_outside(void **state)
 	assert_int_equal(connect_by_sendto(), 0);
 	assert_int_equal(serve(), 0);
 	assert_int_equal(signal_another(), 0);
+	assert_int_equal(have_signals_sent(), 0);
+	assert_int_equal(have_signals_sent_to_thread(), 0);
+	assert_int_equal(choose_signal(), 0);
+	assert_int_equal(have_signals_sent_by_file(), 0);
+	assert_int_equal(have_signals_sent_by_socket(), 0);
 }
 
 /* --- kernels without --- */
