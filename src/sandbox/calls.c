@@ -28,7 +28,7 @@ static const char *const common[] = {
     /* files */
     "access", "close", "dup", "dup2", "dup3", "faccessat", "faccessat2",
     "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
-    "getcwd", "getdents64", "lseek", "lstat", "newfstatat", "open", "openat",
+    "getcwd", "getdents64", "lseek", "lstat", "newfstatat",
     "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
     "readlinkat", "readv", "stat", "statfs", "statx", "write", "writev",
     /* sockets and waiting; those that we listen on are open already */
@@ -63,6 +63,7 @@ static const char *const deadly[] = {"execve", "execveat", "ptrace", NULL};
 enum {
 	ARGUMENTS_MAX = 3,
 	SOCKET_TYPE = 0xf, /* without its flags */
+	OPENED_FOR = O_WRONLY | O_RDWR, /* a mask */
 };
 
 /* Allowed when all of the arguments are so. */
@@ -81,6 +82,13 @@ struct conditional {
 	 {"socket",                                                             \
 	     {IS(0, family), MASKED(1, SOCKET_TYPE, type), IS(2, protocol)}}
 
+/* Without the mode of both bits, which is for neither, and without truncating
+ * what is only read: from such, older kernels' landlock wants no right. */
+# define OPENING(call, flags)                                                  \
+	 {call, {MASKED(flags, OPENED_FOR | O_TRUNC, O_RDONLY)}},               \
+	 {call, {MASKED(flags, OPENED_FOR, O_WRONLY)}},                         \
+	 {call, {MASKED(flags, OPENED_FOR, O_RDWR)}}
+
 static const struct conditional common_conditional[] = {
     {"clone", {MASKED(0, CLONE_THREAD, CLONE_THREAD)}},
     /* none that have the kernel send signals for us: F_SETOWN, FIOSETOWN */
@@ -97,6 +105,8 @@ static const struct conditional common_conditional[] = {
     {"ioctl", {IS(1, FIONBIO)}},
     {"ioctl", {IS(1, FIONREAD)}},
     {"ioctl", {IS(1, TCGETS)}},
+    OPENING("open", 1),
+    OPENING("openat", 2),
     {"prctl", {IS(0, PR_SET_NAME)}},
     {"prctl", {IS(0, PR_SET_VMA)}},
     {"prlimit64", {IS(0, 0)}}, /* our own */

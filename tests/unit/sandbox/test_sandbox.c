@@ -106,6 +106,42 @@ truncate_kept(void)
 	return open_with("kept/old", O_WRONLY | O_TRUNC);
 }
 
+/* For ioctl alone, says open(2); landlock then asks for no right. */
+static int
+open_for_neither(void)
+{
+	return open_with("/etc/passwd", O_WRONLY | O_RDWR);
+}
+
+static int
+truncate_for_neither(void)
+{
+	return open_with("read/old", O_WRONLY | O_RDWR | O_TRUNC);
+}
+
+/* It works, and needs no right to write from a landlock before version 3. */
+static int
+truncate_to_read(void)
+{
+	return open_with("read/old", O_RDONLY | O_TRUNC);
+}
+
+#ifdef SYS_open
+static int
+truncate_by_old_call(void)
+{
+	return error_of(syscall(SYS_open, "read/old", O_RDONLY | O_TRUNC));
+}
+#else
+# define truncate_by_old_call truncate_to_read
+#endif
+
+static int
+truncate_by_path(void)
+{
+	return error_of(truncate("read/old", 0));
+}
+
 static int
 make_kept(void)
 {
@@ -589,6 +625,11 @@ static const struct row {
     {"read what may be kept", read_kept, FILES, EACCES, 0},
     {"append to it", append_kept, BY_CALLS, 0, 0},
     {"truncate it", truncate_kept, BY_CALLS, 0, 0},
+    {"open for neither", open_for_neither, BY_CALLS, ENOSYS, ENOSYS},
+    {"truncate by that", truncate_for_neither, BY_CALLS, ENOSYS, ENOSYS},
+    {"truncate what may be read", truncate_to_read, BY_CALLS, ENOSYS, ENOSYS},
+    {"by open", truncate_by_old_call, BY_CALLS, ENOSYS, ENOSYS},
+    {"by truncate", truncate_by_path, BY_CALLS, ENOSYS, ENOSYS},
     {"make a file there", make_kept, BY_CALLS, 0, 0},
     {"make one elsewhere", make_other, FILES, EACCES, EACCES},
     {"list the folder", list_kept, FILES, EACCES, 0},
@@ -755,6 +796,10 @@ test_outside(void **state)
 	assert_int_equal(read_system_file(), 0);
 	assert_int_equal(make_other(), 0);
 	assert_int_equal(rename_kept(), 0);
+	assert_int_equal(open_for_neither(), 0);
+	assert_int_equal(truncate_for_neither(), 0);
+	assert_int_equal(truncate_to_read(), 0);
+	assert_int_equal(truncate_by_path(), 0);
 	assert_int_equal(connect_other(), 0);
 	assert_int_equal(connect_by_sendto(), 0);
 	assert_int_equal(serve(), 0);
