@@ -31,8 +31,8 @@ static const char *const common[] = {
     "getcwd", "getdents64", "lseek", "lstat", "newfstatat",
     "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
     "readlinkat", "readv", "stat", "statfs", "statx", "write", "writev",
-    /* sockets and waiting; those that we listen on are open already */
-    "accept", "accept4", "connect", "epoll_create1", "epoll_ctl",
+    /* sockets and waiting */
+    "connect", "epoll_create1", "epoll_ctl",
     "epoll_pwait", "epoll_wait", "eventfd2", "getpeername", "getsockname",
     "getsockopt", "pipe", "pipe2", "poll", "ppoll", "pselect6", "recvfrom",
     "recvmmsg", "recvmsg", "select", "setsockopt", "shutdown",
@@ -46,6 +46,11 @@ static const char *const common[] = {
     "gettid", "gettimeofday", "getuid", "nanosleep", "restart_syscall",
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
     "sysinfo", "time", "uname",
+    NULL,
+};
+
+static const char *const filter_only[] = {
+    "accept", "accept4", /* what it listens on is open already */
     NULL,
 };
 
@@ -185,7 +190,8 @@ fill(scmp_filter_ctx filter, enum sandbox_calls calls)
 	       add_signals_to_self(filter) &&
 	       (calls == SANDBOX_CLERK
 		       ? add_all(filter, SCMP_ACT_ALLOW, clerk_only)
-		       : add_conditional(filter, filter_conditional));
+		       : add_all(filter, SCMP_ACT_ALLOW, filter_only) &&
+			     add_conditional(filter, filter_conditional));
 }
 
 bool

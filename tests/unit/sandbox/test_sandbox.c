@@ -422,6 +422,18 @@ serve(void)
 }
 
 static int
+take_connection(void)
+{
+	return error_of(accept(-1, NULL, NULL));
+}
+
+static int
+take_connection_with_flags(void)
+{
+	return error_of(accept4(-1, NULL, NULL, SOCK_CLOEXEC));
+}
+
+static int
 raise_own_limit(void)
 {
 	return error_of(syscall(SYS_prlimit64, 0, 7, NULL, NULL));
@@ -683,6 +695,8 @@ static const struct row {
     {"one of another family", make_pair_elsewhere, BY_CALLS, ENOSYS, ENOSYS},
     {"UDP", connect_udp, BY_CALLS, 0, 0},
     {"serve", serve, BY_CALLS, ENOSYS, ENOSYS},
+    {"take a connection", take_connection, BY_CALLS, EBADF, ENOSYS},
+    {"or so", take_connection_with_flags, BY_CALLS, EBADF, ENOSYS},
     {"see one's own limits", raise_own_limit, BY_CALLS, 0, 0},
     {"those of another", raise_limit_of_another, BY_CALLS, ENOSYS, ENOSYS},
 };
