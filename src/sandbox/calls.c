@@ -27,15 +27,15 @@
 static const char *const common[] = {
     /* files */
     "access", "close", "dup", "dup2", "dup3", "faccessat", "faccessat2",
-    "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
-    "getcwd", "getdents64", "lseek", "lstat", "newfstatat",
-    "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
-    "readlinkat", "readv", "stat", "statfs", "statx", "write", "writev",
+    "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd",
+    "getdents64", "lseek", "lstat", "newfstatat", "pread64", "preadv",
+    "pwrite64", "pwritev", "read", "readlink", "readlinkat", "readv", "stat",
+    "statfs", "statx", "write", "writev",
     /* sockets and waiting */
-    "connect", "epoll_create1", "epoll_ctl",
-    "epoll_pwait", "epoll_wait", "eventfd2", "getpeername", "getsockname",
-    "getsockopt", "pipe", "pipe2", "poll", "ppoll", "pselect6", "recvfrom",
-    "recvmmsg", "recvmsg", "select", "setsockopt", "shutdown",
+    "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
+    "eventfd2", "getpeername", "getsockname", "getsockopt", "pipe", "pipe2",
+    "poll", "ppoll", "pselect6", "recvfrom", "recvmmsg", "recvmsg", "select",
+    "setsockopt", "shutdown",
     /* memory, threads */
     "brk", "exit", "exit_group", "futex", "get_robust_list", "madvise",
     "membarrier", "mremap", "munmap", "rseq", "sched_getaffinity",
@@ -55,8 +55,8 @@ static const char *const filter_only[] = {
 };
 
 static const char *const clerk_only[] = {
-    "fadvise64", "fallocate", "fchmod", "fchmodat", "fchown", "link",
-    "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat",
+    "fadvise64", "fallocate", "fchmod", "fchown", "link", "linkat", "rename",
+    "renameat", "renameat2", "unlink", "unlinkat",
     /* of libraries that are loaded when they are needed */
     "mmap", "mprotect",
     NULL,
@@ -67,8 +67,8 @@ static const char *const deadly[] = {"execve", "execveat", "ptrace", NULL};
 
 enum {
 	ARGUMENTS_MAX = 3,
-	SOCKET_TYPE = 0xf, /* without its flags */
-	OPENED_FOR = O_WRONLY | O_RDWR, /* a mask */
+	OPENED_FOR = O_WRONLY | O_RDWR, /* masks */
+	SOCKET_TYPE = 0xf,
 };
 
 /* Allowed when all of the arguments are so. */

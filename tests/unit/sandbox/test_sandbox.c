@@ -195,6 +195,13 @@ make_link(void)
 	return error_of(symlink("/etc/passwd", "kept/passwd"));
 }
 
+/* Of which landlock knows nothing. */
+static int
+change_mode(void)
+{
+	return error_of(fchmodat(AT_FDCWD, "other", 0700, 0));
+}
+
 static int
 make_folder(void)
 {
@@ -650,6 +657,7 @@ static const struct row {
     {"take a file out", take_out, FILES, ENOSYS, EACCES},
     {"link a file in", link_out, FILES, ENOSYS, EXDEV},
     {"make a symbolic link", make_link, BY_CALLS, ENOSYS, ENOSYS},
+    {"change a mode", change_mode, BY_CALLS, ENOSYS, ENOSYS},
     {"make a folder", make_folder, BY_CALLS, ENOSYS, ENOSYS},
     {"start a program", start_program, BY_CALLS, KILLED + SIGSYS,
 	KILLED + SIGSYS},
