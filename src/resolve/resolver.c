@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHAINS = 1024 };
+enum {
+	CHAINS = 1024,
+	STEP = 500, /* milliseconds: asks so often whether to stop */
+};
 
 /* One fetch waiting for one open question; on a list of each of them. */
 struct wait {
@@ -310,6 +313,68 @@ resolver_answer_wanted(
 		return true;
 	dns_facts_close(facts);
 	return false;
+}
+
+/* --- several checks --- */
+
+/* As far as it comes without waiting. */
+static void
+run_check(struct resolver_check *check)
+{
+	while (!check->is_final && !dns_facts_waiting(check->facts)) {
+		check->is_final = check->run(check->context);
+		if (!check->is_final && !fetch_wanted(check->fetch))
+			return;
+	}
+}
+
+/* True: all are final. */
+static bool
+run_all(struct resolver_check *checks, size_t count)
+{
+	bool are_final = true;
+
+	for (size_t i = 0; i < count; i++) {
+		run_check(&checks[i]);
+		are_final = are_final && checks[i].is_final;
+	}
+	return are_final;
+}
+
+/* The milliseconds until the deadline; 0 if it has come. */
+static unsigned
+time_left(
+    const struct resolver *resolver, const struct resolver_patience *patience)
+{
+	int64_t left = patience->deadline - loop_now(resolver->loop);
+
+	if (left <= 0 || (patience->should_stop != NULL &&
+			     patience->should_stop(patience->context)))
+		return 0;
+	return left < STEP ? (unsigned)left : STEP;
+}
+
+void
+resolver_run_checks(struct resolver *resolver, struct resolver_check *checks,
+    size_t count, const struct resolver_patience *patience)
+{
+	unsigned left;
+
+	for (size_t i = 0; i < count; i++) {
+		checks[i].is_final = false;
+		checks[i].fetch =
+		    fetch_new(resolver, checks[i].facts, on_told_nothing, NULL);
+		if (checks[i].fetch == NULL)
+			dns_facts_close(checks[i].facts);
+	}
+	while (!run_all(checks, count) &&
+	       (left = time_left(resolver, patience)) > 0)
+		loop_step(resolver->loop, left);
+	for (size_t i = 0; i < count; i++)
+		dns_facts_close(checks[i].facts);
+	(void)run_all(checks, count);
+	for (size_t i = 0; i < count; i++)
+		fetch_free(checks[i].fetch);
 }
 
 /* --- set up --- */

@@ -66,4 +66,27 @@ int64_t resolver_deadline(const struct resolver *resolver, unsigned seconds);
 bool resolver_answer_wanted(
     struct resolver *resolver, struct dns_facts *facts, int64_t deadline);
 
+/* The driver for several checks at once, each with facts of its own, that have
+ * one deadline: none waits for what another wants to know. */
+struct resolver_check {
+	struct dns_facts *facts;
+	bool (*run)(void *context); /* one pass; true: final */
+	void *context;
+	/* The resolver's. */
+	struct fetch *fetch;
+	bool is_final;
+};
+
+struct resolver_patience {
+	int64_t deadline;
+	/* Asked twice a second; NULL: never. True: as if it were the deadline. */
+	bool (*should_stop)(void *context);
+	void *context;
+};
+
+/* Until all are final; the deadline closes the facts of those that are not. */
+void resolver_run_checks(struct resolver *resolver,
+    struct resolver_check *checks, size_t count,
+    const struct resolver_patience *patience);
+
 #endif

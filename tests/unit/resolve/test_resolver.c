@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "resolve/resolver.h"
-#include "server.h"
+
+#include "nameserver.h"
 
 enum {
 	LIMIT = 60000,
@@ -419,6 +420,123 @@ answers_for_tools(void **state)
 	close_world(&world);
 }
 
+/* --- several checks --- */
+
+/* Asks FIRST, and then, if it is there, SECOND. */
+struct walk {
+	struct message message;
+	const char *first, *second;
+	enum dns_status first_status, second_status;
+	bool is_done;
+};
+
+static bool
+go(void *context)
+{
+	struct walk *walk = context;
+
+	dns_facts_begin_pass(walk->message.facts, DNS_SHARE_SPF);
+	walk->first_status = ask(&walk->message, walk->first)->status;
+	walk->second_status = walk->first_status == DNS_FOUND
+				  ? ask(&walk->message, walk->second)->status
+				  : DNS_UNKNOWN;
+	walk->is_done = !dns_facts_missed(walk->message.facts);
+	return walk->is_done;
+}
+
+static struct resolver_check
+begin_walk(struct walk *walk, struct resolver *resolver)
+{
+	open_message(&walk->message, resolver);
+	return (struct resolver_check){
+	    .facts = walk->message.facts, .run = go, .context = walk};
+}
+
+static bool
+is_done(void *context)
+{
+	return *(bool *)context;
+}
+
+/* What would end it is the deadline, or that the last one is done. */
+static void
+runs_checks_at_once(void **state)
+{
+	struct world world;
+	struct walk walks[] = {
+	    {.first = "silent.example", .second = "a.example"},
+	    {.first = "a.example", .second = "x.silent.example"},
+	    {.first = "a.example", .second = "b.example"},
+	};
+	struct resolver_check checks[3];
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	world.server.silent = TEXT("silent.example");
+	for (size_t i = 0; i < 3; i++)
+		checks[i] = begin_walk(&walks[i], world.resolver);
+	resolver_run_checks(world.resolver, checks, 3,
+	    &(struct resolver_patience){
+		.deadline = loop_now(world.loop) + PATIENT,
+		.should_stop = is_done,
+		.context = &walks[2].is_done});
+	assert_int_equal(walks[2].first_status, DNS_FOUND);
+	assert_int_equal(walks[2].second_status, DNS_FOUND);
+	assert_int_equal(walks[1].first_status, DNS_FOUND);
+	assert_int_equal(walks[1].second_status, DNS_FAILED);
+	assert_int_equal(walks[0].first_status, DNS_FAILED);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(walks[i].is_done);
+		close_message(&walks[i].message);
+	}
+	close_world(&world);
+}
+
+/* What is at hand needs no time. */
+static void
+runs_checks_until(void **state)
+{
+	static bool yes = true;
+
+	static const struct {
+		const char *name;
+		const char *asked;
+		bool (*should_stop)(void *context);
+		unsigned seconds;
+		enum dns_status expected;
+	} rows[] = {
+	    {"the deadline", "silent.example", NULL, 0, DNS_FAILED},
+	    {"told to stop", "silent.example", is_done, PATIENT, DNS_FAILED},
+	    {"it is known", "a.example", NULL, PATIENT, DNS_FOUND},
+	    {"it is known already", "a.example", is_done, 0, DNS_FOUND},
+	};
+	struct world world;
+	int failures = 0;
+
+	(void)state;
+	open_world(&world, zone_text, PATIENT);
+	world.server.silent = TEXT("silent.example");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct walk walk = {
+		    .first = rows[i].asked, .second = rows[i].asked};
+		struct resolver_check check = begin_walk(&walk, world.resolver);
+		resolver_run_checks(world.resolver, &check, 1,
+		    &(struct resolver_patience){
+			.deadline =
+			    resolver_deadline(world.resolver, rows[i].seconds),
+			.should_stop = rows[i].should_stop,
+			.context = &yes});
+		if (!walk.is_done || walk.first_status != rows[i].expected) {
+			print_error(
+			    "%s: %d\n", rows[i].name, (int)walk.first_status);
+			failures++;
+		}
+		close_message(&walk.message);
+	}
+	close_world(&world);
+	assert_int_equal(failures, 0);
+}
+
 /* Freed with questions open: no answer reaches anybody. */
 static void
 ends_with_open_questions(void **state)
@@ -536,6 +654,8 @@ main(void)
 	    cmocka_unit_test(takes_large_packets),
 	    cmocka_unit_test(bears_a_refused_port),
 	    cmocka_unit_test(answers_for_tools),
+	    cmocka_unit_test(runs_checks_at_once),
+	    cmocka_unit_test(runs_checks_until),
 	    cmocka_unit_test(ends_with_open_questions),
 	    cmocka_unit_test(reads_servers),
 	    cmocka_unit_test(answers_from_a_zone),

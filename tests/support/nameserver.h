@@ -1,9 +1,10 @@
-/* Server: a small DNS server on the loop of the resolver that asks it: UDP and
+/* Nameserver: a small DNS server on the loop of the resolver that asks it: UDP and
  * TCP on one port of 127.0.0.1, answering from a zone, with a fault. */
-#ifndef TESTS_RESOLVE_SERVER_H
-#define TESTS_RESOLVE_SERVER_H
+#ifndef TESTS_NAMESERVER_H
+#define TESTS_NAMESERVER_H
 
 #include "dns/message.h"
+#include "dns/name.h"
 #include "dns/zone.h"
 #include "loop/address.h"
 #include "loop/loop.h"
@@ -43,6 +44,7 @@ struct server {
 	struct loop *loop;
 	const struct dns_zone *zone;
 	enum fault fault;
+	struct text silent; /* of this name and those below it says nothing */
 	int udp;
 	int tcp;
 	char address[40];
@@ -85,6 +87,17 @@ static inline void
 set_bits(struct build *build, size_t at, unsigned bits)
 {
 	build->ptr[at] = (char)((unsigned char)build->ptr[at] | bits);
+}
+
+static inline bool
+is_silent_about(const struct server *server, struct text query)
+{
+	char name[256];
+	struct dns_question question = {.name = TEXT("")};
+
+	return server->silent.len > 0 &&
+	       read_question(query, name, &question) &&
+	       dns_name_is_at_or_below(question.name, server->silent);
 }
 
 /* The true answer, damaged, in server->out. */
@@ -181,7 +194,7 @@ on_udp(void *context, int events)
 		    (uint16_t)((unsigned char)bytes[0] << 8 |
 			       (unsigned char)bytes[1]);
 	server->by_udp++;
-	if (server->fault == SILENT ||
+	if (server->fault == SILENT || is_silent_about(server, query) ||
 	    (server->fault == SILENT_ONCE && server->by_udp == 1))
 		return;
 	if (server->fault == WRONG_ID || server->fault == WRONG_QUESTION)
