@@ -2,7 +2,7 @@
 
 #include "tool.h"
 
-#include "clerk/target.h"
+#include "clerk/consent.h"
 #include "dns/name.h"
 #include "mail/taglist.h"
 
@@ -253,42 +253,70 @@ describe_tags(struct asking *asking)
 		warn(asking, record->warnings.at[i]);
 }
 
-static struct lookup_address
-ask_destination(struct asking *asking, struct text uri, bool is_ruf)
+static void
+add_address(struct asking *asking, struct text uri, bool is_ruf)
 {
-	struct lookup_address address = {
-	    .uri = uri, .destination = destination_read(asking->arena, uri)};
+	struct lookup *lookup = asking->lookup;
+	struct lookup_address *address =
+	    is_ruf ? vec_push(asking->arena, &lookup->ruf)
+		   : vec_push(asking->arena, &lookup->rua);
 
-	address.asked = address.destination.address;
-	address.destination.is_ruf = is_ruf;
-	if (address.destination.status == DESTINATION_OK)
-		target_ask_consent(&address.destination,
-		    asking->lookup->discovery.policy_domain, asking->dmarc,
-		    asking->dns->resolver, asking->dns->seconds, asking->arena);
-	return address;
+	if (address == NULL)
+		return;
+	address->uri = uri;
+	address->destination = destination_read(asking->arena, uri);
+	address->destination.is_ruf = is_ruf;
+	address->asked = address->destination.address;
+}
+
+/* The INDEXth, as if those of ruf stood behind those of rua. */
+static struct destination *
+destination_at(const struct lookup *lookup, size_t index)
+{
+	size_t ruas = lookup->rua.count;
+
+	return index < ruas ? &lookup->rua.at[index].destination
+			    : &lookup->ruf.at[index - ruas].destination;
+}
+
+static void
+ask_consents(struct asking *asking)
+{
+	const struct lookup *lookup = asking->lookup;
+	struct resolver *resolver = asking->dns->resolver;
+	size_t count = lookup->rua.count + lookup->ruf.count;
+	struct destination *all =
+	    arena_array(asking->arena, count, sizeof *all);
+	const struct consent consent = {
+	    .policy_domain = lookup->discovery.policy_domain,
+	    .dmarc = asking->dmarc,
+	    .resolver = resolver,
+	    .patience = {.deadline =
+			     resolver_deadline(resolver, asking->dns->seconds)},
+	};
+
+	if (all == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		all[i] = *destination_at(lookup, i);
+	consent_ask(&consent, all, count, asking->arena);
+	for (size_t i = 0; i < count; i++)
+		*destination_at(lookup, i) = all[i];
 }
 
 static void
 ask_destinations(struct asking *asking)
 {
-	struct lookup *lookup = asking->lookup;
-	const struct dmarc_record *record = lookup->discovery.record;
+	const struct dmarc_record *record = asking->lookup->discovery.record;
 
-	for (size_t i = 0; i < record->rua.count; i++) {
-		struct lookup_address *to =
-		    vec_push(asking->arena, &lookup->rua);
-		if (to != NULL)
-			*to = ask_destination(asking, record->rua.at[i], false);
-	}
+	for (size_t i = 0; i < record->rua.count; i++)
+		add_address(asking, record->rua.at[i], false);
 	if (record->ruf.count > 0 && record->psd == DMARC_PSD_YES)
 		warn(asking, TEXT("ruf: not used in a record with psd=y "
 				  "(RFC 9991 2)"));
-	for (size_t i = 0; i < record->ruf.count; i++) {
-		struct lookup_address *to =
-		    vec_push(asking->arena, &lookup->ruf);
-		if (to != NULL)
-			*to = ask_destination(asking, record->ruf.at[i], true);
-	}
+	for (size_t i = 0; i < record->ruf.count; i++)
+		add_address(asking, record->ruf.at[i], true);
+	ask_consents(asking);
 }
 
 /* --- the command --- */

@@ -1,19 +1,20 @@
 #include "clerk/target.h"
 
+#include "clerk/consent.h"
+
 #include "mail/mailbox.h"
 
-/* Of one check. What a hostile host answers fills the memory of its own check,
- * and of no other. */
 enum { SCRATCH_ARENA_MAX = 8 * 1024 * 1024 };
 
 /* One search for targets. */
 struct search {
-	const struct outbox *outbox;
+	struct outbox *outbox;
 	const struct store_report *report;
 	struct arena *arena;
 	struct targets *targets;
-	/* All that were asked, also those that override another. */
+	/* All that are asked, also those that override another. */
 	struct targets_asked asked;
+	struct destination destinations[OUTBOX_DESTINATIONS_MAX];
 };
 
 static void
@@ -89,35 +90,15 @@ target_redirected(const struct outbox *outbox, struct text domain,
 	return !arena_failed(arena);
 }
 
-static int64_t
-deadline(const struct outbox *outbox)
-{
-	return resolver_deadline(
-	    outbox->resolver, outbox->job->config->message_timeout);
-}
+/* --- DNS --- */
 
-void
-target_ask_consent(struct destination *destination, struct text policy_domain,
-    const struct dmarc_options *dmarc, struct resolver *resolver,
-    unsigned seconds, struct arena *arena)
+static struct resolver_patience
+patience(struct outbox *outbox)
 {
-	struct arena *scratch = arena_new(SCRATCH_ARENA_MAX);
-	struct dns_facts *facts =
-	    scratch == NULL ? NULL : dns_facts_new(scratch);
-	int64_t until = resolver_deadline(resolver, seconds);
-
-	if (facts == NULL) {
-		destination->status = DESTINATION_TEMPERROR;
-		destination->reason = TEXT("no memory");
-	} else {
-		while (!destination_check(
-		    destination, policy_domain, dmarc, facts, scratch, NULL))
-			(void)resolver_answer_wanted(resolver, facts, until);
-		destination->address = arena_copy(arena, destination->address);
-		destination->host = arena_copy(arena, destination->host);
-		destination->reason = arena_copy(arena, destination->reason);
-	}
-	arena_free(scratch);
+	return (struct resolver_patience){
+	    .deadline = resolver_deadline(
+		outbox->resolver, outbox->job->config->message_timeout),
+	};
 }
 
 /* What is done about a destination that has an address. */
@@ -159,25 +140,29 @@ targets_note_asked(struct targets_asked *asked, struct text address)
 }
 
 static void
-add_uri(struct search *search, struct text uri)
+note_uri(struct search *search, struct text uri)
 {
-	const struct outbox *outbox = search->outbox;
-	struct destination destination = destination_read(search->arena, uri);
+	const struct destination destination =
+	    destination_read(search->arena, uri);
 
-	if (destination.address.len == 0) {
-		outbox_say(outbox, search->report,
+	if (destination.address.len == 0)
+		outbox_say(search->outbox, search->report,
 		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
 		    TEXT_ARG(destination.reason));
-		return;
+	else if (targets_note_asked(&search->asked, destination.address))
+		search->destinations[search->asked.count - 1] = destination;
+}
+
+/* In the record's order, whoever answered first. */
+static void
+add_asked(struct search *search)
+{
+	for (size_t i = 0; i < search->asked.count; i++) {
+		const struct destination *asked = &search->destinations[i];
+		/* An override may name one that is there. */
+		if (!targets_have(search->targets, asked->address))
+			add(search, decide(search, asked));
 	}
-	if (!targets_note_asked(&search->asked, destination.address))
-		return;
-	target_ask_consent(&destination, search->report->policy.domain,
-	    outbox->job->dmarc, outbox->resolver,
-	    outbox->job->config->message_timeout, search->arena);
-	/* An override may name one that is there. */
-	if (!targets_have(search->targets, destination.address))
-		add(search, decide(search, &destination));
 }
 
 static void
@@ -191,14 +176,23 @@ add_nobody(struct search *search, enum target_action action, const char *words)
 static void
 add_uris(struct search *search, const struct dmarc_record *record)
 {
-	const struct targets *targets = search->targets;
+	struct outbox *outbox = search->outbox;
+	const struct consent consent = {
+	    .policy_domain = search->report->policy.domain,
+	    .dmarc = outbox->job->dmarc,
+	    .resolver = outbox->resolver,
+	    .patience = patience(outbox),
+	};
 
 	for (size_t i = 0; i < record->rua_sized.count; i++)
 		if (search->asked.count < OUTBOX_DESTINATIONS_MAX)
-			add_uri(search, record->rua_sized.at[i]);
+			note_uri(search, record->rua_sized.at[i]);
+	consent_ask(
+	    &consent, search->destinations, search->asked.count, search->arena);
+	add_asked(search);
 	if (record->rua.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
-	else if (targets->list.count == 0)
+	else if (search->targets->list.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua that can be used");
 }
 
@@ -218,34 +212,58 @@ add_redirected(struct search *search, struct text rua)
 		add_nobody(search, TARGET_CLOSE, "redirected to nobody");
 }
 
+struct discovering {
+	struct text domain;
+	const struct dmarc_options *dmarc;
+	struct dns_facts *facts;
+	struct arena *scratch;
+	struct dmarc_discovery found;
+};
+
+static bool
+discover(void *context)
+{
+	struct discovering *discovering = context;
+
+	return dmarc_discover(discovering->domain, discovering->dmarc,
+	    discovering->facts, discovering->scratch, NULL,
+	    &discovering->found);
+}
+
 static void
 find_in(struct search *search, struct arena *scratch)
 {
-	const struct outbox *outbox = search->outbox;
-	struct text domain = search->report->policy.domain;
-	struct dns_facts *facts = dns_facts_new(scratch);
-	int64_t until = deadline(outbox);
-	struct dmarc_discovery found = {.status = DMARC_DISCOVERY_TEMPERROR};
+	struct outbox *outbox = search->outbox;
+	struct discovering discovering = {
+	    .domain = search->report->policy.domain,
+	    .dmarc = outbox->job->dmarc,
+	    .facts = dns_facts_new(scratch),
+	    .scratch = scratch,
+	    .found = {.status = DMARC_DISCOVERY_TEMPERROR}};
+	struct resolver_check check = {.facts = discovering.facts,
+	    .run = discover,
+	    .context = &discovering};
+	const struct resolver_patience until = patience(outbox);
+	const struct dmarc_discovery *found = &discovering.found;
 
-	while (facts != NULL && !dmarc_discover(domain, outbox->job->dmarc,
-				    facts, scratch, NULL, &found))
-		(void)resolver_answer_wanted(outbox->resolver, facts, until);
-	if (found.status == DMARC_DISCOVERY_TEMPERROR ||
+	if (check.facts != NULL)
+		resolver_run_checks(outbox->resolver, &check, 1, &until);
+	if (found->status == DMARC_DISCOVERY_TEMPERROR ||
 	    arena_failed(scratch)) {
 		add_nobody(search, TARGET_RETRY, "DNS does not say where to");
 		return;
 	}
 	search->targets->policy_is_known = true;
 	/* A record above is another report's. */
-	if (found.record == NULL ||
-	    !text_equal_nocase(found.policy_domain, domain))
+	if (found->record == NULL ||
+	    !text_equal_nocase(found->policy_domain, discovering.domain))
 		add_nobody(search, TARGET_CLOSE, "no DMARC record any more");
 	else
-		add_uris(search, found.record);
+		add_uris(search, found->record);
 }
 
 void
-targets_find(const struct outbox *outbox, const struct store_report *report,
+targets_find(struct outbox *outbox, const struct store_report *report,
     struct arena *arena, struct targets *ret_targets)
 {
 	struct search search = {.outbox = outbox,

@@ -5,8 +5,6 @@
 
 #include "clerk/outbox.h"
 
-#include "report/destination.h"
-
 enum target_action { TARGET_SEND, TARGET_RETRY, TARGET_CLOSE };
 
 struct target {
@@ -31,20 +29,14 @@ struct targets {
 };
 
 /* Asks DNS for the policy record and for the consent of its destinations (RFC
- * 9990 4). Says what cannot be used. Look at arena_failed after it. */
-void targets_find(const struct outbox *outbox,
-    const struct store_report *report, struct arena *arena,
-    struct targets *ret_targets);
+ * 9990 4). Says what cannot be used. Look at arena_failed after it, and at
+ * outbox->is_stopped: then DNS was not waited for. */
+void targets_find(struct outbox *outbox, const struct store_report *report,
+    struct arena *arena, struct targets *ret_targets);
 /* False: ADDRESS was asked before, or there is no room for more. */
 bool targets_note_asked(struct targets_asked *asked, struct text address);
 /* But for case. */
 bool targets_have(const struct targets *targets, struct text address);
-/* RFC 9990 4 for one DESTINATION (status OK), within SECONDS and in memory of
- * its own, so that no host's answer is at another's cost; what it says is
- * copied to ARENA. */
-void target_ask_consent(struct destination *destination,
-    struct text policy_domain, const struct dmarc_options *dmarc,
-    struct resolver *resolver, unsigned seconds, struct arena *arena);
 /* Why nothing is ever sent there: reports about reports help nobody, and some
  * want none. NULL: no reason. False: the database does not say. */
 bool target_suppressed(const struct outbox *outbox, struct text address,
