@@ -64,8 +64,9 @@ struct clerk_report {
 	/* Called for each report with a line on what happened; may be NULL. */
 	void (*on_report)(
 	    void *context, const struct store_report *report, const char *what);
-	/* Asked before each delivery is begun; may be NULL. True: the job
-	 * returns early, which is no failure; what was not done waits. */
+	/* Asked before each delivery is begun and while DNS is waited for; may
+	 * be NULL. True: the job returns early, which is no failure; what was
+	 * not done waits. */
 	bool (*should_stop)(void *context);
 	void *context;
 };

@@ -543,6 +543,8 @@ send_errand(struct errand *errand)
 	if (arena_failed(errand->arena))
 		return put_off(errand);
 	targets_find(errand->outbox, errand->report, errand->arena, targets);
+	if (errand->outbox->is_stopped)
+		return true; /* it is left, and no try is counted */
 	if (!targets->policy_is_known && targets->list.count > 0)
 		keep_waiting(errand);
 	if (arena_failed(errand->arena))

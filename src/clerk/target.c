@@ -92,12 +92,20 @@ target_redirected(const struct outbox *outbox, struct text domain,
 
 /* --- DNS --- */
 
+static bool
+should_stop(void *context)
+{
+	return outbox_should_stop(context);
+}
+
 static struct resolver_patience
 patience(struct outbox *outbox)
 {
 	return (struct resolver_patience){
 	    .deadline = resolver_deadline(
 		outbox->resolver, outbox->job->config->message_timeout),
+	    .should_stop = should_stop,
+	    .context = outbox,
 	};
 }
 

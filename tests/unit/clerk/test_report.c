@@ -19,10 +19,12 @@
 #include "vectors.h"
 #include "xmlcheck.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -745,6 +747,50 @@ test_stop(void **state)
 	}
 }
 
+/* A socket that nobody reads is the name server from now on. */
+static int
+set_silence(struct scene *scene)
+{
+	struct sockaddr_in name = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof name;
+	char servers[40];
+	const struct resolver_options options = {
+	    .servers = servers, .timeout = 240 * 1000};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	(void)snprintf(servers, sizeof servers, "127.0.0.1#%u",
+	    (unsigned)ntohs(name.sin_port));
+	resolver_free(scene->resolver);
+	scene->resolver =
+	    resolver_new_network(scene->loop, &options, &scene->problem);
+	assert_non_null(scene->resolver);
+	return fd;
+}
+
+/* Told to stop while DNS says nothing, which it would do for minutes: the
+ * report is left as it was, and no try is counted. */
+static void
+test_stop_in_dns(void **state)
+{
+	struct scene *scene = *state;
+	int fd = set_silence(scene);
+
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	scene->stop_at = 2; /* while it waits */
+	run(scene);
+	assert_true(scene->asked >= 2);
+	assert_int_equal(scene->reported.waiting, 0);
+	assert_int_equal(build_view(&scene->lines).len, 0);
+	(void)close(fd);
+	set_zone(scene, OWN);
+	scene->stop_at = 0;
+	run(scene);
+	assert_reported(scene, 1, 1, 0, 0);
+}
+
 /* Composing it again would not make it smaller. */
 static void
 test_too_large(void **state)
@@ -1400,6 +1446,9 @@ main(void)
 	    SCENARIO(test_dns_recovers, SENDER),
 	    SCENARIO(test_dns_never_recovers, SENDER),
 	    SCENARIO(test_stop, SENDER),
+	    SCENARIO(test_stop_in_dns, SENDER "MessageTimeout 240\n"),
+	    SCENARIO(test_stop_in_dns,
+		CREW "ReportConnections 2\nMessageTimeout 240\n"),
 	    SCENARIO(test_too_large, SENDER),
 	    SCENARIO(test_hostile_consent, SENDER),
 	    SCENARIO(test_checks_are_counted, SENDER),
