@@ -53,9 +53,13 @@ import_tell(const struct tool *tool, const char *path,
 			 "what is reported; if its writers own it or are in "
 			 "its group: chmod o-w %s",
 		    tool->name, path, path);
-	if (done->rejected > 0)
-		(void)printf("%s: %llu bad entries set aside in %s\n", path,
-		    (unsigned long long)done->rejected, done->rejected_file);
+	if (done->rejected == 0)
+		return;
+	print_clean(text_from_cstr(path));
+	(void)printf(": %llu bad entries set aside in ",
+	    (unsigned long long)done->rejected);
+	print_clean(text_from_cstr(done->rejected_file));
+	(void)printf("\n");
 }
 
 int

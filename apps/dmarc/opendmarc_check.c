@@ -109,7 +109,9 @@ print_record(const struct checking *checking, const char *domain,
 	const struct dmarc_record *record = found->record;
 	struct taglist tags = {.has_error = false};
 
-	(void)printf("DMARC record for %s:\n", domain);
+	(void)printf("DMARC record for ");
+	print_clean(text_from_cstr(domain));
+	(void)printf(":\n");
 	if (!text_equal(found->policy_domain, checking->domain)) {
 		(void)printf("\tPublished by: ");
 		print_clean(found->policy_domain);
@@ -142,8 +144,7 @@ check(struct checking *checking, const char *domain)
 	if (why == NULL)
 		print_record(checking, domain, &found);
 	else
-		(void)fprintf(stderr,
-		    "%s: opendmarc_policy_query_dmarc(%s): %s\n",
+		tool_say("%s: opendmarc_policy_query_dmarc(%s): %s",
 		    checking->tool->name, domain, why);
 	arena_free(checking->arena);
 	return why == NULL ? EX_OK : EX_SOFTWARE;

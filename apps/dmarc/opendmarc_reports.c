@@ -422,7 +422,6 @@ on_report(void *context, const struct store_report *report, const char *what)
 	struct reporting *reporting = context;
 	struct opendmarc *opendmarc = &reporting->opendmarc;
 	struct text line = text_from_cstr(what);
-	struct build domain;
 	size_t i = 0;
 
 	while (!text_starts(line, text_from_cstr(lines[i].begin)))
@@ -430,13 +429,9 @@ on_report(void *context, const struct store_report *report, const char *what)
 	reporting->has_failed |= lines[i].is_failure;
 	if (!opendmarc->is_verbose && !lines[i].is_always)
 		return;
-	build_init(&domain, 4096);
-	build_clean(&domain, report->policy.domain);
-	build_byte(&domain, '\0');
-	(void)fprintf(stderr, "%s: %s%s%s%s\n", opendmarc->tool->name,
-	    lines[i].before, build_failed(&domain) ? "" : domain.ptr,
-	    lines[i].behind, what + strlen(lines[i].begin));
-	build_free(&domain);
+	tool_say("%s: %s" TEXT_FMT "%s%s", opendmarc->tool->name,
+	    lines[i].before, TEXT_ARG(report->policy.domain), lines[i].behind,
+	    what + strlen(lines[i].begin));
 }
 
 static bool

@@ -83,13 +83,12 @@ on_report(void *context, const struct store_report *report, const char *what)
 	struct build line;
 
 	(void)context;
-	build_init(&line, 4096);
+	build_init(&line, SIZE_MAX);
 	date_write_day(&line, report->begin);
-	build_cstr(&line, "  ");
-	build_clean(&line, report->policy.domain);
-	build_cstr(&line, "  ");
-	build_clean(&line, text_from_cstr(what));
-	(void)printf(TEXT_FMT "\n", TEXT_ARG(build_view(&line)));
+	build_format(
+	    &line, "  " TEXT_FMT "  %s", TEXT_ARG(report->policy.domain), what);
+	print_clean(build_view(&line));
+	(void)printf("\n");
 	build_free(&line);
 }
 

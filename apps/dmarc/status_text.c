@@ -22,13 +22,23 @@ struct screen {
 	int column;
 };
 
-/* Of strangers' making, as lines of a log are. */
+/* Of strangers' making, as lines of a log are. dmarcd writes each byte as the
+ * character of its number; jansson hands out that character's UTF-8. */
 static void
 print_string(const json_t *string)
 {
-	const char *value = json_string_value(string);
+	const char *at = json_string_value(string);
+	struct build bytes;
 
-	print_clean(text_from_cstr(value == NULL ? "-" : value));
+	build_init(&bytes, SIZE_MAX);
+	for (at = at == NULL ? "-" : at; *at != '\0'; at++) {
+		unsigned char byte = (unsigned char)*at;
+		if ((byte & 0xFE) == 0xC2) /* U+0080 to U+00FF */
+			byte = (unsigned char)(byte << 6 | (*++at & 0x3F));
+		build_byte(&bytes, (char)byte);
+	}
+	print_clean(build_view(&bytes));
+	build_free(&bytes);
 }
 
 /* As much of a span as one wants to know. */

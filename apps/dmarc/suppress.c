@@ -108,12 +108,11 @@ allow(const struct tool *tool, const struct config *config, struct store *store,
 	    !store_is_suppressed(store, address, &is_still, problem))
 		return false;
 	if (is_still)
-		(void)fprintf(stderr,
-		    "%s: %s: its mailbox or domain is suppressed still\n",
+		tool_say("%s: %s: its mailbox or domain is suppressed still",
 		    tool->name, who);
 	if (config_reports_not_to(config, address))
-		(void)fprintf(stderr, "%s: %s: NoReportsList names it still\n",
-		    tool->name, who);
+		tool_say(
+		    "%s: %s: NoReportsList names it still", tool->name, who);
 	return was_suppressed ||
 	       problem_set(problem, PROBLEM_NO_INPUT,
 		   "%s: was not suppressed; dmarc report suppress lists who is",

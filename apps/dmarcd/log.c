@@ -157,7 +157,7 @@ say(struct text line)
 	write_out(&out);
 }
 
-/* As it stands in the log, whatever the log looks like. */
+/* Whoever shows it cleans it. */
 static void
 keep(struct text line)
 {
@@ -165,7 +165,7 @@ keep(struct text line)
 
 	build_init(&out, LOG_BYTES_MAX);
 	build_format(&out, "%s: ", log_who);
-	build_clean(&out, line);
+	build_text(&out, line);
 	board_note_recent(build_view(&out));
 	build_free(&out);
 }

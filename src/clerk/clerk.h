@@ -61,7 +61,8 @@ struct clerk_report {
 	/* Asked for each report's Policy Domain; may be NULL. False: nothing is
 	 * done about it. */
 	bool (*wants)(void *context, struct text domain);
-	/* Called for each report with a line on what happened; may be NULL. */
+	/* Called for each report with a line on what happened, not clean: URIs
+	 * and servers' words stand in it; may be NULL. */
 	void (*on_report)(
 	    void *context, const struct store_report *report, const char *what);
 	/* Asked before each delivery is begun and while DNS is waited for; may

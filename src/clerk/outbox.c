@@ -11,9 +11,9 @@
 
 enum {
 	REPORT_ARENA_MAX = 8 * 1024 * 1024,
-	LINE_MAX_BYTES = 2048,
-	SMALL_XML = 256 * 1024, /* nearly all are much smaller */
-	MAIL_TIMES = 3,         /* gzip, and the mail with it in base64 */
+	LINE_MAX_BYTES = 68 * 1024, /* a URI fills a TXT record at most */
+	SMALL_XML = 256 * 1024,     /* nearly all are much smaller */
+	MAIL_TIMES = 3,             /* gzip, and the mail with it in base64 */
 	RETRY_FIRST = 15 * 60,
 	RETRY_MOST = 4 * 60 * 60,
 };
@@ -47,23 +47,19 @@ void
 outbox_say(const struct outbox *outbox, const struct store_report *report,
     const char *format, ...)
 {
-	struct build raw;
-	struct build clean;
+	struct build line;
 	va_list values;
 
 	if (outbox->job->on_report == NULL)
 		return;
-	build_init(&raw, LINE_MAX_BYTES);
-	build_init(&clean, (size_t)LINE_MAX_BYTES * 4 + 1);
+	build_init(&line, LINE_MAX_BYTES);
 	va_start(values, format);
-	build_vformat(&raw, format, values);
+	build_vformat(&line, format, values);
 	va_end(values);
-	build_clean(&clean, build_view(&raw));
-	build_byte(&clean, '\0');
-	if (!build_failed(&clean))
-		outbox->job->on_report(outbox->job->context, report, clean.ptr);
-	build_free(&raw);
-	build_free(&clean);
+	build_byte(&line, '\0');
+	if (!build_failed(&line))
+		outbox->job->on_report(outbox->job->context, report, line.ptr);
+	build_free(&line);
 }
 
 bool

@@ -41,7 +41,7 @@ enum {
  * hours. */
 int64_t outbox_retry_after(unsigned try);
 
-/* Tells job->on_report a line, cleaned of what a terminal would obey. */
+/* Tells job->on_report a line. */
 void outbox_say(const struct outbox *outbox, const struct store_report *report,
     const char *format, ...) PRINTF_LIKE(3, 4);
 

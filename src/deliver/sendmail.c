@@ -275,7 +275,7 @@ judge(int status)
 static struct text
 last_words(const char *path, const struct run *run, struct arena *arena)
 {
-	struct text said = words_clean(words_view(&run->words), arena);
+	struct text said = words_line(words_view(&run->words), arena);
 	int status = run->status;
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK)

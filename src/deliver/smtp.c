@@ -367,8 +367,8 @@ last_words(const struct smtp *smtp, CURLcode code, struct arena *arena)
 	const struct parcel *parcel = &smtp->parcel;
 
 	if (code == CURLE_OK || has_refusal(&smtp->words))
-		return words_clean(words_view(&smtp->words), arena);
-	struct text words = words_clean(
+		return words_line(words_view(&smtp->words), arena);
+	struct text words = words_line(
 	    text_from_cstr(smtp->error[0] != '\0' ? smtp->error
 						  : curl_easy_strerror(code)),
 	    arena);

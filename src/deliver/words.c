@@ -64,7 +64,7 @@ words_add_reply(struct words *words, struct text line)
 }
 
 struct text
-words_clean(struct text words, struct arena *arena)
+words_line(struct text words, struct arena *arena)
 {
 	struct build build;
 
@@ -74,7 +74,9 @@ words_clean(struct text words, struct arena *arena)
 		struct text line = text_trim(text_split(&words, '\n'));
 		if (build.len > 0 && line.len > 0)
 			build_byte(&build, ' ');
-		build_clean(&build, line);
+		for (size_t i = 0; i < line.len; i++)
+			build_byte(&build,
+			    (char)(line.ptr[i] == '\0' ? '?' : line.ptr[i]));
 	}
 	if (build_failed(&build))
 		return TEXT("");

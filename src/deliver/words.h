@@ -21,8 +21,8 @@ void words_add(struct words *words, struct text piece);
 void words_add_reply(struct words *words, struct text line);
 struct text words_view(const struct words *words);
 
-/* For a table, a log, a terminal: one line without control bytes, at most
- * WORDS_MAX long; "" without memory. */
-struct text words_clean(struct text words, struct arena *arena);
+/* As one line of at most WORDS_MAX bytes, without LF and NUL; whoever prints it
+ * cleans it. "" without memory. */
+struct text words_line(struct text words, struct arena *arena);
 
 #endif

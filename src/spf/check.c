@@ -506,12 +506,11 @@ write_reason(struct pass *pass)
 {
 	struct build build;
 
-	/* A byte can become four; and what is wrong with them. */
-	build_init_arena(&build, pass->arena, 8 * REASON_PART_MAX + 128);
-	build_clean(
-	    &build, text_slice(pass->reason.domain, 0, REASON_PART_MAX));
+	/* And what is wrong with them. */
+	build_init_arena(&build, pass->arena, 2 * REASON_PART_MAX + 128);
+	build_text(&build, text_slice(pass->reason.domain, 0, REASON_PART_MAX));
 	build_cstr(&build, ": ");
-	build_clean(&build, text_slice(pass->reason.term, 0, REASON_PART_MAX));
+	build_text(&build, text_slice(pass->reason.term, 0, REASON_PART_MAX));
 	build_cstr(&build, pass->reason.term.len > 0 ? " " : "");
 	build_cstr(&build, pass->reason.what);
 	return build_view(&build);

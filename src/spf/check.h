@@ -30,7 +30,8 @@ struct spf_input {
 struct spf_outcome {
 	enum spf_result result;
 	struct text domain;      /* what was checked, lower case */
-	struct text reason;      /* for people: why not a pass, "" on a pass */
+	struct text reason;      /* for people, not clean: why not a pass,
+				    "" on a pass */
 	struct text explanation; /* the owner's exp= text (6.2), "" without:
 				    ASCII, one line, cut at 512 bytes */
 };

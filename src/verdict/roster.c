@@ -17,14 +17,11 @@ struct reading {
 static bool
 refuse(const struct reading *reading, struct text line, const char *why)
 {
-	struct build clean;
-
-	build_init_arena(&clean, reading->arena, 4 * ROSTER_LINE_MAX);
-	build_clean(&clean, text_slice(line, 0, 80));
+	line = text_slice(line, 0, 80);
 	return problem_set(reading->problem, PROBLEM_CONFIG,
 	    TEXT_FMT ":%u: \"" TEXT_FMT "\": %s",
-	    TEXT_ARG(reading->roster->name), reading->line,
-	    TEXT_ARG(build_view(&clean)), why);
+	    TEXT_ARG(reading->roster->name), reading->line, TEXT_ARG(line),
+	    why);
 }
 
 /* False: more words than a line may have. */

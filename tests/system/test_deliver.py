@@ -101,7 +101,7 @@ ANSWERS = [
     ("end", "451 4.3.0 later", "waiting", "451 4.3.0 later"),
     ("end", "421 4.3.2 down", "waiting", "421 4.3.2 down"),
     ("end", "550 5.7.1 \x1b[31mspam\xff", "refused",
-     r"550 5.7.1 \x1B[31mspam\xFF"),
+     "550 5.7.1 \x1b[31mspam\xff"),
     ("end", "552 5.3.4 " + "long " * 200, "refused", "552 5.3.4 long long"),
     ("end", DROP, "waiting", "no answer to the whole mail"),
     ("end", None, "accepted", "250 2.0.0 taken"),

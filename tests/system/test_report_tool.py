@@ -159,9 +159,11 @@ def listing(it):
                      ReportTransport=relay.url)
         contains(listed(folder)["a.example"][-1], "the next run seals it")
         relay.replies["rcpt"] = lambda session: {
-            "r@a.example": "451 4.7.1 later \x1b[31m", "r@b.example":
+            "r@a.example": "451 4.7.1 later \x1b[31m \\o/", "r@b.example":
             "550 5.1.1 nobody"}.get(session.recipients[0])
-        parts.dmarc("report", "-c", folder / "c", status=75)
+        said, _ = parts.dmarc_says("report", "-c", folder / "c", status=75)
+        red = r"451 4.7.1 later \x1B[31m \x5Co/"  # cleaned once
+        contains(said, f"a.example  later to r@a.example: {red}\n")
         now = listed(folder)
         for name, state, to, why in (
                 ("a.example", "waiting", "r@a.example", "451 4.7.1 later"),
@@ -171,7 +173,18 @@ def listing(it):
             equal([now[name][i] for i in (0, 1, 3)], [state, "1", to])
             contains(now[name][-1], why)
         contains(now["a.example"][-1], "tried 1 time, next ")
-        assert "\x1b" not in now["a.example"][-1]
+        assert now["a.example"][-1].endswith(": " + red), now["a.example"]
+        one = next(one for one in objects(folder, "--list")
+                   if one["domain"] == "a.example")
+        equal(one["deliveries"][0]["words"], red)
+        said, _ = parts.dmarc_says("report", "-c", folder / "c", "--show",
+                                   one["id"])
+        assert any(line.startswith("Destination   r@a.example: waiting: ")
+                   and line.endswith(": " + red)
+                   for line in said.splitlines()), said
+        said, _ = parts.dmarc_says("report", "-c", folder / "c", "--dry-run",
+                                   "--date", DATE)
+        contains(said, f"a.example  to r@a.example: waiting {red}\n")
         for typed in ("b.example", "B.Example."):
             equal(set(listed(folder, "--domain", typed)), {"b.example"})
         equal(listed(folder, "--domain", "no domain"), {})

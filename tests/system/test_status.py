@@ -50,7 +50,7 @@ def connect(top):
 def ask(top):
     with connect(top) as client:
         data = query.read_all(client)
-    assert data.endswith(b"}\n") and data.count(b"\n") == 1, data
+    assert re.fullmatch(b"[ -~]*}\n", data), data
     return json.loads(data, object_pairs_hook=no_name_twice)
 
 
@@ -380,7 +380,7 @@ def killed(top):
         equal(figures(top)["verdicts.fail"], 2)
 
 
-@case("the last 16 warnings, cleaned and cut")
+@case("the last 16 warnings, of printable ids alone, and cut")
 def warnings(top):
     sock = top / "d/query"
     with daemon(top, QuerySocket=f"unix:{sock}"):
@@ -393,6 +393,21 @@ def warnings(top):
         for note in log:
             assert len(note["text"]) <= 232, note
             assert re.fullmatch("[ -~]*", note["text"]), note
+
+
+@case("strangers' bytes are cleaned once: where they are shown")
+def shown(top):
+    with daemon(top) as started:
+        (top / "d/dmarcd.conf").write_bytes(b'No\x1b[1m\\n\xe9\xc3\xa9"\x7f\n')
+        started.send_signal(signal.SIGHUP)
+        parts.wait_for("the warning", lambda: ask(top)["log"])
+        contains(ask(top)["log"][0]["text"], 'dmarcd: ')
+        contains(ask(top)["log"][0]["text"],
+                 'option "No\x1b[1m\\n\xe9\xc3\xa9"\x7f"')
+        clean = r'option "No\x1B[1m\x5Cn\xE9\xC3\xA9"\x7F"'
+        contains((top / "d/log").read_text(), clean)
+        address = f"unix:{top}/d/control"
+        contains(parts.dmarc("status", "--socket", address), clean)
 
 
 @case("a note is whole or not there, while four threads write them")

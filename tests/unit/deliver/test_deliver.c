@@ -115,7 +115,7 @@ static const struct {
     {"no service", SINK_HELLO, DELIVER_RETRY, "554 no SMTP here\r\n", "554 no"},
     {"closing", SINK_HELLO, DELIVER_BUSY, "421 busy\r\n", "421 busy"},
     {"escapes", SINK_RCPT, DELIVER_REFUSED, "550 \x1B[31m\xFF\r\n",
-	"550 \\x1B[31m\\xFF"},
+	"550 \x1B[31m\xFF"},
     {"no greeting", SINK_HELLO, DELIVER_RETRY, SINK_CLOSE, ""},
     {"closed at EHLO", SINK_EHLO, DELIVER_RETRY, SINK_CLOSE, ""},
     {"closed at RCPT", SINK_RCPT, DELIVER_RETRY, SINK_CLOSE, ""},

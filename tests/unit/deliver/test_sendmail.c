@@ -300,7 +300,7 @@ static const struct {
     {"exit 78", DELIVER_RETRY, " ended by status 78"},
     {"exit 255", DELIVER_RETRY, " ended by status 255"},
     {"printf 'red \\033[31m' >&2; exit 70", DELIVER_RETRY,
-	" ended by status 70: red \\x1B[31m"},
+	" ended by status 70: red \x1B[31m"},
     {"kill -9 $$", DELIVER_RETRY, " ended by signal 9"},
     {"exec >&- 2>&-; exit 65", DELIVER_REFUSED, " ended by status 65"},
 };
@@ -332,8 +332,7 @@ test_talks_too_much(void **state)
 	write_script(place, "head -c 1000000 /dev/zero >&2; exit 75");
 	assert_int_equal(send_mail(place), DELIVER_RETRY);
 	assert_int_equal(place->words.len, WORDS_MAX);
-	assert_true(
-	    text_find_part(place->words, TEXT("75: \\x00\\x00")) < WORDS_MAX);
+	assert_true(text_find_part(place->words, TEXT("75: ??")) < WORDS_MAX);
 }
 
 /* Its own child has its output still, and waits until we are back. */

@@ -341,7 +341,7 @@ static const struct {
     {false, "dkim *", "not a domain"},
     {false, "dkim a.*.b", "not a domain"},
     {false, "dkim a@b.example", "not a domain"},
-    {false, "dkim \xFF.example", "\"dkim \\xFF.example\": not a domain"},
+    {false, "dkim \xFF.example", "\"dkim \xFF.example\": not a domain"},
     {false, "spf ..example", "not a domain"},
     {false, "list-id", "write ip"},
     {false, "list-id <a.example>", "not a List-Id"},
