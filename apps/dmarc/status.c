@@ -43,9 +43,10 @@ int64_t
 status_figure(const json_t *object, enum figure figure)
 {
 	const struct figure_row *row = &figure_rows[figure];
-
-	return json_integer_value(
+	int64_t value = json_integer_value(
 	    json_object_get(json_object_get(object, row->group), row->word));
+
+	return value < 0 ? 0 : value;
 }
 
 /* --- the question --- */

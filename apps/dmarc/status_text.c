@@ -126,7 +126,8 @@ print_total(struct screen *screen, enum figure first, enum figure end)
 	for (enum figure figure = first; figure < end; figure++) {
 		if (figure_rows[figure].label == NULL)
 			return;
-		total += status_figure(screen->object, figure);
+		int64_t more = status_figure(screen->object, figure);
+		total = more > INT64_MAX - total ? INT64_MAX : total + more;
 	}
 	screen->column += printf("%" PRId64 ": ", total);
 }

@@ -102,14 +102,22 @@ board_set(enum figure figure, uint64_t value)
 		atomic_store(&board->counts[0].at[figure], value);
 }
 
+/* What a child left there may be anything; more than this no reader of JSON
+ * takes for a number. */
+static uint64_t
+add(uint64_t sum, uint64_t more)
+{
+	return more > INT64_MAX - sum ? INT64_MAX : sum + more;
+}
+
 static uint64_t
 sum_rows(struct row *rows, size_t count, enum figure figure)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++)
-		sum += atomic_load_explicit(
-		    &rows[i].at[figure], memory_order_relaxed);
+		sum = add(sum, atomic_load_explicit(
+				   &rows[i].at[figure], memory_order_relaxed));
 	return sum;
 }
 
@@ -123,7 +131,8 @@ board_sum(enum figure figure)
 	if (figure_rows[figure].kind != FIGURE_LEVEL)
 		return sum_rows(board->counts, ROWS, figure);
 	for (size_t i = 0; i < CHILDREN_MAX; i++)
-		sum += sum_rows(board->levels[i], count_workers(i), figure);
+		sum = add(
+		    sum, sum_rows(board->levels[i], count_workers(i), figure));
 	return sum;
 }
 
@@ -149,7 +158,7 @@ board_silence(size_t child)
 		if (beat < oldest)
 			oldest = beat;
 	}
-	return (time_t)(now - oldest);
+	return (time_t)(oldest < 0 ? now : now - oldest);
 }
 
 /* --- notes --- */

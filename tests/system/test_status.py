@@ -646,17 +646,44 @@ def in_vain(top):
     conf.write_text(conf.read_text() + "ControlSocket none\n")
     contains(status(top, status=78)[1], "ControlSocket is none")
     for answer in (b"", b"220 mx ESMTP\r\n", b"[1]", b'{"format":1'):
-        with socket.socket(socket.AF_UNIX) as server:
-            path = top / "fake"
-            path.unlink(missing_ok=True)
-            server.bind(str(path))
-            server.listen()
-            thread = threading.Thread(target=lambda: give(server, answer))
-            thread.start()
+        with impostor(top, answer) as path:
             parts.dmarc_says("status", "--socket", path, status=69)
-            thread.join()
     contains(parts.dmarc_says("status", "--socket", path, status=69)[1],
              "is dmarcd running")
+
+
+@case("figures that no daemon has: none below 0, no sum that overflows")
+def odd_figures(top):
+    with daemon(top):
+        groups = {name: list(value) for name, value in ask(top).items()
+                  if isinstance(value, dict)}
+    for number in (2 ** 63 - 1, -2 ** 63, 1.5, "1", None, [], {}):
+        odd = {group: {word: number for word in words}
+               | {"last_failure": {"time": number, "text": number}}
+               for group, words in groups.items()}
+        note = {"time": number, "text": number}
+        for answer in (odd, {"log": [note, number]}, groups, {},
+                       {**odd, "time": number, "log": [note] * 20}):
+            data = json.dumps(answer).encode()
+            with impostor(top, data) as path:
+                text = parts.dmarc_says("status", "--socket", path)[0]
+            assert not re.search(r"(?<!\d)-\d", text), text
+            with impostor(top, data) as path:
+                read_metrics(parts.dmarc_says("status", "--metrics",
+                                              "--socket", path)[0])
+
+
+@contextlib.contextmanager
+def impostor(top, answer):
+    path = top / "fake"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        thread = threading.Thread(target=lambda: give(server, answer))
+        thread.start()
+        yield path
+        thread.join()
 
 
 def give(server, answer):
