@@ -19,7 +19,6 @@
 #include "watch.h"
 
 #include "config/identity.h"
-#include "config/options.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -275,33 +274,6 @@ begin_reload(struct master *master, bool rereads)
 	}
 }
 
-/* Options of other programs and other times. */
-static void
-say_idle(const struct config *config)
-{
-	for (size_t i = 0; i < config_options_count; i++) {
-		const struct config_option *option = &config_options[i];
-		if (option->use == OPTION_IDLE && config_is_set(config, i))
-			log_say("%s: %s", option->name, option->sentence);
-	}
-}
-
-/* Whoever turns this on must know what it leans on, or what it turns off. */
-static void
-say_choices(const struct config *config)
-{
-	if (config->authentication_source == AUTHENTICATION_HEADERS)
-		log_say("AuthenticationSource headers: SPF and DKIM are not "
-			"checked here; verdicts are only as safe as the "
-			"filter in front, which must remove forged "
-			"Authentication-Results");
-	if (config_enforce(config) == ENFORCE_STRICT &&
-	    config->trusted_senders.len + config->local_policy.len > 0)
-		log_say("Enforce strict: TrustedSenders and LocalPolicy do not "
-			"count; considered is the mode with them");
-	say_idle(config);
-}
-
 static void
 note_settings(const struct master *master)
 {
@@ -329,7 +301,7 @@ end_reload(struct master *master, struct child *next)
 	log_say("configuration reloaded from %s",
 	    master->options.config_path == NULL ? "defaults"
 						: master->options.config_path);
-	say_choices(master->current.config);
+	settings_say(&master->current);
 }
 
 /* One reload at a time, and none before the first filter's word. */
@@ -374,7 +346,7 @@ note_ready(struct master *master, struct child *child)
 		note_settings(master);
 		notify_say("READY=1");
 		say_started(master->current.config);
-		say_choices(master->current.config);
+		settings_say(&master->current);
 		aim_log(master->current.config, is_in_background(master));
 		background_leave(master->options.started);
 	}

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "gate.h"
+#include "log.h"
 
 #include "clerk/clerk.h"
 #include "config/identity.h"
@@ -205,4 +206,32 @@ settings_changed_for_good(
 			return option->name;
 	}
 	return NULL;
+}
+
+/* Options of other programs and other times. */
+static void
+say_idle(const struct config *config)
+{
+	for (size_t i = 0; i < config_options_count; i++) {
+		const struct config_option *option = &config_options[i];
+		if (option->use == OPTION_IDLE && config_is_set(config, i))
+			log_say("%s: %s", option->name, option->sentence);
+	}
+}
+
+void
+settings_say(const struct settings *settings)
+{
+	const struct config *config = settings->config;
+
+	if (config->authentication_source == AUTHENTICATION_HEADERS)
+		log_say("AuthenticationSource headers: SPF and DKIM are not "
+			"checked here; verdicts are only as safe as the "
+			"filter in front, which must remove forged "
+			"Authentication-Results");
+	if (config_enforce(config) == ENFORCE_STRICT &&
+	    config->trusted_senders.len + config->local_policy.len > 0)
+		log_say("Enforce strict: TrustedSenders and LocalPolicy do not "
+			"count; considered is the mode with them");
+	say_idle(config);
 }

@@ -23,5 +23,8 @@ void settings_clear(struct settings *settings);
  * they all are the same. */
 const char *settings_changed_for_good(const struct settings *old_settings,
     const struct settings *new_settings) MUST_USE;
+/* Logs what whoever chose them must know: what an option leans on or turns off,
+ * and which ones do nothing here. */
+void settings_say(const struct settings *settings);
 
 #endif
