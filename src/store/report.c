@@ -2,6 +2,8 @@
 #include "store/internal.h"
 #include "store/row.h"
 
+#include <stdlib.h>
+
 enum { REPORTS_A_PAGE = 250 };
 
 /* --- lists of reports --- */
@@ -182,13 +184,97 @@ store_for_each_report_named(struct store *store, struct text id,
 	return tell_reports(store, &wanted, each, context, ret_problem);
 }
 
+/* --- what is due --- */
+
+/* The domains of which somebody still waits who was tried in vain. */
+struct slow {
+	struct arena *arena;
+	VEC(struct text) domains; /* sorted */
+};
+
+static bool
+take_slow(void *context, const struct db_row *row)
+{
+	struct slow *slow = context;
+	struct text *domain = vec_push(slow->arena, &slow->domains);
+
+	if (domain != NULL)
+		*domain = arena_copy(slow->arena, db_row_text(row, 0));
+	return domain != NULL;
+}
+
+static int
+compare_domains(const void *a, const void *b)
+{
+	const struct text *domain_a = a;
+	const struct text *domain_b = b;
+
+	return text_compare(*domain_a, *domain_b);
+}
+
+/* CROSS: SQLite shall begin with what is unsent, which is little. */
+static bool
+find_slow(struct store *store, struct slow *slow, struct problem *ret_problem)
+{
+	bool good = db_query(store->db,
+	    DB_SQL_PLAIN(
+		"SELECT DISTINCT r.policy_domain FROM dmarc_unsent u"
+		" CROSS JOIN dmarc_delivery d CROSS JOIN dmarc_report r"
+		" WHERE d.report = u.report AND d.state = 'waiting'"
+		" AND d.tries > 0 AND r.id = u.report"),
+	    take_slow, slow, ret_problem);
+
+	/* Not by the database, which may know another order. */
+	if (slow->domains.count > 0)
+		qsort(slow->domains.at, slow->domains.count,
+		    sizeof *slow->domains.at, compare_domains);
+	return good &&
+	       (!arena_failed(slow->arena) || problem_no_memory(ret_problem));
+}
+
+struct telling {
+	const struct slow *slow;
+	bool tells_slow; /* these alone, or all others */
+	store_report_fn *each;
+	void *context;
+	bool is_stopped;
+};
+
+static bool
+tell_due(void *context, const struct store_report *report)
+{
+	struct telling *telling = context;
+	const struct slow *slow = telling->slow;
+	bool is_slow = slow->domains.count > 0 &&
+		       bsearch(&report->policy.domain, slow->domains.at,
+			   slow->domains.count, sizeof *slow->domains.at,
+			   compare_domains) != NULL;
+
+	if (is_slow == telling->tells_slow)
+		telling->is_stopped = !telling->each(telling->context, report);
+	return !telling->is_stopped;
+}
+
 bool
 store_for_each_due_report(struct store *store, const struct store_due *due,
     store_report_fn *each, void *context, struct problem *ret_problem)
 {
 	const struct wanted wanted = {DUE, *due, TEXT("")};
+	struct slow slow = {.arena = arena_new(STORE_ARENA_MAX)};
+	struct telling telling = {
+	    .slow = &slow, .each = each, .context = context};
 
-	return tell_reports(store, &wanted, each, context, ret_problem);
+	if (slow.arena == NULL)
+		return problem_no_memory(ret_problem);
+	bool good =
+	    find_slow(store, &slow, ret_problem) &&
+	    tell_reports(store, &wanted, tell_due, &telling, ret_problem);
+	telling.tells_slow = true;
+	if (good && !telling.is_stopped && slow.domains.count > 0)
+		good = tell_reports(
+		    store, &wanted, tell_due, &telling, ret_problem);
+	arena_free(slow.arena);
+	return good;
 }
 
 bool

@@ -126,7 +126,8 @@ bool store_for_each_report_named(struct store *store, struct text id,
     store_report_fn *each, void *context, struct problem *ret_problem) MUST_USE;
 
 /* The same of those that are due: no delivery was noted yet, or one waits and
- * its time has come. */
+ * its time has come. Domains of which somebody still waits who was tried in vain
+ * come last, so that who never answers stands before nobody. */
 struct store_due {
 	struct text domain;
 	struct store_span span;

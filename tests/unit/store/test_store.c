@@ -1209,7 +1209,7 @@ waiting(struct store *store, const char *domain)
 }
 
 /* Gives the report of a domain the deliveries that its name tells: "now",
- * "later", "sent", in any order. */
+ * "later", "sent", "vain", in any order. */
 static bool
 add_told(void *context, const struct store_report *report)
 {
@@ -1217,8 +1217,13 @@ add_told(void *context, const struct store_report *report)
 		const char *part;
 		enum delivery_state state;
 		int64_t next;
-	} told[] = {{"now", DELIVERY_WAITING, 1000},
-	    {"later", DELIVERY_WAITING, 1001}, {"sent", DELIVERY_ACCEPTED, 0}};
+		unsigned tries;
+	} told[] = {{"now", DELIVERY_WAITING, 1000, 0},
+	    {"later", DELIVERY_WAITING, 1001, 0},
+	    {"sent", DELIVERY_ACCEPTED, 0, 1},
+	    {"vain", DELIVERY_WAITING, 1000, 1},
+	    {"backs-off", DELIVERY_WAITING, 1001, 2},
+	    {"given-up", DELIVERY_REFUSED, 0, 23}};
 	struct text domain = report->policy.domain;
 
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
@@ -1227,6 +1232,7 @@ add_told(void *context, const struct store_report *report)
 		    .destination = part,
 		    .state = told[i].state,
 		    .next = told[i].next,
+		    .tries = told[i].tries,
 		    .words = TEXT("")};
 		if (text_find_part(domain, part) < domain.len)
 			MUST(store_add_delivery(context, &delivery, &problem));
@@ -1279,6 +1285,45 @@ test_due(void **state)
 	    "sent-now.example ");
 }
 
+static void
+add_domains(struct store *store, const char *claim, const char *const domains[])
+{
+	struct history_entry entries[6];
+	size_t count = 0;
+
+	for (; domains[count] != NULL; count++) {
+		entries[count] = sample();
+		entries[count].policy_domain = text_from_cstr(domains[count]);
+	}
+	add_to(store, claim, 0, entries, count);
+	assert_int_equal(seal(store, day + 2 * DAY), count);
+}
+
+/* Yesterday's silent domains, and what is new of them, stand behind all that is
+ * of others; what was sent, or given up, is no stain. */
+static void
+test_due_order(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	const struct store_due due = {TEXT(""), {0, INT64_MAX}, 1000};
+
+	add_domains(store, "yesterday",
+	    (const char *const[]){"a-vain.example", "b-sent.example",
+		"c-backs-off.example", "d-now.example", "e-given-up.example",
+		NULL});
+	MUST(store_for_each_report(store, TEXT(""),
+	    ((struct store_span){0, INT64_MAX}), add_told, store, &problem));
+	assert_due(store, &due, "d-now.example a-vain.example ");
+	add_domains(store, "today",
+	    (const char *const[]){"a-vain.example", "b-sent.example",
+		"c-backs-off.example", "e-given-up.example", "f.example",
+		NULL});
+	assert_due(store, &due,
+	    "b-sent.example d-now.example e-given-up.example f.example "
+	    "a-vain.example a-vain.example c-backs-off.example ");
+}
+
 /* All of many are told, though those before are not due any more. */
 static void
 test_due_pages(void **state)
@@ -1299,6 +1344,36 @@ test_due_pages(void **state)
 	assert_int_equal(count, 700);
 	build_free(&due.names);
 	assert_due(store, &all, "");
+}
+
+/* Each once, though they are looked through twice. */
+static void
+test_due_order_pages(void **state)
+{
+	struct place *place = *state;
+	const struct store_due all = {TEXT(""), {0, INT64_MAX}, 0};
+	struct due due = {.store = place->store};
+	size_t count = 0;
+	size_t slow = 0;
+
+	add_numbered(place, "c", 700);
+	assert_int_equal(seal(place->store, day + 2 * DAY), 700);
+	run_sql(place,
+	    "INSERT INTO dmarc_delivery SELECT id, 'x', 'waiting', 1, 0, '', 0,"
+	    " 0 FROM dmarc_report WHERE policy_domain LIKE '%7%'");
+	build_init(&due.names, SIZE_MAX);
+	MUST(store_for_each_due_report(
+	    place->store, &all, name_due, &due, &problem));
+	struct text names = build_view(&due.names);
+	for (; names.len > 0; count++) {
+		struct text name = text_split(&names, ' ');
+		bool is_slow = text_find(name, '7') < name.len;
+		assert_true(is_slow || slow == 0);
+		slow += is_slow;
+	}
+	assert_int_equal(count, 700);
+	assert_int_equal(slow, 133);
+	build_free(&due.names);
 }
 
 /* --- expiry --- */
@@ -1707,7 +1782,9 @@ main(void)
 	    SCENARIO(test_lease_ends),
 	    SCENARIO(test_lease_at_once),
 	    SCENARIO(test_due),
+	    SCENARIO(test_due_order),
 	    SCENARIO(test_due_pages),
+	    SCENARIO(test_due_order_pages),
 	    SCENARIO(test_expire),
 	    SCENARIO(test_expire_unsent),
 	    SCENARIO(test_expire_unsealed),
