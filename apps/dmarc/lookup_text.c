@@ -140,7 +140,10 @@ lookup_print(const struct lookup *lookup)
 	if (lookup->discovery.record != NULL) {
 		print_tags(lookup);
 		print_addresses("Aggregate reports go to", lookup->rua.at,
-		    lookup->rua.count, "nobody: the record has no rua");
+		    lookup->rua.count,
+		    lookup->discovery.record->rua_unread.count > 0
+			? "nobody: no rua that can be used"
+			: "nobody: the record has no rua");
 		print_addresses("Failure reports go to", lookup->ruf.at,
 		    lookup->ruf.count, "nobody: the record has no ruf");
 	}

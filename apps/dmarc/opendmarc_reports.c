@@ -409,6 +409,8 @@ static const struct {
 } lines[] = {
     {"sent to ", "sent report for ", " to ", false, false},
     {"would be sent to mailto:", "would email ", " report to ", true, false},
+    {"not sent: no rua that can be used", "no usable reporting URI for domain ",
+	"; skipping", false, false},
     {"not sent: no rua", "no reporting URI for domain ", "; skipping", false,
 	false},
     {"later", "report for ", " waits", true, true},

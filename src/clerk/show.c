@@ -53,6 +53,27 @@ show_uri(struct showing *showing, struct text uri)
 						 : ", if ReportEmail were set");
 }
 
+/* As the record had it; if nothing in it was a URI, what it had. */
+static void
+show_rua(struct showing *showing)
+{
+	const struct store_report *report = showing->report;
+
+	for (size_t i = 0; i < report->rua.count; i++) {
+		struct text uri = report->rua.at[i];
+		if (dmarc_record_is_uri(uri))
+			show_uri(showing, uri);
+		else
+			outbox_say(showing->outbox, report,
+			    "not sent to " TEXT_FMT ": no URI", TEXT_ARG(uri));
+	}
+	if (report->rua.count == 0)
+		outbox_say(showing->outbox, report, "not sent: no rua");
+	else if (showing->asked.count == 0)
+		outbox_say(showing->outbox, report,
+		    "not sent: no rua that can be used");
+}
+
 /* No record is asked whether it still says so, nor a destination whether it
  * agrees. */
 static void
@@ -75,11 +96,8 @@ show_uris(struct showing *showing)
 			if (uri.len > 0)
 				show_uri(showing, uri);
 		}
-	else if (report->rua.count == 0)
-		outbox_say(showing->outbox, report, "not sent: no rua");
 	else
-		for (size_t i = 0; i < report->rua.count; i++)
-			show_uri(showing, report->rua.at[i]);
+		show_rua(showing);
 }
 
 static bool

@@ -198,7 +198,12 @@ add_uris(struct search *search, const struct dmarc_record *record)
 	consent_ask(
 	    &consent, search->destinations, search->asked.count, search->arena);
 	add_asked(search);
-	if (record->rua.count == 0)
+	for (size_t i = 0;
+	     record->rua.count == 0 && i < record->rua_unread.count; i++)
+		outbox_say(outbox, search->report,
+		    "not sent to " TEXT_FMT ": no URI",
+		    TEXT_ARG(record->rua_unread.at[i]));
+	if (record->rua.count + record->rua_unread.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
 	else if (search->targets->list.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua that can be used");

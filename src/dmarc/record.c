@@ -252,6 +252,12 @@ is_uri(struct text uri)
 	return true;
 }
 
+bool
+dmarc_record_is_uri(struct text uri)
+{
+	return is_uri(without_size(uri));
+}
+
 /* The next good URI of a list, with its size. False: there is none left.
  * dmarc-urilist = dmarc-uri *(*WSP "," *WSP dmarc-uri) */
 static bool
@@ -260,7 +266,7 @@ next_uri(struct reading *reading, struct text tag, struct text *list,
 {
 	while (list->len > 0) {
 		struct text uri = text_trim(text_split(list, ','));
-		if (is_uri(without_size(uri))) {
+		if (dmarc_record_is_uri(uri)) {
 			*ret_uri = uri;
 			return true;
 		}
@@ -269,12 +275,31 @@ next_uri(struct reading *reading, struct text tag, struct text *list,
 	return false;
 }
 
+/* So that reports can tell why they go nowhere. */
+static void
+note_unread(struct reading *reading, struct text list)
+{
+	struct dmarc_record *record = reading->record;
+
+	while (list.len > 0 && record->rua_unread.count < DMARC_URIS_MAX) {
+		struct text uri = text_trim(text_split(&list, ','));
+		if (uri.len == 0 || dmarc_record_is_uri(uri))
+			continue;
+		struct text *slot =
+		    vec_push(reading->arena, &record->rua_unread);
+		if (slot == NULL)
+			return;
+		*slot = uri;
+	}
+}
+
 static void
 read_rua(struct reading *reading, struct text list)
 {
 	struct dmarc_record *record = reading->record;
 	struct text uri;
 
+	note_unread(reading, list);
 	while (record->rua.count < DMARC_URIS_MAX &&
 	       next_uri(reading, TEXT("rua"), &list, &uri)) {
 		struct text *slot = vec_push(reading->arena, &record->rua);

@@ -31,7 +31,8 @@ struct dmarc_record {
 	/* URIs in order, syntactically valid (RFC 3986), "!10m" taken off; what
 	 * else a destination needs is the report's to check. */
 	VEC(struct text) rua;
-	VEC(struct text) rua_sized; /* the same, each with its "!10m" */
+	VEC(struct text) rua_sized;  /* the same, each with its "!10m" */
+	VEC(struct text) rua_unread; /* what of rua is no such URI */
 	VEC(struct text) ruf;
 	VEC(struct text) warnings; /* for people: removed tags, bad values */
 };
@@ -43,6 +44,8 @@ bool dmarc_record_is_dmarc(struct text text);
 /* Reads a text for which dmarc_record_is_dmarc is true. NULL: no memory. */
 const struct dmarc_record *dmarc_record_read(
     struct arena *arena, struct text text) MUST_USE;
+/* Is it a URI that a record may name, with "!10m" or without (4.8)? */
+bool dmarc_record_is_uri(struct text uri);
 /* Neither p, sp nor np may be wrong, and p must be there; otherwise the record
  * acts as p=none if it has a rua, and else not at all (4.10.1). */
 bool dmarc_record_is_usable(const struct dmarc_record *record);

@@ -106,16 +106,21 @@ static bool
 record_rua(struct arena *arena, const struct dmarc_record *record,
     struct history_entry *entry)
 {
+	/* Where nothing can be used, what it was is the reason. */
+	bool is_read = record->rua.count > 0;
+	const struct text *uris =
+	    is_read ? record->rua.at : record->rua_unread.at;
+	size_t count = is_read ? record->rua.count : record->rua_unread.count;
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < record->rua.count; i++) {
-		bytes += RUA_LINE + history_value_length(record->rua.at[i]);
+	for (size_t i = 0; i < count; i++) {
+		bytes += RUA_LINE + history_value_length(uris[i]);
 		if (bytes > HISTORY_RUA_BYTES)
 			return true;
 		struct text *uri = vec_push(arena, &entry->rua);
 		if (uri == NULL)
 			return false;
-		*uri = record->rua.at[i];
+		*uri = uris[i];
 	}
 	return true;
 }

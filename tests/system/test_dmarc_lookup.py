@@ -38,6 +38,17 @@ def lookup_external(top):
     contains(out, "  mailto:r@no.example  unauthorized")
 
 
+@case("lookup: no rua, and none that can be used")
+def no_rua(top):
+    for rua, said in (("", "the record has no rua"),
+                      ("; rua=,", "the record has no rua"),
+                      ("; rua=r@a.test", "no rua that can be used")):
+        (top / "no.zone").write_text(
+            f'_dmarc.a.test TXT "v=DMARC1; p=none{rua}"\na.test EXISTS\n')
+        contains(run("lookup", "--zone", top / "no.zone", "a.test")[0],
+                 f"  nobody: {said}\n")
+
+
 @case("lookup asks many destinations, each in its own room")
 def lookup_many(top):
     zone = top / "many.zone"

@@ -35,6 +35,7 @@ enum {
 	MINUTE = 60,
 };
 
+#define STALE  "mailto:stale@example.com"
 #define DAY_0  ((int64_t)20000 * DAY) /* 2024-10-04 */
 #define CREW   "ReportEmail dmarc@receiver.example\nReportOrg Receiver\n"
 #define SENDER CREW "ReportConnections 1\n"
@@ -54,6 +55,7 @@ struct scene {
 	int64_t now;
 	unsigned batches;
 	const char *p;       /* of messages; NULL: reject */
+	const char *rua;     /* of messages; "": none; NULL: STALE */
 	const char *on_sent; /* SQL, run once when a report was sent */
 	struct build lines;  /* of on_report */
 	struct clerk_reported reported;
@@ -183,7 +185,8 @@ static void
 add_message_of(
     struct scene *scene, const char *domain, int64_t time, const char *client)
 {
-	struct text uri = TEXT("mailto:stale@example.com");
+	struct text uri =
+	    text_from_cstr(scene->rua != NULL ? scene->rua : STALE);
 	struct history_dkim dkim = {
 	    TEXT("example.com"), TEXT("s1"), TEXT("fail")};
 	struct history_entry entry = {
@@ -205,7 +208,7 @@ add_message_of(
 	    .testing = TEXT("n"),
 	    .discovery = TEXT("treewalk"),
 	    .pct = 100,
-	    .rua = {&uri, 1, 1},
+	    .rua = {&uri, uri.len > 0, 1},
 	    .action = HISTORY_REJECT,
 	};
 	char claim[32];
@@ -366,6 +369,13 @@ static const struct {
 	"example.com: not sent to mailto:a%0D%0ADATA@b.example: a space, a "
 	"control or a byte above 126\n"
 	"example.com: not sent: no rua that can be used\n"},
+    {"no URI in it", RECORD("rua=a@example.com, ,mailto:a^b@example.com"),
+	SINK_HELLO, 0, 0, 0, NULL,
+	"example.com: not sent to a@example.com: no URI\n"
+	"example.com: not sent to mailto:a^b@example.com: no URI\n"
+	"example.com: not sent: no rua that can be used\n"},
+    {"a list of nothing", RECORD("rua=, ,"), SINK_HELLO, 0, 0, 0, NULL,
+	"example.com: not sent: no rua\n"},
     {"our own address",
 	RECORD(
 	    "rua=mailto:DMARC@receiver.example") "example.com._report._dmarc.receiver.example TXT \"v=DMARC1\"\n",
@@ -1064,22 +1074,34 @@ static void
 test_dry_run_targets(void **state)
 {
 	static const struct {
-		const char *rua;
+		const char *published;
+		const char *rua; /* redirected, or NULL */
 		const char *lines;
 	} rows[] = {
-	    {"mailto:A@x.example,mailto:a@x.example,mailto:a+b@x.example",
+	    {NULL, NULL, "would be sent to " STALE "\n"},
+	    {"", NULL, "not sent: no rua\n"},
+	    {"mailto:a^b@x.example", NULL,
+		"example.com: not sent to mailto:a^b@x.example: no URI\n"
+		"example.com: not sent: no rua that can be used\n"},
+	    {"https://x.example", NULL,
+		"example.com: not sent to https://x.example: not a mailto: URI\n"
+		"example.com: not sent: no rua that can be used\n"},
+	    {NULL, "mailto:A@x.example,mailto:a@x.example,mailto:a+b@x.example",
 		"example.com: would be sent to mailto:A@x.example\n"
 		"example.com: would be sent to mailto:a+b@x.example\n"},
-	    {ELEVEN, "j@x.example\n"},
+	    {NULL, ELEVEN, "j@x.example\n"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct scene *scene = scene_renew(state);
 		size_t len = strlen(rows[i].lines);
-		assert_true(store_redirect(scene->store,
-		    &(struct store_redirection){.domain = TEXT("example.com"),
-			.rua = text_from_cstr(rows[i].rua)},
-		    &scene->problem));
+		if (rows[i].rua != NULL)
+			assert_true(store_redirect(scene->store,
+			    &(struct store_redirection){
+				.domain = TEXT("example.com"),
+				.rua = text_from_cstr(rows[i].rua)},
+			    &scene->problem));
+		scene->rua = rows[i].published;
 		add_message(scene, "example.com", DAY_0 + HOUR);
 		assert_true(run_job(scene,
 		    (struct clerk_report){.date = DAY_0, .dry_run = true}));

@@ -243,6 +243,7 @@ test_limits(void **state)
 	    dmarc_record_read(arena, build_view(&text));
 	assert_non_null(record);
 	assert_int_equal(record->rua.count, DMARC_URIS_MAX);
+	assert_int_equal(record->rua_unread.count, DMARC_URIS_MAX);
 	assert_true(record->warnings.count > 0 && record->warnings.count < 50);
 	/* Too many tags: nothing of it is believed. */
 	for (int i = 0; i < 200; i++)
