@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Versions of landlock. */
+enum { PORTS_SINCE = 4, SCOPES_SINCE = 6 };
+
 #ifdef __linux__
 
 # include <sys/prctl.h>
@@ -42,9 +45,6 @@ enum {
 	CONNECT_TCP = 1 << 1,
 	SCOPE_ABSTRACT_SOCKETS = 1 << 0,
 	SCOPE_SIGNALS = 1 << 1,
-
-	PORTS_SINCE = 4, /* versions */
-	SCOPES_SINCE = 6,
 };
 
 struct ruleset {
@@ -74,16 +74,16 @@ static const uint64_t rights_for[] = {
 };
 
 static void
-begin(struct sandbox *sandbox, long version)
+begin(struct sandbox *sandbox, int version)
 {
-	long last = sizeof rights_of / sizeof *rights_of - 1;
+	int last = sizeof rights_of / sizeof *rights_of - 1;
 	int count = rights_of[version < last ? version : last];
 
-	sandbox->has_ports = version >= PORTS_SINCE;
+	sandbox->version = version;
 	sandbox->rights = ((uint64_t)1 << count) - 1;
 	struct ruleset rules = {
 	    .rights = sandbox->rights,
-	    .ports = sandbox->has_ports ? BIND_TCP | CONNECT_TCP : 0,
+	    .ports = version >= PORTS_SINCE ? BIND_TCP | CONNECT_TCP : 0,
 	    .scopes = version >= SCOPES_SINCE
 			  ? SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS
 			  : 0,
@@ -96,8 +96,8 @@ void
 sandbox_begin(struct sandbox *ret_sandbox)
 {
 	struct sandbox sandbox = {.rules = -1};
-	long version =
-	    syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, VERSION);
+	int version =
+	    (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, VERSION);
 
 	if (version > 0)
 		begin(&sandbox, version);
@@ -128,7 +128,7 @@ sandbox_may_connect(struct sandbox *sandbox, unsigned port)
 {
 	struct port_rule rule = {CONNECT_TCP, port};
 
-	if (sandbox->has_ports)
+	if (sandbox->version >= PORTS_SINCE)
 		(void)syscall(
 		    SYS_landlock_add_rule, sandbox->rules, NET_PORT, &rule, 0);
 }
@@ -218,6 +218,17 @@ sandbox_may_beside(
 	return is_there;
 }
 
+/* Truncating, devices and signals are no lack: calls.c stops those. */
+static const char *
+lack_of(int version)
+{
+	if (version < PORTS_SINCE)
+		return "TCP ports (Linux 6.7), abstract Unix sockets "
+		       "(Linux 6.12)";
+	return version < SCOPES_SINCE ? "abstract Unix sockets (Linux 6.12)"
+				      : "";
+}
+
 bool
 sandbox_enter(struct sandbox *sandbox, enum sandbox_calls calls,
     struct problem *ret_problem)
@@ -226,11 +237,15 @@ sandbox_enter(struct sandbox *sandbox, enum sandbox_calls calls,
 	int files = restrict_files(sandbox);
 	sandbox_give_up(sandbox);
 	bool is_whole = calls_restrict(calls);
+	const char *lack = lack_of(sandbox->version);
+	const char *other = is_whole ? "" : ", no seccomp";
 
 	if (files != 0)
 		return problem_set(ret_problem, PROBLEM_SYSTEM,
-		    "no landlock (%s)%s", strerror(files),
-		    is_whole ? "" : ", no seccomp");
+		    "no landlock (%s)%s", strerror(files), other);
+	if (*lack != '\0')
+		return problem_set(ret_problem, PROBLEM_SYSTEM,
+		    "no landlock for %s%s", lack, other);
 	return is_whole ||
 	       problem_set(ret_problem, PROBLEM_SYSTEM, "no seccomp");
 }

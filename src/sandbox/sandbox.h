@@ -12,9 +12,8 @@
 struct sandbox {
 	int rules;       /* of landlock; -1: none */
 	int error;       /* why there are none */
-	uint64_t rights; /* on files, of which the kernel knows */
-	uint64_t scopes;
-	bool has_ports;
+	int version;     /* of landlock */
+	uint64_t rights; /* on files, of which it knows */
 };
 
 /* On a file, or on all below a folder. */

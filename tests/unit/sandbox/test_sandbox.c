@@ -914,6 +914,61 @@ test_lacks(void **state)
 	}
 }
 
+/* 0: what landlock of VERSION lacks is said, and not in the way. */
+static int
+enter_older(int version, const char *words)
+{
+	struct problem problem = {PROBLEM_NONE, ""};
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox);
+	sandbox.version = version;
+	if (sandbox_enter(&sandbox, SANDBOX_FILTER, &problem) != (*words == 0))
+		return 1;
+	if (strcmp(problem.text, words) != 0) {
+		print_message("# %d: %s\n", version, problem.text);
+		return 2;
+	}
+	return start_process() == ENOSYS ? 0 : 3;
+}
+
+static void
+test_older(void **state)
+{
+	static const char files_alone[] = "no landlock for TCP ports (Linux "
+					  "6.7), abstract Unix sockets "
+					  "(Linux 6.12)";
+	static const char without_scopes[] =
+	    "no landlock for abstract Unix sockets (Linux 6.12)";
+
+	static const struct {
+		int version;
+		const char *words;
+	} kernels[] = {
+	    {1, files_alone}, /* Linux 5.13 */
+	    {2, files_alone},
+	    {3, files_alone},
+	    {4, without_scopes},
+	    {5, without_scopes},
+	    {6, ""},
+	    {7, ""},
+	    {99, ""},
+	};
+
+	(void)state;
+	if (landlock_version() < 1)
+		skip();
+	for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+		(void)fflush(NULL);
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(
+			    enter_older(kernels[i].version, kernels[i].words));
+		assert_int_equal(status_of(child), 0);
+	}
+}
+
 /* --- the stage --- */
 
 static unsigned
@@ -969,6 +1024,7 @@ main(void)
 	    cmocka_unit_test(test_filter),
 	    cmocka_unit_test(test_clerk),
 	    cmocka_unit_test(test_lacks),
+	    cmocka_unit_test(test_older),
 	};
 
 	return cmocka_run_group_tests(tests, build_stage, clear_stage);
