@@ -151,6 +151,20 @@ def look(it):
         contains(said, words)
 
 
+@case("a unix socket: Postfix has it, and nothing else of ours")
+def unix(it):
+    PAGE.run(it.machine, "unix")
+    equal(it.run("stat -c '%a %U %G' /var/spool/postfix/dmarcd/milter"),
+          "770 dmarcd postfix\n")
+    code, said = it.send(machine.STRANGER, SPOOF)
+    equal((code, said[:5]), (550, "5.7.1"), said)
+    it.run("runuser -u postfix -- test -w /var/spool/postfix/dmarcd/milter")
+    for path in ("/var/lib/dmarcd", "/run/dmarcd/control"):
+        it.run(f"runuser -u postfix -- test -r {path}", status=1)
+    it.run("runuser -u nobody -- test -w /var/spool/postfix/dmarcd/milter",
+           status=1)
+
+
 @case("SIGKILL: it is back, and serves")
 def killed(it):
     it.run("systemctl kill -s KILL dmarcd")
@@ -201,6 +215,8 @@ CONFIGURATION = {"/etc/dmarcd.conf", "/etc/systemd/system/multi-user.target"
 
 @case("removed: data and configuration stay; purged: data alone")
 def removed(it):
+    it.run("rm -r /etc/systemd/system/dmarcd.service.d"  # the page's
+           " /var/spool/postfix/dmarcd")
     it.run("dpkg -r dmarcd")
     assert not it.is_active()
     equal(it.named() - it.others, DATA | CONFIGURATION, "removed")
