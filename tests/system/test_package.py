@@ -98,6 +98,20 @@ def files(it):
              "dmarcd")
 
 
+@case("the documents are there, and their links lead somewhere")
+def documents(it):
+    top = it.machine.file("/usr/share/doc/dmarcd")
+    pages = {str(page.relative_to(top)): page for page in top.glob("**/*.md")}
+    for name in ("README.md", "SECURITY.md", "docs/departures.md",
+                 "docs/postfix.md"):
+        contains(pages, name)
+    contains(it.run("zcat /usr/share/doc/dmarcd/changelog.gz"), "# Changes")
+    for name, page in pages.items():
+        for link in re.findall(r"\]\(([^)#:]+)[)#]", page.read_text()):
+            assert link == "CHANGES.md" or (page.parent / link).exists(), \
+                f"{name}: {link}"
+
+
 @case("the unit is sound, and little is left open")
 def unit(it):
     equal(it.run("systemd-analyze verify dmarcd.service 2>&1 |"
