@@ -80,6 +80,10 @@ open_lock(const char *lock_path, const char *path, struct problem *ret_problem)
 
 	/* A mistyped name leaves no lock behind. */
 	bool exists = lstat(path, &like) == 0;
+	if (!exists && errno != ENOENT) {
+		(void)journal_problem(ret_problem, errno, path, "look at");
+		return -1;
+	}
 	if (!exists && lstat(lock_path, &status) != 0) {
 		(void)problem_set(ret_problem, PROBLEM_NO_INPUT,
 		    "%s: there is no such history file", path);

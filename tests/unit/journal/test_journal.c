@@ -742,7 +742,45 @@ test_names(void **state)
 	journal_close(journal);
 }
 
-/* As nobody, in a directory that is not ours: the permission is named. */
+static bool
+is_claim_refused(const struct place *place)
+{
+	struct problem problem = {0};
+	struct journal_lock *lock = journal_lock(place->file, &problem);
+	bool is_refused = lock != NULL && !journal_claim(lock, &problem) &&
+			  problem.kind == PROBLEM_PERMISSION &&
+			  strstr(problem.text, "directory") != NULL;
+
+	journal_unlock(lock);
+	return is_refused;
+}
+
+static bool
+is_lock_refused(const struct place *place)
+{
+	struct problem problem = {0};
+
+	return journal_lock(place->file, &problem) == NULL &&
+	       problem.kind == PROBLEM_PERMISSION;
+}
+
+static bool
+holds_for_nobody(const struct place *place, bool (*check)(const struct place *))
+{
+	enum { NOBODY = 65534 };
+
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(setgid(NOBODY) == 0 && setuid(NOBODY) == 0 && check(place)
+			  ? 0
+			  : 1);
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* As nobody, in a directory that is not ours, then in one that nobody else may
+ * enter: the permission is named. */
 static void
 test_permission(void **state)
 {
@@ -762,22 +800,10 @@ test_permission(void **state)
 	(void)snprintf(lock_path, sizeof lock_path, "%s.lock", place->file);
 	assert_int_equal(chmod(lock_path, 0644), 0);
 
-	pid_t child = fork();
-	if (child == 0) {
-		struct problem problem = {0};
-		if (setgid(65534) != 0 || setuid(65534) != 0)
-			_exit(1);
-		struct journal_lock *lock = journal_lock(place->file, &problem);
-		bool refused = lock != NULL && !journal_claim(lock, &problem) &&
-			       problem.kind == PROBLEM_PERMISSION &&
-			       strstr(problem.text, "directory") != NULL;
-		journal_unlock(lock);
-		_exit(refused ? 0 : 2);
-	}
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	assert_true(holds_for_nobody(place, is_claim_refused));
 	assert_content(place->file, "a\n");
+	assert_int_equal(chmod(place->folder, 0700), 0);
+	assert_true(holds_for_nobody(place, is_lock_refused));
 }
 
 /* Root gives a lock that it made to FILE's owner, and no other file that
