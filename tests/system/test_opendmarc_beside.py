@@ -2,6 +2,7 @@
 """docs/opendmarc.md on a machine that boots: dmarcd beside Debian's OpenDMARC,
 both asked by its Postfix, compared, and the change."""
 import contextlib
+import json
 import re
 
 import machine
@@ -34,7 +35,9 @@ client.example A 203.0.113.66
                " mydestination=receiver.example inet_interfaces=all"
                " mynetworks=127.0.0.0/8 && systemctl restart postfix")
         it.run("sed -i 's/^Socket.*/Socket inet:8893@localhost/'"
-               " /etc/opendmarc.conf && systemctl restart opendmarc")
+               " /etc/opendmarc.conf &&"
+               " echo 'HistoryFile /run/opendmarc/opendmarc.dat'"
+               " >> /etc/opendmarc.conf && systemctl restart opendmarc")
         yield it
 
 
@@ -72,12 +75,46 @@ def its_file(it):
     contains(it.run("dmarc config -c /etc/opendmarc.conf"), "Enforce")
 
 
-@case("the change: what was let through is refused")
+def reloads(it):
+    return journal(it, "-u dmarcd").count("configuration reloaded")
+
+
+@case("the change: dmarcd by its own name, alone, and nothing refused yet")
 def change(it):
-    it.run("sed -i '/^Enforce  *monitor/,$d' /etc/dmarcd.conf && "
-           "postconf -e smtpd_milters=inet:127.0.0.1:8893 && "
-           "systemctl disable --now opendmarc && systemctl restart dmarcd && "
-           "postfix reload")
+    PAGE.run(it, "change")
+    parts.wait_for("the reload", lambda: reloads(it) == 1)
+    equal(it.run("systemctl is-active opendmarc", status=None), "inactive\n")
+    said = it.run("dmarc config")
+    for words in ("mx.receiver.example", "monitor", "/dmarc.db"):
+        contains(said, words)
+    assert "beside" not in said, said
+    (code, said), = machine.send(it.world, machine.STRANGER, SPOOF)
+    equal(code, 250, said)
+    box = it.file("/var/mail/customer")
+    field = "Authentication-Results: mx.receiver.example; dmarc=fail"
+    parts.wait_for("its own field", lambda: field in " ".join(
+        parts.read_or_empty(box).split()))
+
+
+def messages(it):
+    it.run("dmarc import", status=None)  # dmarcd's own may be at work
+    return json.loads(it.run("dmarc database status --json"))["messages"]
+
+
+@case("what OpenDMARC wrote is carried over, what dmarcd saw beside it goes")
+def history(it):
+    parts.wait_for("the import", lambda: messages(it) == 1)
+    contains(it.run("dmarc import /run/opendmarc/opendmarc.dat", status=77),
+             "Permission denied")
+    PAGE.run(it, "history")
+    equal(messages(it), 3)
+    equal(it.run("find /var/lib/dmarcd -name '*beside*'"), "")
+
+
+@case("refused, once it is told to")
+def refuse(it):
+    PAGE.run(it, "refuse")
+    parts.wait_for("the reload", lambda: reloads(it) == 2)
     (code, said), = machine.send(it.world, machine.STRANGER, SPOOF)
     equal((code, said[:5]), (550, "5.7.1"), said)
 
