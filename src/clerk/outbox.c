@@ -475,7 +475,15 @@ settle(struct errand *errand, const struct target *target)
 	return finish(&lease, &outcome);
 }
 
-/* A delivery that waits for somebody whom the record names no more. */
+static bool
+forget_whole(const struct errand *errand)
+{
+	return store_forget_delivery(errand->outbox->store, errand->report->id,
+	    TEXT(""), errand->outbox->problem);
+}
+
+/* A delivery that waits for somebody whom the record names no more. The report
+ * as a whole waits for DNS alone; that it did is nothing to tell afterwards. */
 static bool
 close_unwanted(struct errand *errand)
 {
@@ -485,12 +493,12 @@ close_unwanted(struct errand *errand)
 		const struct target target = {.address = delivery->destination,
 		    .action = TARGET_CLOSE,
 		    .state = DELIVERY_UNWANTED,
-		    .words = delivery->destination.len > 0
-				 ? TEXT("not in the record any more")
-				 : TEXT("DNS answered later")};
-		if (delivery->state == DELIVERY_WAITING &&
-		    !targets_have(&errand->targets, delivery->destination) &&
-		    !settle(errand, &target))
+		    .words = TEXT("not in the record any more")};
+		if (delivery->state != DELIVERY_WAITING ||
+		    targets_have(&errand->targets, target.address))
+			continue;
+		if (target.address.len > 0 ? !settle(errand, &target)
+					   : !forget_whole(errand))
 			return false;
 	}
 	return true;

@@ -193,6 +193,31 @@ store_check_fence(struct store *store, struct text report,
 }
 
 static bool
+forget(struct db *db, void *context, struct problem *ret_problem)
+{
+	const struct task *task = context;
+	int64_t now = 0;
+
+	return ask_clock(db, &now, ret_problem) &&
+	       db_exec(db,
+		   DB_SQL("DELETE FROM dmarc_delivery WHERE report = ?"
+			  " AND destination = ? AND state = ?"
+			  " AND lease_until <= ?",
+		       db_text(task->report), db_text(task->destination),
+		       db_text(state_word(DELIVERY_WAITING)), db_number(now)),
+		   NULL, ret_problem);
+}
+
+bool
+store_forget_delivery(struct store *store, struct text report,
+    struct text destination, struct problem *ret_problem)
+{
+	struct task task = {.report = report, .destination = destination};
+
+	return run(store, forget, &task, ret_problem);
+}
+
+static bool
 note_mail(struct db *db, const struct task *task, struct problem *ret_problem)
 {
 	const struct store_mail *mail = task->mail;

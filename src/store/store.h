@@ -194,6 +194,11 @@ bool store_check_fence(struct store *store, struct text report,
     struct text destination, uint64_t fence, bool *ret_ours,
     struct problem *ret_problem) MUST_USE;
 
+/* There is no such delivery after all. One that does not wait, or that somebody
+ * has the lease of, stays. */
+bool store_forget_delivery(struct store *store, struct text report,
+    struct text destination, struct problem *ret_problem) MUST_USE;
+
 /* What a report's mail measures. */
 struct store_mail {
 	uint64_t xml_bytes;

@@ -202,6 +202,31 @@ def listing(it):
         equal(by_domain["today.example"]["id"], None)
 
 
+@case("DNS that answers later leaves nothing to tell but where it was sent")
+def recovered(it):
+    with sink.Sink() as relay:
+        folder = it.place(ReportEmail="r@receiver.example",
+                          ReportTransport=relay.url)
+        it.add(folder, "down.test")
+        words = ("report", "-c", folder / "c", "--domain", "down.test")
+        parts.dmarc(*words, status=75)
+        state, *_, to, why = listed(folder)["down.test"]
+        equal((state, to), ("waiting", "-"))
+        contains(why, "DNS does not say where to")
+        with contextlib.closing(sqlite3.connect(folder / "db")) as database:
+            with database:
+                database.execute("UPDATE dmarc_delivery SET next_try = 0")
+        (folder / "zone").write_text(
+            '_dmarc.down.test TXT "v=DMARC1; p=none; rua=mailto:r@down.test"\n')
+        contains(parts.dmarc(*words),
+                 "down.test  sent to r@down.test: 250 2.0.0 taken\n"
+                 "1 reports, 1 sent, 0 waiting, 0 refused\n")
+        one, = objects(folder, "--list", "--domain", "down.test")
+        equal([(to["destination"], to["state"]) for to in one["deliveries"]],
+              [("r@down.test", "accepted")])
+        equal((one["state"], one["why"]), ("accepted", None))
+
+
 @case("--show: one report whole; its XML with --output")
 def show(it):
     with sink.Sink() as relay:

@@ -683,6 +683,7 @@ test_dns_recovers(void **state)
 	scene->now += HOUR;
 	run(scene);
 	assert_reported(scene, 1, 1, 0, 0);
+	assert_false(has_line(scene, "not sent"));
 	scene->now += DAY;
 	run(scene);
 	assert_reported(scene, 0, 0, 0, 0);
