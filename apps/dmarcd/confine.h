@@ -1,6 +1,6 @@
 /* Confine: what the filter and the clerk need of the system once they have
- * started, said to a sandbox that they then enter. SECURITY.md says what that
- * keeps an intruder from. */
+ * started, said to a sandbox that they then enter. docs/security.md says what
+ * that keeps an intruder from. */
 #ifndef DMARCD_CONFINE_H
 #define DMARCD_CONFINE_H
 
