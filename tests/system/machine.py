@@ -13,6 +13,7 @@ Beside it is the rest of the world, another network, joined by a cable: its name
 server, its senders and receivers."""
 import contextlib
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -299,6 +300,12 @@ def send(world, source, *messages):
         answers.append((code, words.decode()))
     client.quit()
     return answers
+
+
+def messages(it):
+    """How many its database has, with all that waited to be imported."""
+    it.run("dmarc import", status=None)  # dmarcd's own may be at work
+    return json.loads(it.run("dmarc database status --json"))["messages"]
 
 
 def why_not():

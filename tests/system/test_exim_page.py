@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """docs/exim.md, block by block, on a machine that boots with Debian's Exim."""
 import contextlib
-import json
 import subprocess
 
 import machine
@@ -64,14 +63,9 @@ def judged(it):
     contains(box.read_text(), "dkim=pass")
 
 
-def messages(it):
-    it.run("dmarc import", status=None)  # dmarcd's own may be at work
-    return json.loads(it.run("dmarc database status --json"))["messages"]
-
-
 @case("both are imported into the database that the package names")
 def stored(it):
-    parts.wait_for("the import", lambda: messages(it) == 2)
+    parts.wait_for("the import", lambda: machine.messages(it) == 2)
     contains(PAGE.run(it, "later"), "engine      sqlite")
 
 

@@ -2,7 +2,6 @@
 """docs/opendmarc.md on a machine that boots: dmarcd beside Debian's OpenDMARC,
 both asked by its Postfix, compared, and the change."""
 import contextlib
-import json
 import re
 
 import machine
@@ -96,18 +95,13 @@ def change(it):
         parts.read_or_empty(box).split()))
 
 
-def messages(it):
-    it.run("dmarc import", status=None)  # dmarcd's own may be at work
-    return json.loads(it.run("dmarc database status --json"))["messages"]
-
-
 @case("what OpenDMARC wrote is carried over, what dmarcd saw beside it goes")
 def history(it):
-    parts.wait_for("the import", lambda: messages(it) == 1)
+    parts.wait_for("the import", lambda: machine.messages(it) == 1)
     contains(it.run("dmarc import /run/opendmarc/opendmarc.dat", status=77),
              "Permission denied")
     PAGE.run(it, "history")
-    equal(messages(it), 3)
+    equal(machine.messages(it), 3)
     equal(it.run("find /var/lib/dmarcd -name '*beside*'"), "")
 
 
