@@ -31,7 +31,6 @@ struct mariadb {
 };
 
 /* The library's words, with advice, and the class of the error; false. */
-bool mariadb_failed(struct mariadb *mariadb, struct problem *ret_problem);
 bool mariadb_statement_failed(struct mariadb *mariadb, MYSQL_STMT *statement,
     struct problem *ret_problem);
 

@@ -87,8 +87,8 @@ fail(struct mariadb *mariadb, unsigned code, const char *words,
 	    mariadb->name, words, advice);
 }
 
-bool
-mariadb_failed(struct mariadb *mariadb, struct problem *ret_problem)
+static bool
+failed(struct mariadb *mariadb, struct problem *ret_problem)
 {
 	return fail(mariadb, mysql_errno(mariadb->handle),
 	    mysql_error(mariadb->handle), ret_problem);
@@ -129,7 +129,7 @@ mariadb_run(
 {
 	mariadb->error = DB_OK;
 	return mysql_query(mariadb->handle, sql) == 0 ||
-	       mariadb_failed(mariadb, ret_problem);
+	       failed(mariadb, ret_problem);
 }
 
 static void
@@ -188,7 +188,7 @@ connect_as(
 	if (mysql_real_connect(mariadb->handle, at->host, at->user, password,
 		name, at->port, at->socket[0] == '\0' ? NULL : at->socket,
 		CLIENT_FOUND_ROWS) == NULL)
-		return mariadb_failed(mariadb, ret_problem);
+		return failed(mariadb, ret_problem);
 	/* Something in between may not pass arrays on. */
 	mariadb->has_arrays =
 	    mariadb_connection(mariadb->handle) && mariadb->at.arrays;
