@@ -3,6 +3,7 @@
 #include "base/scan.h"
 #include "dns/name.h"
 #include "mail/address.h"
+#include "mail/mailbox.h"
 
 #include <assert.h>
 
@@ -113,6 +114,18 @@ check_path(struct arena *arena, struct text path)
 	assert(text_equal(again_domain, domain));
 }
 
+/* ADDRESS is in one mailbox, its own. */
+static void
+check_mailbox(struct arena *arena, struct text address)
+{
+	struct mailbox box = mailbox_read(address);
+	struct text user = arena_join(arena, box.user, box.tag);
+
+	assert(text_equal(arena_join(arena, user, box.domain), address));
+	assert(mailbox_is_same(address, address));
+	assert(mailbox_has(address, address));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -123,6 +136,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	check_author(arena, text);
 	check_path(arena, text);
+	check_mailbox(arena, text);
 	assert(!arena_failed(arena) || len > 100000);
 	arena_free(arena);
 	return 0;

@@ -324,6 +324,9 @@ def replay_refused(top):
                      stdin=message("a@b.test"))
         contains(err, f"dmarc verify: {facts}:")
     run("verify", "--facts", top / "nothing", "-", status=66)
+    _, err = run("verify", "--facts", "/dev/zero", "-", status=71,
+                 stdin=message("a@b.test"))
+    contains(err, "File too large")
     _, err = run("verify", *zone_file(top, ""), "--save-facts",
                  top / "no/such/folder", "-", status=73,
                  stdin=message("a@b.test"))

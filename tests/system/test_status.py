@@ -645,7 +645,8 @@ def in_vain(top):
     conf = top / "d/dmarcd.conf"
     conf.write_text(conf.read_text() + "ControlSocket none\n")
     contains(status(top, status=78)[1], "ControlSocket is none")
-    for answer in (b"", b"220 mx ESMTP\r\n", b"[1]", b'{"format":1'):
+    endless = b'{"format":1,' + b" " * 2 ** 20 + b'"pid":1}'
+    for answer in (b"", b"220 mx ESMTP\r\n", b"[1]", b'{"format":1', endless):
         with impostor(top, answer) as path:
             parts.dmarc_says("status", "--socket", path, status=69)
     contains(parts.dmarc_says("status", "--socket", path, status=69)[1],

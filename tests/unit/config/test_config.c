@@ -430,6 +430,30 @@ test_file_too_large(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Those that a configuration names are read with it. */
+static void
+test_files_too_large(void **state)
+{
+	static const char *const rows[] = {
+	    "IgnoreHosts /dev/zero\n",
+	    "NoReportsList /dev/zero\n",
+	};
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)state;
+	assert_null(config_load("/dev/zero", &problem));
+	assert_non_null(strstr(problem.text, "/dev/zero: File too large"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
+		write_file(file, rows[i]);
+		struct config *config = config_load(file, &problem);
+		(void)unlink(file);
+		assert_null(config);
+		assert_non_null(
+		    strstr(problem.text, "/dev/zero: File too large"));
+	}
+}
+
 static void
 test_together(void **state)
 {
@@ -488,6 +512,9 @@ test_setup_errors(void **state)
 	    {"TrustedSenders apps/demo/messages/zone\n",
 		"apps/demo/messages/zone:2: \"bank.example MX 10 "},
 	    {"TrustedSenders /dev/zero\n", "/dev/zero: File too large"},
+	    {"ZoneFile /dev/zero\n", "/dev/zero: File too large"},
+	    {"DiscoveryMethod psl\nPublicSuffixList /dev/zero\n",
+		"/dev/zero: File too large"},
 	    {"LocalPolicy /nonexistent\n", "/nonexistent: No such file"},
 	    {"TrustedSenders /dev/null\nLocalPolicy apps/demo/messages/zone\n",
 		"apps/demo/messages/zone:2: \"bank.example MX 10 "},
@@ -602,6 +629,7 @@ main(void)
 	    cmocka_unit_test(test_no_reports),
 	    cmocka_unit_test(test_wide_mapped_network),
 	    cmocka_unit_test(test_file_too_large),
+	    cmocka_unit_test(test_files_too_large),
 	    cmocka_unit_test(test_together),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_setup_errors),

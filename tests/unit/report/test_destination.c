@@ -406,6 +406,54 @@ test_check(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* As many records of a consent, and as many URIs of each, are looked at. */
+enum { LOOKED_AT = 10 };
+
+/* The address that the override is, which comes behind so many RECORDS without
+ * one, in its record behind so many URIS of no use; or the one that was asked. */
+static bool
+is_overridden(size_t records, size_t uris)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct build zone;
+
+	build_init_arena(&zone, arena, ARENA_MAX);
+	for (size_t i = 0; i <= records; i++) {
+		build_format(&zone,
+		    "blue.example.com._report._dmarc.yes.example.net TXT "
+		    "\"v=DMARC1; a=%02zu; rua=",
+		    i);
+		for (size_t j = 0; i == records && j < uris; j++)
+			build_cstr(&zone, "https://x/,");
+		build_cstr(&zone,
+		    i == records ? "mailto:new@yes.example.net\"\n" : "\"\n");
+	}
+	struct dns_zone *answers = order_zone(build_view(&zone));
+	struct run run = {.arena = arena,
+	    .policy_domain = TEXT("blue.example.com"),
+	    .facts = dns_facts_new(arena),
+	    .asked =
+		destination_read(arena, TEXT("mailto:old@yes.example.net"))};
+	trace_init(&run.trace, arena);
+	(void)order_drive(
+	    run.facts, answers, ORDER_AT_ONCE, 0, run_check, &run);
+	bool is_new =
+	    text_equal(run.result.address, TEXT("new@yes.example.net"));
+	dns_zone_free(answers);
+	arena_free(arena);
+	return is_new;
+}
+
+static void
+test_limits(void **state)
+{
+	(void)state;
+	assert_true(is_overridden(0, LOOKED_AT - 1));
+	assert_false(is_overridden(0, LOOKED_AT));
+	assert_true(is_overridden(LOOKED_AT - 1, 0));
+	assert_false(is_overridden(LOOKED_AT, 0));
+}
+
 /* Without memory it never is OK by mistake, whichever allocation fails. */
 static void
 test_no_memory(void **state)
@@ -519,6 +567,7 @@ main(void)
 	    cmocka_unit_test(test_size),
 	    cmocka_unit_test(test_length),
 	    cmocka_unit_test(test_check),
+	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_examples),
 	};
