@@ -186,6 +186,24 @@ def killed(it):
         machine.STRANGER, SPOOF)[0] == 550)
 
 
+@case("a signal of somebody's: it is back, and serves")
+def ended(it):
+    before = it.run("systemctl show -P MainPID dmarcd")
+    it.run(f"kill {before}")
+    parts.wait_for("dmarcd to come back", lambda: it.is_active() and before !=
+                   it.run("systemctl show -P MainPID dmarcd") and it.send(
+                       machine.STRANGER, SPOOF)[0] == 550)
+
+
+@case("a mistake in its configuration waits for who mends it")
+def mistaken(it):
+    it.run("echo Mistake >> /etc/dmarcd.conf")
+    it.run("systemctl restart dmarcd", status=1)
+    for name, wanted in ("ActiveState", "failed"), ("ExecMainStatus", "78"):
+        equal(it.run(f"systemctl show -P {name} dmarcd").strip(), wanted)
+    it.run("sed -i '$d' /etc/dmarcd.conf && systemctl restart dmarcd")
+
+
 def next_version(it):
     it.run("cd /root && dpkg-deb -R dmarcd_0*.deb tree && sed -i"
            " 's/^\\(Version: .*\\)$/\\1+next/' tree/DEBIAN/control &&"
