@@ -9,6 +9,7 @@
 
 # include <fcntl.h>
 # include <netinet/in.h>
+# include <netinet/tcp.h>
 # include <sched.h>
 # include <seccomp.h>
 # include <stddef.h>
@@ -35,7 +36,7 @@ static const char *const common[] = {
     "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
     "eventfd2", "getpeername", "getsockname", "getsockopt", "pipe", "pipe2",
     "poll", "ppoll", "pselect6", "recvfrom", "recvmmsg", "recvmsg", "select",
-    "setsockopt", "shutdown",
+    "shutdown",
     /* memory, threads */
     "brk", "exit", "exit_group", "futex", "get_robust_list", "madvise",
     "membarrier", "mremap", "munmap", "rseq", "sched_getaffinity",
@@ -119,6 +120,11 @@ static const struct conditional common_conditional[] = {
     {"sendmmsg", {MASKED(3, MSG_FASTOPEN, 0)}},
     {"sendmsg", {MASKED(2, MSG_FASTOPEN, 0)}},
     {"sendto", {MASKED(3, MSG_FASTOPEN, 0)}},
+    /* TCP_ULP makes of TCP what landlock takes for none: SMC */
+    {"setsockopt", {IS(1, IPPROTO_IP)}},
+    {"setsockopt", {IS(1, IPPROTO_IPV6)}},
+    {"setsockopt", {IS(1, IPPROTO_TCP), {2, SCMP_CMP_LT, TCP_ULP, 0}}},
+    {"setsockopt", {IS(1, SOL_SOCKET)}},
     {"socket", {IS(0, AF_UNIX)}},
     SOCKETS_OF(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
     SOCKETS_OF(AF_INET, SOCK_STREAM, IPPROTO_TCP),

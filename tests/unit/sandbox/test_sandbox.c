@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -587,6 +588,40 @@ use_multipath_tcp6(void)
 	return open_socket(AF_INET6, SOCK_STREAM, MULTIPATH_TCP);
 }
 
+static int
+set_option(int level, int name, const void *value, size_t size)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? LOOSE
+		      : error_of(setsockopt(
+			    fd, level, name, value, (socklen_t)size));
+}
+
+static int
+become_other_protocol(void)
+{
+	return set_option(IPPROTO_TCP, TCP_ULP, "smc", 3);
+}
+
+static int
+send_soon(void)
+{
+	return set_option(IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+}
+
+static int
+set_service(void)
+{
+	return set_option(IPPROTO_IP, IP_TOS, &(int){0}, sizeof(int));
+}
+
+static int
+keep_alive(void)
+{
+	return set_option(SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+}
+
 /* Protocol 0 is SCTP, then. */
 static int
 use_sctp(void)
@@ -697,6 +732,10 @@ static const struct row {
     {"TCP by many paths", use_multipath_tcp, BY_CALLS, ENOSYS, ENOSYS},
     {"that of IPv6", use_multipath_tcp6, BY_CALLS, ENOSYS, ENOSYS},
     {"SCTP", use_sctp, BY_CALLS, ENOSYS, ENOSYS},
+    {"SMC", become_other_protocol, BY_CALLS, ENOSYS, ENOSYS},
+    {"an option of TCP's", send_soon, BY_CALLS, 0, 0},
+    {"one of IP's", set_service, BY_CALLS, 0, 0},
+    {"one of sockets", keep_alive, BY_CALLS, 0, 0},
     {"TCP by its number", use_tcp, BY_CALLS, 0, 0},
     {"UDP by its number", use_udp, BY_CALLS, 0, 0},
     {"a pair of sockets", make_pair, BY_CALLS, 0, 0},
