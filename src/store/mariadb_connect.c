@@ -1,6 +1,7 @@
 /* The connection to MariaDB or MySQL, and what its errors mean. */
 #include "store/mariadb.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,17 +171,26 @@ begin_session(struct mariadb *mariadb, struct problem *ret_problem)
 		   ret_problem);
 }
 
+/* Whatever thread is the first. */
+static void
+begin_library(void)
+{
+	(void)mysql_library_init(0, NULL, NULL);
+}
+
 static bool
 connect_as(
     struct mariadb *mariadb, const char *name, struct problem *ret_problem)
 {
 	const struct location *at = &mariadb->at;
 	char password[LOCATION_PASSWORD_MAX];
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	if (!location_password(at, password, ret_problem)) {
 		mariadb->error = DB_FATAL;
 		return false;
 	}
+	(void)pthread_once(&once, begin_library);
 	mariadb->handle = mysql_init(NULL);
 	if (mariadb->handle == NULL)
 		return problem_no_memory(ret_problem);
