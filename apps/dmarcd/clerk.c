@@ -1,18 +1,20 @@
 /* Timers only note that a job is due; the jobs run between two steps of the
- * loop, one after the other, since they take steps themselves: a report's DNS,
- * and the question whether we should stop. */
+ * loop, one after the other, since they take steps themselves: the question
+ * whether we should stop. Reports are begun here, after an import that is due
+ * and not amidst of it, so that what they are about is whole, and are sent by a
+ * thread of their own. */
 #include "clerk.h"
 
 #include "board.h"
 #include "confine.h"
+#include "desk.h"
 #include "log.h"
+#include "reporter.h"
 
 #include "clerk/clerk.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
 	SECOND = 1000, /* milliseconds */
@@ -20,33 +22,15 @@ enum {
 	EXPIRE_EVERY = 6 * 60 * 60 * SECOND,
 	FIRST_AFTER = SECOND,
 	STEP = 60 * SECOND,
-	HOST_NAME_BYTES = 256,
-};
-
-enum job { IMPORT, EXPIRE, REPORT, JOBS };
-
-static const struct {
-	const char *word;
-	enum figure last; /* when it succeeded */
-	enum figure failures;
-	enum board_place place; /* of what its last failure was */
-} board_rows[JOBS] = {
-    [IMPORT] = {"import", FIGURE_IMPORT_LAST, FIGURE_IMPORT_FAILURES,
-	BOARD_IMPORT},
-    [EXPIRE] = {"expire", FIGURE_EXPIRE_LAST, FIGURE_EXPIRE_FAILURES,
-	BOARD_EXPIRE},
-    [REPORT] = {"report", FIGURE_REPORT_LAST, FIGURE_REPORT_FAILURES,
-	BOARD_REPORT},
 };
 
 struct clerk {
 	const struct setup *setup;
 	const struct config *config;
 	struct loop *loop;
-	struct resolver *resolver;
-	struct store *store;
-	/* The options as C strings, in the configuration's arena. */
-	const char *database, *history_file, *nameservers;
+	struct desk desk;
+	struct reporter *reporter; /* NULL: no reports are sent */
+	const char *history_file;
 	bool is_due[JOBS];
 	bool has_warned; /* that anybody may write to the history */
 	bool is_stopping;
@@ -58,27 +42,6 @@ now(void)
 	return (int64_t)time(NULL);
 }
 
-/* The database, opened when first needed and again after it was lost. */
-static bool
-open_store(struct clerk *clerk, struct problem *problem)
-{
-	if (clerk->store == NULL)
-		clerk->store = store_open(clerk->database, true, problem);
-	return clerk->store != NULL;
-}
-
-static void
-give_up(struct clerk *clerk, enum job job, const struct problem *problem)
-{
-	board_count(0, board_rows[job].failures, 1);
-	board_note(board_rows[job].place, text_from_cstr(problem->text));
-	log_warn("%s: %s%s", board_rows[job].word, problem->text,
-	    problem->kind == PROBLEM_CONFIG ? "" : "; it will be tried again");
-	if (clerk->store != NULL)
-		store_close(clerk->store);
-	clerk->store = NULL;
-}
-
 /* A signal may have come while a job was at work. */
 static bool
 should_stop(void *context)
@@ -87,12 +50,6 @@ should_stop(void *context)
 
 	loop_step(clerk->loop, 0);
 	return clerk->is_stopping;
-}
-
-static void
-note_done(enum job job)
-{
-	board_set(board_rows[job].last, (uint64_t)now());
 }
 
 static void
@@ -118,13 +75,13 @@ import(struct clerk *clerk)
 	struct clerk_imported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	if (!open_store(clerk, &problem) ||
-	    !clerk_import(
-		&job, clerk->store, clerk->history_file, &done, &problem)) {
-		give_up(clerk, IMPORT, &problem);
+	if (!desk_open(&clerk->desk, &problem) ||
+	    !clerk_import(&job, clerk->desk.store, clerk->history_file, &done,
+		&problem)) {
+		desk_give_up(&clerk->desk, JOB_IMPORT, &problem);
 		return;
 	}
-	note_done(IMPORT);
+	desk_done(JOB_IMPORT);
 	board_count(0, FIGURE_IMPORT_ENTRIES, done.entries);
 	board_count(0, FIGURE_IMPORT_REJECTED, done.rejected);
 	if (done.is_open_to_all)
@@ -137,67 +94,41 @@ import(struct clerk *clerk)
 }
 
 static void
-report(struct clerk *clerk)
-{
-	char host[HOST_NAME_BYTES] = "localhost";
-	struct clerk_report job = {
-	    .config = clerk->config,
-	    .dmarc = &clerk->setup->checks.dmarc,
-	    .now = now(),
-	    .date = -1,
-	    .node = text_from_cstr(host),
-	    .should_stop = should_stop,
-	    .context = clerk,
-	};
-	struct clerk_reported done = {0};
-	struct problem problem = {PROBLEM_NONE, ""};
-
-	(void)gethostname(host, sizeof host - 1);
-	if (!open_store(clerk, &problem) ||
-	    !clerk_report(
-		&job, clerk->store, clerk->resolver, &done, &problem)) {
-		give_up(clerk, REPORT, &problem);
-		return;
-	}
-	note_done(REPORT);
-	board_count(0, FIGURE_REPORT_SENT, done.sent);
-	board_count(0, FIGURE_REPORT_REFUSED, done.failed);
-	board_set(FIGURE_REPORT_WAITING, done.waiting);
-	if (done.sent + done.failed > 0)
-		log_say("reports: %llu sent, %llu waiting, %llu refused",
-		    (unsigned long long)done.sent,
-		    (unsigned long long)done.waiting,
-		    (unsigned long long)done.failed);
-}
-
-static void
 expire(struct clerk *clerk)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
 	uint64_t rows = 0;
 
-	if (!open_store(clerk, &problem) ||
-	    !clerk_expire(clerk->store, now(), clerk->config->expire_days,
+	if (!desk_open(&clerk->desk, &problem) ||
+	    !clerk_expire(clerk->desk.store, now(), clerk->config->expire_days,
 		false, &rows, &problem)) {
-		give_up(clerk, EXPIRE, &problem);
+		desk_give_up(&clerk->desk, JOB_EXPIRE, &problem);
 		return;
 	}
-	note_done(EXPIRE);
+	desk_done(JOB_EXPIRE);
 	board_count(0, FIGURE_EXPIRE_ROWS, rows);
 	if (rows > 0)
 		log_say("deleted %llu old rows", (unsigned long long)rows);
+}
+
+/* While the last one goes on it stays due. */
+static void
+report(struct clerk *clerk)
+{
+	clerk->is_due[JOB_REPORT] = !reporter_begin(clerk->reporter);
 }
 
 static void
 run_due(struct clerk *clerk)
 {
 	static void (*const jobs[JOBS])(struct clerk * clerk) = {
-	    [IMPORT] = import,
-	    [EXPIRE] = expire,
-	    [REPORT] = report,
+	    [JOB_IMPORT] = import,
+	    [JOB_EXPIRE] = expire,
+	    [JOB_REPORT] = report,
 	};
 
-	for (enum job job = IMPORT; job < JOBS && !clerk->is_stopping; job++) {
+	for (enum job job = JOB_IMPORT; job < JOBS && !clerk->is_stopping;
+	     job++) {
 		if (!clerk->is_due[job])
 			continue;
 		clerk->is_due[job] = false;
@@ -229,36 +160,34 @@ on_master(void *context, int events)
 }
 
 static bool
-copy_options(struct clerk *clerk, struct problem *problem)
+open_all(struct clerk *clerk, struct problem *problem)
 {
 	const struct config *config = clerk->config;
 
-	clerk->database = arena_cstr(config->arena, config->database);
+	clerk->desk.database = arena_cstr(config->arena, config->database);
 	clerk->history_file = arena_cstr(config->arena, config->history_file);
-	clerk->nameservers = arena_cstr(config->arena, config->nameservers);
+	clerk->loop = loop_new(problem);
+	if (clerk->loop == NULL)
+		return false;
+	if (config->report_email.len > 0) {
+		clerk->reporter = reporter_new(clerk->setup, problem);
+		if (clerk->reporter == NULL)
+			return false;
+	}
 	return !arena_failed(config->arena) || problem_no_memory(problem);
 }
 
-static bool
-open_resolver(struct clerk *clerk, struct problem *problem)
+static void
+close_all(struct clerk *clerk)
 {
-	const struct config *config = clerk->config;
-	struct resolver_options options = {
-	    .timeout = config->dns_timeout * SECOND};
-
-	if (config->nameservers.len > 0)
-		options.servers = clerk->nameservers;
-	clerk->resolver =
-	    clerk->setup->zone != NULL
-		? resolver_new_zone(clerk->loop, clerk->setup->zone, problem)
-		: resolver_new_network(clerk->loop, &options, problem);
-	return clerk->resolver != NULL;
+	reporter_free(clerk->reporter);
+	desk_close(&clerk->desk);
+	loop_free(clerk->loop);
 }
 
 static void
 work(struct clerk *clerk, int master)
 {
-	bool reports = clerk->config->report_email.len > 0;
 	unsigned import_every = clerk->config->import_interval * SECOND;
 	struct loop_signal *term =
 	    loop_signal_start(clerk->loop, SIGTERM, on_signal, clerk);
@@ -268,12 +197,13 @@ work(struct clerk *clerk, int master)
 	    clerk->loop, master, LOOP_READABLE, on_master, clerk);
 	struct loop_timer *timers[JOBS] = {
 	    loop_timer_start(clerk->loop, FIRST_AFTER, import_every, on_time,
-		&clerk->is_due[IMPORT]),
+		&clerk->is_due[JOB_IMPORT]),
 	    loop_timer_start(clerk->loop, FIRST_AFTER * 2, EXPIRE_EVERY,
-		on_time, &clerk->is_due[EXPIRE]),
-	    reports ? loop_timer_start(clerk->loop, FIRST_AFTER * 3,
-			  REPORT_EVERY, on_time, &clerk->is_due[REPORT])
-		    : NULL,
+		on_time, &clerk->is_due[JOB_EXPIRE]),
+	    clerk->reporter == NULL
+		? NULL
+		: loop_timer_start(clerk->loop, FIRST_AFTER * 3, REPORT_EVERY,
+		      on_time, &clerk->is_due[JOB_REPORT]),
 	};
 
 	while (!clerk->is_stopping) {
@@ -297,18 +227,10 @@ clerk_run(const struct clerk_options *options)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd clerk");
-	if (copy_options(&clerk, &problem))
-		clerk.loop = loop_new(&problem);
-	if (clerk.loop != NULL && open_resolver(&clerk, &problem) &&
-	    confine_clerk(clerk.config, &problem))
+	if (open_all(&clerk, &problem) && confine_clerk(clerk.config, &problem))
 		work(&clerk, options->master);
 	else
 		log_say("%s", problem.text);
-	if (clerk.store != NULL)
-		store_close(clerk.store);
-	if (clerk.resolver != NULL)
-		resolver_free(clerk.resolver);
-	if (clerk.loop != NULL)
-		loop_free(clerk.loop);
+	close_all(&clerk);
 	return problem_exit_code(&problem);
 }

@@ -98,10 +98,10 @@ def is_done(place, states_wanted):
 
 
 class Silent:
-    """A DNS server that says where reports go, and of NAME says nothing."""
+    """A DNS server that says where reports go, and of NAMES says nothing."""
 
-    def __init__(self, name):
-        self.silent, self.asked = name, 0
+    def __init__(self, *names):
+        self.silent, self.asked = names, set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -122,8 +122,8 @@ class Silent:
             at += 1 + query[at]
         question = query[12:at + 5]
         domain = ".".join(labels[1:])
-        if domain == self.silent:
-            self.asked += 1
+        if domain in self.silent:
+            self.asked.add(domain)
             return None
         if labels[0] != "_dmarc" or domain not in NAMES:
             return query[:2] + struct.pack(">5H", 0x8183, 1, 0, 0, 0) + question
@@ -314,10 +314,68 @@ def silent_dns(it):
             ReportConnections=2) as started:
         parts.wait_for("all others' mails",
                        lambda: len(relay.taken) == len(NAMES) - 1, started)
-        assert dns.asked > 0, "nobody asked for the silent domain"
+        assert dns.asked, "nobody asked for the silent domain"
         started.kill()
     dns.socket.close()
     equal(taken(relay), NAMES[1:], "who got a mail")
+
+
+def entries_of(place, domain):
+    with contextlib.closing(sqlite3.connect(place / "db")) as database:
+        return database.execute(
+            "SELECT COUNT(*) FROM dmarc_row WHERE policy_domain = ?",
+            (domain,)).fetchone()[0]
+
+
+def wait_in_dns(it, connections, silent):
+    """Reports wait for DNS of the SILENT for longer than we do; meanwhile all
+    others are sent, a late entry is imported, and SIGTERM is obeyed."""
+    relay, dns = sink.Sink(), Silent(*silent)
+    place = it.top / f"wait-{connections}"
+    place.mkdir()
+    write_many(place, *NAMES)
+    sent = [name for name in NAMES if name < silent[0] or connections > 1
+            and name not in silent]
+    options = {"HistoryFile": place / "history", "ImportInterval": 1,
+               "Database": f"sqlite:{place}/db",
+               "ReportEmail": "r@receiver.example", "DNSTimeout": 240,
+               "MessageTimeout": 240, "ReportTransport": relay.url,
+               "ReportConnections": connections}
+    with parts.dmarcd(place / "d", Nameservers=f"127.0.0.1:{dns.port}",
+                      **options) as started:
+        parts.wait_for("all others' mails",
+                       lambda: len(relay.taken) == len(sent), started)
+        parts.wait_for("the questions",
+                       lambda: dns.asked == set(silent), started)
+        with open(place / "history", "a") as history:
+            history.write(entry("late.example", int(time.time())))
+        parts.wait_for("the import",
+                       lambda: entries_of(place, "late.example"), started)
+        assert "reports:" not in (place / "d/log").read_text(), \
+            "the report job was over"
+        started.terminate()
+        equal(started.wait(parts.PATIENCE), 0, "status")
+    dns.socket.close()
+    equal(taken(relay), sent, "who got a mail")
+    equal(states(place), [(f"r@{name}", "accepted") for name in sent],
+          "deliveries, none of which is tried in vain")
+    (place / "many").write_text(MANY)
+    with parts.dmarcd(place / "d", ZoneFile=place / "many",
+                      **options) as started:
+        parts.wait_for("the others",
+                       is_done(place, ["accepted"] * len(NAMES)), started)
+    equal(taken(relay), NAMES, "who got a mail in the end")
+    equal(set(relay.reports.values()), {1}, "how often each report came")
+
+
+@case("reports that wait for DNS hold up neither import nor SIGTERM")
+def wait_alone(it):
+    wait_in_dns(it, 1, [NAMES[2]])
+
+
+@case("several reports that wait for DNS hold up nobody else's, nor import")
+def wait_among_others(it):
+    wait_in_dns(it, 4, [NAMES[0], NAMES[1], NAMES[5]])
 
 
 @case("SIGTERM with several under way: they are finished, no other begun")

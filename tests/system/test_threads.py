@@ -35,7 +35,7 @@ def main():
 
     with parts.folder("threads") as top:
         tap.case("it is built with ThreadSanitizer", build)
-        for name in ("dmarcd", "milter", "status"):
+        for name in ("dmarcd", "milter", "status", "clerk"):
             tap.case(f"no race in the tests of {name}",
                      lambda name=name: again(name, top))
     tap.end()
