@@ -106,9 +106,9 @@ may(const char *database, const char *path, int mode, const char *what,
 		    (mode & X_OK) != 0 ? "rwx" : "rw", path);
 	return problem_set(ret_problem, PROBLEM_PERMISSION,
 	    "database %s: user %s may not write to %s %s, which is %s's; run "
-	    "this as %s, or as root: chown %s %s",
+	    "this as %s; or, only if UserID is %s, as root: chown %s %s",
 	    database, user, what, path, user_name(status.st_uid, owner), owner,
-	    user, path);
+	    user, user, path);
 }
 
 bool

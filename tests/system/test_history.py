@@ -229,7 +229,8 @@ def database_permission(top):
                      f"{what}")
             contains(err, advice)
 
-    theirs = ", which is root's; run this as root, or as root: chown nobody "
+    theirs = (", which is root's; run this as root; or, only if UserID is "
+              "nobody, as root: chown nobody ")
     status, err = as_nobody(conf, "import")
     equal(status, 77, err)
     contains(err, f"user nobody may not write to its folder {folder}{theirs}"
