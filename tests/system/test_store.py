@@ -15,7 +15,8 @@ from history import opendmarc
 from tap import case, contains, equal, run_cases, skip_all
 
 UNITS = [parts.BUILD / f"tests/unit/test_store_{noun}"
-         for noun in ("store", "directive", "list", "seal")]
+         for noun in ("store", "schema", "delivery", "expire", "directive",
+                      "list", "seal")]
 ENTRIES = 20000
 
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* 2026-11-23 00:00:00 UTC */
@@ -192,6 +193,38 @@ number_of(const struct place *place, const char *sql)
 	MUST(db_query_number(db, DB_SQL_PLAIN(sql), &number, &problem));
 	db_close(db);
 	return number;
+}
+
+/* Waits for children; all must have ended well. */
+static inline void
+join_all(const pid_t *children, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int status = -1;
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+}
+
+static inline struct history_entry
+numbered(struct arena *arena, unsigned i)
+{
+	struct history_entry entry = sample();
+
+	entry.policy_domain = arena_format(arena, "d%u.example", i % 700);
+	entry.received = day + i % DAY;
+	return entry;
+}
+
+static inline void
+add_numbered(struct place *place, const char *claim, unsigned count)
+{
+	struct history_entry *entries =
+	    arena_array(place->arena, count, sizeof *entries);
+
+	for (unsigned i = 0; i < count; i++)
+		entries[i] = numbered(place->arena, i);
+	add_to(place->store, claim, 0, entries, count);
 }
 
 static inline int
