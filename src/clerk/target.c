@@ -48,6 +48,8 @@ target_suppressed(
 	*ret_why = NULL;
 	if (mailbox_is_same(address, outbox->sender.email))
 		*ret_why = "our own ReportEmail";
+	else if (mailbox_is_same(address, outbox->sender.envelope))
+		*ret_why = "our own ReportEnvelopeFrom";
 	else if (config_reports_not_to(outbox->job->config, address))
 		*ret_why = "in NoReportsList";
 	else if (!store_is_suppressed(

@@ -491,10 +491,12 @@ bool
 config_takes_reports(const struct config *config, struct text address)
 {
 	struct text rest = config->ignore_mail_to;
+	struct text bounces = config->report_envelope_from;
 
 	if (address.len == 0)
 		return false;
-	if (mailbox_has(config->report_email, address))
+	if (mailbox_has(config->report_email, address) ||
+	    (!text_equal(bounces, TEXT("<>")) && mailbox_has(bounces, address)))
 		return true;
 	while (rest.len > 0)
 		if (mailbox_has(text_trim(text_split(&rest, ',')), address))

@@ -202,7 +202,8 @@ bool config_ignores_author(const struct config *config, struct text domain);
 /* Does IgnoreMailTo name an address that stands in this To field? */
 bool config_ignores_recipient(const struct config *config, struct text to);
 
-/* Does it arrive at ReportEmail, or at one of IgnoreMailTo (mailbox_has)? */
+/* Does it arrive at ReportEmail, where the bounces of reports go, or at one of
+ * IgnoreMailTo (mailbox_has)? */
 bool config_takes_reports(const struct config *config, struct text address);
 
 /* Does NoReportsList name this address, its mailbox, or its domain? */

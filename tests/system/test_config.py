@@ -216,10 +216,12 @@ def to_reports(top):
     ours, ruf, other = b"<dmarc@mx.test>", b"<ruf@MX.test>", b"<a@mx.test>"
     with daemon(top, Enforce="strict", HistoryFile=history,
                 ReportEmail="dmarc@mx.test",
+                ReportEnvelopeFrom="bounces@mx.test",
                 IgnoreMailTo="ruf@mx.test") as _, connect(top) as mta:
         for recipients, quiet in (
                 ([ours], 1), ([b"<DMARC@MX.test>", ruf], 1), ([], 0),
                 ([b"dmarc@mx.test"], 1), ([ours, other], 0),
+                ([b"<bounces@mx.test>"], 1),
                 ([other, ours], 0), ([b"<xdmarc@mx.test>"], 0), ([b"<>"], 0),
                 ([b""], 0), ([b"<dmarc@mx.test"], 0), ([ours] * 100, 1)):
             history.write_text("")

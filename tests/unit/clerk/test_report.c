@@ -992,12 +992,15 @@ static const struct {
     {"no more than ten", NULL, ELEVEN, 10, "sent to j@x.example: 250"},
     {"to ourselves", NULL, "mailto:dmarc@receiver.example", 0,
 	"not sent to dmarc@receiver.example: our own ReportEmail"},
+    {"to where our bounces go", NULL, "mailto:bounces+x@receiver.example", 0,
+	"not sent to bounces+x@receiver.example: our own ReportEnvelopeFrom"},
 };
 
 static void
 try_word(size_t i)
 {
-	struct scene *scene = scene_open(SENDER);
+	struct scene *scene =
+	    scene_open(SENDER "ReportEnvelopeFrom bounces@receiver.example\n");
 	const struct store_suppression suppression = {
 	    .who = text_from_cstr(
 		word_rows[i].suppressed == NULL ? "" : word_rows[i].suppressed),

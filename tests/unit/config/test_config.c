@@ -310,7 +310,9 @@ test_takes_reports(void **state)
 	    {"b+tag@us.example", true},
 	    {"b@us.example", false},
 	    {"c@us.example", false},
+	    {"bounces+them@us.example", true},
 	    {"", false},
+	    {"<>", false},
 	};
 
 	char file[] = "/tmp/dmarcd-test-conf-XXXXXX";
@@ -318,7 +320,8 @@ test_takes_reports(void **state)
 
 	(void)state;
 	write_file(file, "ReportEmail reports@us.example\n"
-			 "IgnoreMailTo a@us.example, ,B+tag@us.example\n");
+			 "IgnoreMailTo a@us.example, ,B+tag@us.example\n"
+			 "ReportEnvelopeFrom bounces@us.example\n");
 	struct config *config = config_load(file, &problem);
 	(void)unlink(file);
 	assert_non_null(config);
@@ -326,6 +329,10 @@ test_takes_reports(void **state)
 		if (config_takes_reports(config,
 			text_from_cstr(rows[i].address)) != rows[i].takes)
 			fail_msg("%s", rows[i].address);
+	config_free(config);
+	config = config_load(NULL, &problem); /* ReportEnvelopeFrom <> */
+	assert_non_null(config);
+	assert_false(config_takes_reports(config, TEXT("<>")));
 	config_free(config);
 }
 
