@@ -7,9 +7,8 @@
 #include "log.h"
 
 #include "clerk/clerk.h"
+#include "loop/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,20 +127,6 @@ reporter_new(const struct setup *setup, struct problem *ret_problem)
 	return reporter;
 }
 
-/* Signals are for the clerk. Returns an errno. */
-static int
-start(struct reporter *reporter)
-{
-	sigset_t all;
-	sigset_t before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	int error = pthread_create(&reporter->thread, NULL, run, reporter);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static void
 join(struct reporter *reporter)
 {
@@ -159,7 +144,7 @@ reporter_begin(struct reporter *reporter)
 		return false;
 	join(reporter);
 	atomic_store(&reporter->is_done, false);
-	int error = start(reporter);
+	int error = thread_start(&reporter->thread, run, reporter);
 	reporter->has_thread = error == 0;
 	if (error != 0) {
 		(void)problem_set(&problem, PROBLEM_TEMPORARY,

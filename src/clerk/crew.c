@@ -2,8 +2,9 @@
 
 #include "clerk/relay.h"
 
+#include "loop/thread.h"
+
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -249,20 +250,6 @@ run_member(void *context)
 	return NULL;
 }
 
-/* Signals are for the thread that asks whether to stop. Returns an errno. */
-static int
-start(struct member *member)
-{
-	sigset_t all;
-	sigset_t before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	int error = pthread_create(&member->thread, NULL, run_member, member);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static unsigned
 count_waiting(const struct crew *crew)
 {
@@ -287,7 +274,7 @@ add_member(struct crew *crew)
 	member->job.on_report = say;
 	member->job.should_stop = is_ending;
 	member->job.context = member;
-	int error = start(member);
+	int error = thread_start(&member->thread, run_member, member);
 	if (error == 0) {
 		crew->count++;
 	} else if (crew->count == 0) {
