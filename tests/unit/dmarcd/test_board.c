@@ -44,6 +44,7 @@ __wrap_mmap64(
 {
 	return __wrap_mmap(address, size, protection, flags, fd, at);
 }
+
 /* NOLINTEND(readability-identifier-naming) */
 
 time_t
