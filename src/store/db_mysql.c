@@ -249,7 +249,7 @@ fetch_long(struct mariadb_row *row)
 		if (mysql_stmt_fetch_column(row->statement, &bind, i, 0) != 0)
 			return false;
 	}
-	return bind_answer(row);
+	return true;
 }
 
 static bool
@@ -268,6 +268,10 @@ tell_rows(struct mariadb *mariadb, struct mariadb_row *row, db_row_fn *each,
 			good = code == 0;
 		if (good && !each(context, &row->row))
 			return true;
+		/* Not before: some versions of the library (10.11.18) forget
+		 * the row when its cells are bound anew. */
+		if (good && code == MYSQL_DATA_TRUNCATED)
+			good = bind_answer(row);
 	}
 	return mysql_stmt_errno(row->statement) == 0
 		   ? problem_no_memory(ret_problem)
