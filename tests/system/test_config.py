@@ -13,7 +13,8 @@ from milter import Milter, inserted
 from tap import Skip, case, contains, equal, run_cases
 
 RESULTS = "Authentication-Results"
-SAMPLE = parts.ROOT / "packaging/dmarcd.conf"
+PACKAGED = parts.ROOT / "packaging/dmarcd.conf"
+SAMPLE = parts.ROOT / "packaging/dmarcd.conf.sample"
 
 
 def daemon(top, **options):
@@ -35,7 +36,7 @@ def log(top):
 def sample(top):
     made = parts.dmarc("config", "--all", "-c", SAMPLE)
     equal(made, SAMPLE.read_text(),
-          "make it anew: dmarc config --all -c packaging/dmarcd.conf")
+          "make it anew: dmarc config --all -c packaging/dmarcd.conf.sample")
     assert is_apart(made, SAMPLE)
     lines = "".join(line for line in made.splitlines(keepends=True)
                     if not line.startswith("UserID"))
@@ -43,6 +44,15 @@ def sample(top):
     run = subprocess.run([parts.DMARCD, "-n", "-c", top / "sample.conf"],
                          stderr=subprocess.PIPE)
     equal(run.returncode, 0, run.stderr)
+
+
+@case("the package's configuration sets what the sample does, and is short")
+def packaged(top):
+    equal(parts.dmarc("config", "-c", PACKAGED),
+          parts.dmarc("config", "-c", SAMPLE))
+    text = PACKAGED.read_text()
+    contains(text, "dmarcd.conf.sample")
+    assert len(text.splitlines()) < 40, "every change of it makes upgrades ask"
 
 
 def shown():

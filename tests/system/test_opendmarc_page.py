@@ -53,8 +53,8 @@ def compare(top):
 @case("the package's configuration, with the page's lines, is good")
 def configuration(top):
     added, = [block["text"] for block in PAGE.blocks if block["how"]]
-    sample = (parts.ROOT / "packaging/dmarcd.conf").read_text()
-    (top / "conf").write_text(sample + added)
+    packaged = (parts.ROOT / "packaging/dmarcd.conf").read_text()
+    (top / "conf").write_text(packaged + added)
     printed = parts.dmarc("config", "-c", top / "conf")
     said = dict(line.split(None, 1) for line in printed.splitlines())
     equal([said[name] for name in

@@ -205,8 +205,11 @@ def mistaken(it):
 
 
 def next_version(it):
+    """With one more option."""
     it.run("cd /root && dpkg-deb -R dmarcd_0*.deb tree && sed -i"
            " 's/^\\(Version: .*\\)$/\\1+next/' tree/DEBIAN/control &&"
+           " echo '#NextOption' | tee -a"
+           " $(find tree -name 'dmarcd.conf.sample') &&"
            " dpkg-deb -b tree next.deb && rm -rf tree")
 
 
@@ -221,6 +224,8 @@ def upgrade(it):
     after = it.run("systemctl show -P MainPID dmarcd; cat /etc/dmarcd.conf")
     assert before.split("\n")[0] != after.split("\n")[0], "not restarted"
     equal(after.split("\n")[1:], before.split("\n")[1:], "dmarcd.conf")
+    contains(it.run("cat /usr/share/doc/dmarcd/dmarcd.conf.sample"),
+             "#NextOption")
     equal(it.status()["messages"], messages)
     assert it.is_active(), it.journal()
 
