@@ -73,8 +73,9 @@ struct request {
 	bool lists;
 	const char *id; /* --show */
 	bool json;
-	char **words; /* a verb and its arguments */
-	int count;    /* of them */
+	bool has_others; /* than --json: what suppress and allow do not know */
+	char **words;    /* a verb and its arguments */
+	int count;       /* of them */
 };
 
 static void
@@ -97,6 +98,7 @@ take_option(struct request *request, int letter)
 {
 	struct clerk_report *job = &request->job;
 
+	request->has_others |= letter != OPTION_JSON;
 	switch (letter) {
 	case OPTION_DOMAIN: job->domain = text_from_cstr(optarg); return NULL;
 	case OPTION_DRY_RUN: job->dry_run = true; return NULL;
@@ -225,12 +227,26 @@ act(const struct tool *tool, struct request *request, struct config *config,
 	return send_or_look(tool, request, ret_status, problem);
 }
 
+/* An option that would be ignored may have been meant: --dry-run, say. */
+static const char *
+check_words(const struct request *request)
+{
+	const char *what = suppress_check(request->words, request->count);
+
+	if (what != NULL)
+		return what;
+	if (request->has_others || (request->json && request->count > 1))
+		return "-c and --now, and --json for the list, are all that "
+		       "goes with";
+	return NULL;
+}
+
 /* NULL, or what is wrong. */
 static const char *
 check_request(const struct request *request)
 {
 	if (request->count > 0)
-		return suppress_check(request->words, request->count);
+		return check_words(request);
 	if (request->lists + (request->id != NULL) + request->job.dry_run > 1)
 		return "give one of --list, --show and --dry-run";
 	if (request->id != NULL && request->id[0] == '\0')

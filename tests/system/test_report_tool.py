@@ -285,8 +285,16 @@ def suppress(it):
         for words in (["suppress", "no one"], ["allow"], ["allow", "a", "b"],
                       ["nonsense"], ["--json"], ["--list", "--dry-run"],
                       ["--list", "--show", "x"], ["--show", ""],
-                      ["--format", "1"]):
+                      ["--format", "1"],
+                      ["--json", "suppress", "s@a.example"],
+                      ["--json", "allow", "s@a.example"]):
             report(*words, status=64)
+        for option in (["--dry-run"], ["--list"], ["--show", "0"],
+                       ["--date", "2024-10-04"], ["--domain", "a.example"],
+                       ["--format", "7489"], ["--output", folder]):
+            contains(report(*option, "suppress", "s@a.example", status=64)[1],
+                     "for the list, are all that goes with: suppress")
+        equal(report("suppress")[0], "", "options that it has not change none")
         (folder / "never").write_text("r@a.example\n")
         it.configure(folder, NoReportsList=folder / "never")
         contains(report("allow", "r@a.example", status=66)[1],
