@@ -191,7 +191,7 @@ take(void *context, int option, const char *value)
 	case OPTION_DAY: reporting->is_by_day = true; return NULL;
 	case OPTION_DOMAIN:
 		reporting->job.domain = text_from_cstr(value);
-		return NULL;
+		return value[0] != '\0' ? NULL : "--domain: no domain";
 	case OPTION_INTERVAL:
 		return text_to_number(text_from_cstr(value), INT32_MAX,
 			   &reporting->interval)

@@ -100,7 +100,9 @@ take_option(struct request *request, int letter)
 
 	request->has_others |= letter != OPTION_JSON;
 	switch (letter) {
-	case OPTION_DOMAIN: job->domain = text_from_cstr(optarg); return NULL;
+	case OPTION_DOMAIN:
+		job->domain = text_from_cstr(optarg);
+		return optarg[0] != '\0' ? NULL : "--domain: no domain";
 	case OPTION_DRY_RUN: job->dry_run = true; return NULL;
 	case OPTION_OUTPUT: job->output = optarg; return NULL;
 	case OPTION_LIST: request->lists = true; return NULL;

@@ -285,7 +285,7 @@ def suppress(it):
         for words in (["suppress", "no one"], ["allow"], ["allow", "a", "b"],
                       ["nonsense"], ["--json"], ["--list", "--dry-run"],
                       ["--list", "--show", "x"], ["--show", ""],
-                      ["--format", "1"],
+                      ["--format", "1"], ["--domain", ""],
                       ["--json", "suppress", "s@a.example"],
                       ["--json", "allow", "s@a.example"]):
             report(*words, status=64)
@@ -490,6 +490,8 @@ def wrong(it):
     for word in ("--nonsense", "--domain", "--interval=x", "--smtp-port=0x1",
                  "--smtp-port=65536", "--no"):
         assert it.run(folder, "reports", word, status=1)[1], word
+    contains(it.run(folder, "reports", "--domain=", status=1)[1],
+             "--domain: no domain")
     contains(it.run(folder, "reports", "--help")[0],
              "opendmarc-reports: usage: opendmarc-reports [options]\n")
     contains(it.run(folder, "reports", "--vers")[0], "opendmarc-reports v")
