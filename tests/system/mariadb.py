@@ -20,6 +20,7 @@ import parts
 PACKAGES = ["mariadb-server-core", "libaio1", "libnuma1", "liburing2",
             "libpcre2-8-0"]
 PATIENCE = 60
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
 
 
 def is_here():
@@ -156,11 +157,21 @@ def server(path, *options):
         started.stop()
 
 
+@contextlib.contextmanager
+def stage(name, kind):
+    """What KIND makes of a folder, its `server` included, for run_cases."""
+    with parts.folder(name, MEMORY) as path:
+        it = kind(path)
+        try:
+            yield it
+        finally:
+            it.server.stop()
+
+
 def main(command):
     if not is_here():
         sys.exit(77)
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="dmarcd-db-", dir=memory) as folder:
+    with tempfile.TemporaryDirectory(prefix="dmarcd-db-", dir=MEMORY) as folder:
         os.chmod(folder, 0o755)
         with server(pathlib.Path(folder) / "m") as started:
             environment = {**os.environ,

@@ -92,17 +92,6 @@ class Stage:
         return done
 
 
-@contextlib.contextmanager
-def stage():
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
-    with parts.folder("carry", memory) as path:
-        it = Stage(path)
-        try:
-            yield it
-        finally:
-            it.server.stop()
-
-
 def figures(folder):
     return json.loads(parts.dmarc("database", "-c", folder / "c", "status",
                                   "--json"))
@@ -434,4 +423,4 @@ try:
     incumbent.unpack()
 except SystemExit as reason:
     skip_all(reason)
-run_cases(stage())
+run_cases(mariadb.stage("carry", Stage))

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The store on a real MariaDB: what every engine must do (the unit test, run
 again), and what only a server can do: be killed, be gone, refuse."""
-import contextlib
 import json
 import os
 import re
@@ -291,17 +290,6 @@ def tls(it):
                     contains(run.stderr, f"mysql://u@{host}:{port}/t")
 
 
-@contextlib.contextmanager
-def stage():
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
-    with parts.folder("store", memory) as path:
-        it = Stage(path)
-        try:
-            yield it
-        finally:
-            it.server.stop()
-
-
 if not mariadb.is_here():
     skip_all("MariaDB cannot be had; see ci/unpack")
-run_cases(stage())
+run_cases(mariadb.stage("store", Stage))
