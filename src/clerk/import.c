@@ -6,6 +6,7 @@
  * next run goes on at the right byte. Nothing is remembered elsewhere. */
 #include "clerk/clerk.h"
 
+#include "dns/name.h"
 #include "history/codec.h"
 #include "journal/journal.h"
 
@@ -80,6 +81,33 @@ read_window(const struct claim *claim, uint64_t at, uint64_t end,
 	return true;
 }
 
+/* --- an entry --- */
+
+/* It would be counted, and be in no report and no list: dmarcd writes none. */
+static bool
+is_to_no_host(const struct history_entry *entry)
+{
+	int result = names_find(&dmarc_result_names, entry->result);
+	bool is_told = result == DMARC_PASS || result == DMARC_FAIL ||
+		       result == DMARC_TEMPERROR;
+
+	return is_told && entry->policy_domain.len > 0 &&
+	       !dns_name_is_ldh(entry->policy_domain);
+}
+
+/* The first in BYTES, as history_read. */
+static enum history_status
+read_entry(struct arena *arena, struct text bytes, bool last,
+    struct history_entry *ret_entry, size_t *ret_bytes)
+{
+	const char *why;
+	enum history_status status =
+	    history_read(arena, bytes, last, ret_entry, ret_bytes, &why);
+
+	return status == HISTORY_ENTRY && is_to_no_host(ret_entry) ? HISTORY_BAD
+								   : status;
+}
+
 /* --- a batch --- */
 
 struct batch {
@@ -94,14 +122,12 @@ struct batch {
 static bool
 read_entries(struct batch *batch, struct text bytes, bool last)
 {
-	const char *why;
-
 	while (batch->entries.count < BATCH_ENTRIES &&
 	       arena_used(batch->arena) < BATCH_MEMORY) {
 		struct history_entry entry;
 		size_t used;
-		enum history_status status = history_read(
-		    batch->arena, bytes, last, &entry, &used, &why);
+		enum history_status status =
+		    read_entry(batch->arena, bytes, last, &entry, &used);
 		if (arena_failed(batch->arena))
 			return false;
 		if (status == HISTORY_NEED_MORE)
@@ -272,10 +298,9 @@ copy_bad(struct text bytes, bool last, FILE *to, uint64_t *ret_used)
 	*ret_used = 0;
 	while (good && bytes.len > 0) {
 		struct history_entry ignored;
-		const char *why;
 		size_t used;
 		enum history_status status =
-		    history_read(arena, bytes, last, &ignored, &used, &why);
+		    read_entry(arena, bytes, last, &ignored, &used);
 		good = !arena_failed(arena);
 		if (status == HISTORY_NEED_MORE)
 			break;

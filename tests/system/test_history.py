@@ -108,6 +108,19 @@ def bad(top):
     equal(stored(path / "db"), {"a.test": 2, "b.test": 1, None: 3})
 
 
+@case("reported to no host: a bad entry, whoever wrote it")
+def no_host(top):
+    lines = "".join(
+        [exim("a.test", NOW), exim("b..test", NOW), ours("r@c.test", NOW),
+         ours("d.test", NOW)])
+    path, conf = place(top, "nohost", lines)
+    equal(run("import", "-c", conf, status=65)[0].splitlines()[-1],
+          "2 entries imported, 2 set aside")
+    rejected, = path.glob("history.claim-*.rejected")
+    equal(rejected.read_text(), exim("b..test", NOW) + ours("r@c.test", NOW))
+    equal(stored(path / "db"), {"a.test": 1, "d.test": 1, None: 2})
+
+
 @case("a writer without end mark has two seconds; we wait")
 def waiting(top):
     path, conf = place(top, "waiting", "")
