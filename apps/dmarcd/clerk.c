@@ -230,7 +230,7 @@ clerk_run(const struct clerk_options *options)
 	if (open_all(&clerk, &problem) && confine_clerk(clerk.config, &problem))
 		work(&clerk, options->master);
 	else
-		log_say("%s", problem.text);
+		desk_give_up(&clerk.desk, JOB_IMPORT, &problem);
 	close_all(&clerk);
 	return problem_exit_code(&problem);
 }

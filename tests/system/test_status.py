@@ -305,6 +305,14 @@ def clerk(top):
         contains(now["import"]["last_failure"]["text"], str(database))
         contains(now["log"][-1]["text"], "dmarcd clerk: ")
         equal(now["reports"]["last_failure"], None)
+    with daemon(top, HistoryFile=history, Database=f"sqlite:{top}/no/db"):
+        wait_for_figure(top, "import.failures", lambda value: value >= 1)
+        parts.wait_for("its end", lambda: len(ask(top)["log"]) > 1)
+        now = ask(top)
+        why = f"there is no folder {top}/no"
+        contains(now["import"]["last_failure"]["text"], why)
+        contains(now["log"][0]["text"], why)
+        contains(now["log"][1]["text"], "the clerk ended with status 78")
 
 
 @case("reports: sent, refused, waiting")
