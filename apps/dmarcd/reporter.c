@@ -38,10 +38,25 @@ should_stop(void *context)
 	return atomic_load(&reporter->is_stopping);
 }
 
+/* None was taken, so it is the relay more likely than who the reports are for. */
 static void
-tell(const struct clerk_reported *done)
+fail(struct desk *desk, const struct clerk_reported *done)
 {
-	desk_done(JOB_REPORT);
+	struct problem problem = {PROBLEM_NONE, ""};
+
+	(void)problem_set(&problem, PROBLEM_TEMPORARY,
+	    "none of %llu was handed over: %s", (unsigned long long)done->later,
+	    done->later_words);
+	desk_give_up(desk, JOB_REPORT, &problem);
+}
+
+static void
+tell(struct desk *desk, const struct clerk_reported *done)
+{
+	if (done->sent == 0 && done->later > 0)
+		fail(desk, done);
+	else
+		desk_done(JOB_REPORT);
 	board_count(0, FIGURE_REPORT_SENT, done->sent);
 	board_count(0, FIGURE_REPORT_REFUSED, done->failed);
 	board_set(FIGURE_REPORT_WAITING, done->waiting);
@@ -72,7 +87,7 @@ report(struct reporter *reporter)
 	if (desk_open(&reporter->desk, &problem) &&
 	    clerk_report(&job, reporter->desk.store, reporter->resolver, &done,
 		&problem))
-		tell(&done);
+		tell(&reporter->desk, &done);
 	else
 		desk_give_up(&reporter->desk, JOB_REPORT, &problem);
 }

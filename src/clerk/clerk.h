@@ -77,6 +77,10 @@ struct clerk_reported {
 	uint64_t sent;    /* destinations that took one */
 	uint64_t waiting; /* destinations that wait now, tried or not */
 	uint64_t failed;  /* destinations that are given up */
+	/* Destinations whose server, or the relay, wants it later, or cannot be
+	 * reached; and what the first one said. */
+	uint64_t later;
+	char later_words[256];
 };
 
 /* Seals, asks policy and destinations again, sends what is due. RESOLVER may

@@ -434,6 +434,10 @@ add_reported(struct clerk_reported *sum, const struct clerk_reported *one)
 	sum->reports += one->reports;
 	sum->sent += one->sent;
 	sum->failed += one->failed;
+	if (sum->later == 0)
+		memcpy(sum->later_words, one->later_words,
+		    sizeof sum->later_words);
+	sum->later += one->later;
 }
 
 bool

@@ -9,6 +9,8 @@
 #include "report/destination.h"
 #include "report/envelope.h"
 
+#include <stdio.h>
+
 enum {
 	REPORT_ARENA_MAX = 8 * 1024 * 1024,
 	LINE_MAX_BYTES = 68 * 1024, /* a URI fills a TXT record at most */
@@ -215,6 +217,7 @@ struct lease {
 	const struct target *target;
 	uint64_t fence;
 	bool gives_way;
+	bool is_later; /* by the server's wish, or since there is none */
 };
 
 static bool
@@ -325,10 +328,11 @@ send_mail(
 		outbox->is_stopped = true;
 		*ret_outcome = (struct store_delivery){
 		    .state = DELIVERY_WAITING, .words = words};
-	} else if (result == DELIVER_RETRY || result == DELIVER_BUSY)
+	} else if (result == DELIVER_RETRY || result == DELIVER_BUSY) {
 		*ret_outcome =
 		    retry_or_give_up(lease, tries, words, outbox->job->now);
-	else
+		lease->is_later = ret_outcome->state == DELIVERY_WAITING;
+	} else
 		*ret_outcome = (struct store_delivery){
 		    .state = result == DELIVER_ACCEPTED ? DELIVERY_ACCEPTED
 							: DELIVERY_REFUSED,
@@ -337,7 +341,15 @@ send_mail(
 }
 
 static void
-count_and_say(const struct errand *errand, const struct store_delivery *outcome)
+count_later(struct clerk_reported *reported, struct text words)
+{
+	if (reported->later++ == 0)
+		(void)snprintf(reported->later_words,
+		    sizeof reported->later_words, TEXT_FMT, TEXT_ARG(words));
+}
+
+static void
+count_and_say(const struct lease *lease, const struct store_delivery *outcome)
 {
 	static const struct {
 		const char *what, *preposition;
@@ -350,9 +362,12 @@ count_and_say(const struct errand *errand, const struct store_delivery *outcome)
 	    [DELIVERY_SUPPRESSED] = {"not sent", " to "},
 	};
 
+	const struct errand *errand = lease->errand;
 	bool is_for_all = outcome->destination.len == 0;
 	struct clerk_reported *reported = errand->outbox->reported;
 
+	if (lease->is_later)
+		count_later(reported, outcome->words);
 	reported->sent += outcome->state == DELIVERY_ACCEPTED;
 	reported->failed += outcome->state == DELIVERY_REFUSED;
 	outbox_say(errand->outbox, errand->report,
@@ -410,7 +425,7 @@ finish(struct lease *lease, const struct store_delivery *outcome)
 
 	if (store_finish_delivery(outbox->store, lease->fence, outcome,
 		mail->mail_bytes > 0 ? mail : NULL, &problem)) {
-		count_and_say(lease->errand, outcome);
+		count_and_say(lease, outcome);
 		return true;
 	}
 	return (store_check_fence(outbox->store, outcome->report,

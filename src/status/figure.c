@@ -135,7 +135,7 @@ const struct figure_row figure_rows[] = {
      "Reports that waited at the last look, one for each destination."},
     [FIGURE_REPORT_FAILURES] = {"reports", "failures", FIGURE_COUNT,
      "reports_failures_total", NULL,
-     "Looks through the reports that failed, to be tried again."},
+     "Looks through the reports that failed, or at which no report could be handed over."},
 
     [FIGURE_EXPIRE_LAST] = {"expire", "last", FIGURE_TIME,
      "expire_last_time_seconds", NULL,

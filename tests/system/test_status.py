@@ -319,9 +319,9 @@ def clerk(top):
 def reports(top):
     (top / "r").mkdir()
     files = top / "r/history", top / "r/dmarc.db"
-    for count, (reply, figure) in enumerate((
-            (None, "reports.sent"), ("550 no", "reports.refused"),
-            ("450 later", "reports.waiting"))):
+    for count, (reply, moved) in enumerate((
+            (None, {"sent": 1}), ("550 no", {"refused": 1}),
+            ("450 later", {"waiting": 1, "failures": 1}))):
         files[0].write_text(history.ours(
             "bank.example", int(time.time()) - (2 + count) * 86400))
         with sink.Sink() as relay:
@@ -331,12 +331,38 @@ def reports(top):
                         Database=f"sqlite:{files[1]}", ReportSpread="0",
                         ImportInterval="1s", ReportTransport=relay.url,
                         ReportEmail="r@receiver.example"):
-                wait_for_figure(top, "reports.last", lambda value: value > 0)
+                parts.wait_for("a look", lambda: any(
+                    figures(top)[f"reports.{name}"]
+                    for name in ("last", "failures")))
                 now = figures(top)
                 equal({name: now[f"reports.{name}"] for name in
                        ("sent", "refused", "waiting", "failures")},
                       {"sent": 0, "refused": 0, "waiting": 0, "failures": 0,
-                       figure.partition(".")[2]: 1}, reply)
+                       **moved}, reply)
+
+
+@case("reports: a relay that is not there is said, once a look")
+def dead_relay(top):
+    (top / "e").mkdir()
+    files = top / "e/history", top / "e/dmarc.db"
+    files[0].write_text("".join(history.ours(
+        "bank.example", int(time.time()) - days * 86400)
+        for days in (2, 3, 4)))
+    port = parts.free_port()
+    with daemon(top, HistoryFile=files[0], Database=f"sqlite:{files[1]}",
+                ReportSpread="0", ImportInterval="1s",
+                ReportTransport=f"smtp://127.0.0.1:{port}",
+                ReportEmail="r@receiver.example"):
+        wait_for_figure(top, "reports.failures", lambda value: value > 0)
+        now = ask(top)
+        equal((now["reports"]["waiting"], now["reports"]["failures"],
+               now["reports"]["last"]), (3, 1, 0))
+        equal(len(now["log"]), 1, now["log"])
+        for said in (now["reports"]["last_failure"], now["log"][0]):
+            contains(said["text"], "none of 3 was handed over: ")
+            contains(said["text"], f"127.0.0.1 port {port}")
+        lines = re.findall("(?m)^.* report: .*$", (top / "d/log").read_text())
+        equal(len(lines), 1, lines)
 
 
 @case("a reload keeps totals; a bad one is counted")
