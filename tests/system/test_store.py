@@ -70,9 +70,11 @@ def conformance(it, more):
             [unit], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP",
                  "STORE_SERVER": it.server.location("{}", more=more)})
-        failed = [line for line in run.stdout.splitlines()
+        lines = run.stdout.splitlines()
+        failed = [line for line in lines
                   if line.startswith("not ok") and "# SKIP" not in line]
-        equal(failed, [], run.stdout[-2000:])
+        why = [line for line in lines if "ERROR" in line or "error" in line]
+        equal(failed, [], "\n".join(why))
         assert re.search("^ok ", run.stdout, re.M), run.stdout
 
 

@@ -24,9 +24,7 @@ assert_deliveries(struct store *store, struct text report, const char *expected)
 	build_init(&text, SIZE_MAX);
 	MUST(store_for_each_delivery(
 	    store, report, take_delivery, &text, &problem));
-	build_byte(&text, '\0');
-	assert_string_equal(text.ptr, expected);
-	build_free(&text);
+	assert_built(&text, expected);
 }
 
 static inline uint64_t
@@ -92,9 +90,7 @@ assert_due(
 	build_init(&due.names, SIZE_MAX);
 	MUST(
 	    store_for_each_due_report(store, wanted, name_due, &due, &problem));
-	build_byte(&due.names, '\0');
-	assert_string_equal(due.names.ptr, expected);
-	build_free(&due.names);
+	assert_built(&due.names, expected);
 }
 
 static inline uint64_t

@@ -4,6 +4,15 @@
 
 #include "place.h"
 
+/* Frees it. */
+static inline void
+assert_built(struct build *text, const char *expected)
+{
+	build_byte(text, '\0');
+	assert_string_equal(text->ptr, expected);
+	build_free(text);
+}
+
 struct output {
 	struct store *store;
 	struct build text;

@@ -1,5 +1,5 @@
 /* Who gets no reports, and whose reports go elsewhere, on every engine. */
-#include "place.h"
+#include "output.h"
 
 static void
 suppress(struct store *store, const char *who, const char *words)
@@ -45,14 +45,6 @@ print_redirection(void *context, const struct store_redirection *redirection)
 	    TEXT_ARG(redirection->domain),
 	    (long long)(redirection->added - day), TEXT_ARG(redirection->rua));
 	return true;
-}
-
-static void
-assert_built(struct build *text, const char *expected)
-{
-	build_byte(text, '\0');
-	assert_string_equal(text->ptr, expected);
-	build_free(text);
 }
 
 static void

@@ -1,5 +1,5 @@
 /* What a list says of each report, on every engine. */
-#include "place.h"
+#include "output.h"
 
 #include <time.h>
 
@@ -24,14 +24,6 @@ print_listed(void *context, const struct store_listed *listed)
 		    delivery->tries, TEXT_ARG(delivery->words));
 	}
 	return true;
-}
-
-static void
-assert_built(struct build *text, const char *expected)
-{
-	build_byte(text, '\0');
-	assert_string_equal(text->ptr, expected);
-	build_free(text);
 }
 
 static void
