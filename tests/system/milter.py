@@ -8,13 +8,16 @@ ALL_ACTIONS = 0x1FF
 CHANGE_HEADERS = 0x10
 QUARANTINE = 0x20
 
+ALL_STEPS = 0x1FFFFF
+NO_REPLY_TO_MAIL = 0x4000
+
 
 class Milter:
-    def __init__(self, path, actions=ALL_ACTIONS):
+    def __init__(self, path, actions=ALL_ACTIONS, steps=ALL_STEPS):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(parts.PATIENCE)
         self.socket.connect(str(path))
-        self.send("O", struct.pack(">III", 6, actions, 0x1FFFFF))
+        self.send("O", struct.pack(">III", 6, actions, steps))
         command, data = self.receive()
         assert command == "O", f"negotiation: {command!r}"
         self.protocol = struct.unpack(">III", data[:12])[2]
