@@ -412,6 +412,44 @@ note_targets(struct errand *errand)
 	return true;
 }
 
+/* Said of a URI that nothing could be sent to; what was settled has a try. */
+static bool
+is_skipped(const struct store_delivery *delivery)
+{
+	return delivery->state == DELIVERY_UNWANTED && delivery->tries == 0;
+}
+
+static size_t
+count_skipped(const struct errand *errand)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < errand->deliveries.count; i++)
+		count += is_skipped(&errand->deliveries.at[i]);
+	return count;
+}
+
+/* Behind note_targets: with nothing but these the report would be final. */
+static bool
+note_skipped(const struct errand *errand)
+{
+	size_t known = count_skipped(errand);
+
+	for (size_t i = 0; i < errand->targets.skipped.count &&
+			   known < OUTBOX_DESTINATIONS_MAX;
+	     i++) {
+		struct store_delivery skipped = errand->targets.skipped.at[i];
+		if (find_delivery(errand, skipped.destination) != NULL)
+			continue;
+		skipped.report = errand->report->id;
+		if (!store_add_delivery(errand->outbox->store, &skipped,
+			errand->outbox->problem))
+			return false;
+		known++;
+	}
+	return true;
+}
+
 /* The outcome is noted whatever it is: a mail that was accepted must not go out
  * again for want of memory for the server's words, which are "" then. Who lost
  * the lease has nothing to note; who took it does. */
@@ -439,7 +477,7 @@ static void
 refuse_beyond_limit(struct errand *errand)
 {
 	struct targets *targets = &errand->targets;
-	size_t known = errand->deliveries.count;
+	size_t known = errand->deliveries.count - count_skipped(errand);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < targets->list.count; i++) {
@@ -448,9 +486,10 @@ refuse_beyond_limit(struct errand *errand)
 				find_delivery(errand, target.address) == NULL;
 		if (is_fresh && known >= OUTBOX_DELIVERIES_MAX) {
 			outbox_say(errand->outbox, errand->report,
-			    "not sent to " TEXT_FMT
-			    ": too many destinations before it",
+			    "not sent to " TEXT_FMT ": " TARGETS_TOO_MANY,
 			    TEXT_ARG(target.address));
+			targets_skip(targets, errand->arena, target.address,
+			    TEXT(TARGETS_TOO_MANY));
 			continue;
 		}
 		known += is_fresh;
@@ -522,7 +561,7 @@ close_unwanted(struct errand *errand)
 static bool
 settle_all(struct errand *errand)
 {
-	if (!note_targets(errand))
+	if (!note_targets(errand) || !note_skipped(errand))
 		return false;
 	for (size_t i = 0; i < errand->targets.list.count; i++)
 		if (!settle(errand, &errand->targets.list.at[i]))

@@ -4,7 +4,7 @@
 
 #include "mail/mailbox.h"
 
-enum { SCRATCH_ARENA_MAX = 8 * 1024 * 1024 };
+enum { SCRATCH_ARENA_MAX = 8 * 1024 * 1024, SPELT_MAX = 254 };
 
 /* One search for targets. */
 struct search {
@@ -27,6 +27,43 @@ add(struct search *search, struct target target)
 	*copy = target;
 	copy->address = arena_copy(search->arena, target.address);
 	copy->words = arena_copy(search->arena, target.words);
+}
+
+/* At most as long as an address, and in one word, as a list's columns are. */
+static struct text
+spell(struct arena *arena, struct text uri)
+{
+	struct build spelt;
+
+	build_init_arena(&spelt, arena, 3 * SPELT_MAX);
+	for (size_t i = 0; i < uri.len && i < SPELT_MAX; i++)
+		if (uri.ptr[i] == ' ')
+			build_cstr(&spelt, "%20");
+		else
+			build_byte(&spelt, uri.ptr[i]);
+	struct text whole = build_view(&spelt);
+	if (uri.len <= SPELT_MAX && whole.len <= SPELT_MAX)
+		return whole;
+	return arena_join(
+	    arena, text_slice(whole, 0, SPELT_MAX - 3), TEXT("..."));
+}
+
+void
+targets_skip(struct targets *targets, struct arena *arena, struct text uri,
+    struct text words)
+{
+	const struct store_delivery skipped = {.destination = spell(arena, uri),
+	    .state = DELIVERY_UNWANTED,
+	    .words = arena_copy(arena, words)};
+	struct store_delivery *copy;
+
+	/* "" would be the report as a whole. */
+	if (skipped.destination.len == 0 ||
+	    targets->skipped.count == OUTBOX_DESTINATIONS_MAX)
+		return;
+	copy = vec_push(arena, &targets->skipped);
+	if (copy != NULL)
+		*copy = skipped;
 }
 
 bool
@@ -137,16 +174,32 @@ decide(const struct search *search, const struct destination *destination)
 	return target;
 }
 
-bool
-targets_note_asked(struct targets_asked *asked, struct text address)
+static bool
+was_asked(const struct targets_asked *asked, struct text address)
 {
 	for (size_t i = 0; i < asked->count; i++)
 		if (text_equal_nocase(asked->address[i], address))
-			return false;
-	if (asked->count == OUTBOX_DESTINATIONS_MAX)
+			return true;
+	return false;
+}
+
+bool
+targets_note_asked(struct targets_asked *asked, struct text address)
+{
+	if (asked->count == OUTBOX_DESTINATIONS_MAX ||
+	    was_asked(asked, address))
 		return false;
 	asked->address[asked->count++] = address;
 	return true;
+}
+
+static void
+skip(struct search *search, struct text uri, struct text words)
+{
+	outbox_say(search->outbox, search->report,
+	    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
+	    TEXT_ARG(words));
+	targets_skip(search->targets, search->arena, uri, words);
 }
 
 static void
@@ -156,11 +209,20 @@ note_uri(struct search *search, struct text uri)
 	    destination_read(search->arena, uri);
 
 	if (destination.address.len == 0)
-		outbox_say(search->outbox, search->report,
-		    "not sent to " TEXT_FMT ": " TEXT_FMT, TEXT_ARG(uri),
-		    TEXT_ARG(destination.reason));
+		skip(search, uri, destination.reason);
 	else if (targets_note_asked(&search->asked, destination.address))
 		search->destinations[search->asked.count - 1] = destination;
+	else if (!was_asked(&search->asked, destination.address))
+		targets_skip(search->targets, search->arena, uri,
+		    TEXT(TARGETS_TOO_MANY));
+}
+
+/* Is there nothing left to note? A record may have thousands. */
+static bool
+is_full(const struct search *search)
+{
+	return search->asked.count == OUTBOX_DESTINATIONS_MAX &&
+	       search->targets->skipped.count == OUTBOX_DESTINATIONS_MAX;
 }
 
 /* In the record's order, whoever answered first. */
@@ -194,17 +256,14 @@ add_uris(struct search *search, const struct dmarc_record *record)
 	    .patience = patience(outbox),
 	};
 
-	for (size_t i = 0; i < record->rua_sized.count; i++)
-		if (search->asked.count < OUTBOX_DESTINATIONS_MAX)
-			note_uri(search, record->rua_sized.at[i]);
+	for (size_t i = 0; i < record->rua_sized.count && !is_full(search); i++)
+		note_uri(search, record->rua_sized.at[i]);
 	consent_ask(
 	    &consent, search->destinations, search->asked.count, search->arena);
 	add_asked(search);
 	for (size_t i = 0;
 	     record->rua.count == 0 && i < record->rua_unread.count; i++)
-		outbox_say(outbox, search->report,
-		    "not sent to " TEXT_FMT ": no URI",
-		    TEXT_ARG(record->rua_unread.at[i]));
+		skip(search, record->rua_unread.at[i], TEXT("no URI"));
 	if (record->rua.count + record->rua_unread.count == 0)
 		add_nobody(search, TARGET_CLOSE, "no rua");
 	else if (search->targets->list.count == 0)
@@ -217,12 +276,10 @@ add_redirected(struct search *search, struct text rua)
 {
 	while (rua.len > 0) {
 		struct text uri = text_trim(text_split(&rua, ','));
-		struct destination destination =
-		    destination_read(search->arena, uri);
-		if (destination.address.len > 0 &&
-		    targets_note_asked(&search->asked, destination.address))
-			add(search, decide(search, &destination));
+		if (uri.len > 0)
+			note_uri(search, uri);
 	}
+	add_asked(search);
 	if (search->targets->list.count == 0)
 		add_nobody(search, TARGET_CLOSE, "redirected to nobody");
 }

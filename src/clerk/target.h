@@ -22,8 +22,13 @@ struct targets_asked {
 	size_t count;
 };
 
+#define TARGETS_TOO_MANY "too many destinations before it"
+
 struct targets {
 	VEC(struct target) list;
+	/* What nothing can be sent to, for the list of reports: destination
+	 * (as the record has it, no address), state and words. */
+	VEC(struct store_delivery) skipped;
 	/* Whoever is not in the list is not wanted any more. */
 	bool policy_is_known;
 };
@@ -35,6 +40,9 @@ void targets_find(struct outbox *outbox, const struct store_report *report,
     struct arena *arena, struct targets *ret_targets);
 /* False: ADDRESS was asked before, or there is no room for more. */
 bool targets_note_asked(struct targets_asked *asked, struct text address);
+/* What is beyond OUTBOX_DESTINATIONS_MAX is left out; see arena_failed. */
+void targets_skip(struct targets *targets, struct arena *arena, struct text uri,
+    struct text words);
 /* But for case. */
 bool targets_have(const struct targets *targets, struct text address);
 /* Why nothing is ever sent there: reports about reports help nobody, and some

@@ -165,14 +165,14 @@ enum delivery_state {
 	DELIVERY_ACCEPTED,
 	DELIVERY_REFUSED,
 	DELIVERY_UNAUTHORIZED,
-	DELIVERY_UNWANTED, /* no rua, or withdrawn */
+	DELIVERY_UNWANTED, /* no rua, or withdrawn, or no address */
 	DELIVERY_SUPPRESSED,
 };
 extern const struct names delivery_state_names;
 
 struct store_delivery {
 	struct text report;      /* id */
-	struct text destination; /* address */
+	struct text destination; /* address; or a URI without, unwanted */
 	enum delivery_state state;
 	unsigned tries;
 	int64_t next;

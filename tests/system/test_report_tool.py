@@ -363,6 +363,12 @@ def hostile(it):
                      if name in line and (
                          "not sent to " in line or "later to " in line)]
             equal(len(lines), name in names[:len(HOSTILE)], f"{name}: {said}")
+        kept = {one["domain"]: [to["state"] for to in one["deliveries"]
+                                if to["state"] == "accepted" or to["why"]]
+                for one in objects(folder, "--list")}
+        for name in names[:len(HOSTILE)]:
+            equal((len(kept[name]), kept[name].count("accepted")), (2, 1), name)
+        equal(len(kept["many.example"]), 20, "destinations, and what is not")
         for line in relay.commands:
             assert "victim" not in line and not line.startswith("DATA "), line
         equal({mail.sender for mail in relay.mails}, {""})

@@ -188,6 +188,130 @@ test_dry_run_targets(void **state)
 	}
 }
 
+static bool
+add_deliveries(void *context, const struct store_listed *listed)
+{
+	struct build *lines = context;
+
+	for (size_t i = 0; i < listed->deliveries.count; i++) {
+		const struct store_delivery *delivery =
+		    &listed->deliveries.at[i];
+		build_format(lines, "<" TEXT_FMT "> %s " TEXT_FMT "\n",
+		    TEXT_ARG(delivery->destination),
+		    names_word(&delivery_state_names, (int)delivery->state),
+		    TEXT_ARG(delivery->words));
+	}
+	return true;
+}
+
+/* What the list has of the one report; returns how many lines that are. */
+static size_t
+list_deliveries(struct scene *scene)
+{
+	const struct clerk_list list = {.config = scene->config,
+	    .date = -1,
+	    .each = add_deliveries,
+	    .context = &scene->lines};
+	size_t count = 0;
+
+	build_cut(&scene->lines, 0);
+	if (!clerk_list_reports(&list, scene->store, &scene->problem))
+		fail_msg("%s", scene->problem.text);
+	struct text lines = build_view(&scene->lines);
+	for (size_t i = 0; i < lines.len; i++)
+		count += lines.ptr[i] == '\n';
+	return count;
+}
+
+#define TEN_X  "xxxxxxxxxx"
+#define FIFTY  TEN_X TEN_X TEN_X TEN_X TEN_X
+#define HOST_X "https://" FIFTY "." FIFTY "." FIFTY "." FIFTY
+
+/* What of the record nothing can be sent to is listed, with why. */
+static void
+test_skipped(void **state)
+{
+	static const struct {
+		const char *rua;
+		bool is_redirected;
+		size_t count;
+		const char *lines;
+	} rows[] = {
+	    {"https://a.example,mailto:r@example.com,mailto:a%20b@example.com,"
+	     "mailto:a@1.2.3.4",
+		false, 4,
+		"<https://a.example> unwanted not a mailto: URI\n"
+		"<mailto:a%20b@example.com> unwanted a space, a control or a "
+		"byte above 126\n"
+		"<mailto:a@1.2.3.4> unwanted no host name after the '@'\n"
+		"<r@example.com> accepted "},
+	    {"https://a.example,mailto:r@example.com,https://a.example", false,
+		2, "<https://a.example> unwanted not a mailto: URI\n<r@"},
+	    {"a b@example.com", false, 2,
+		"<> unwanted no rua that can be used\n"
+		"<a%20b@example.com> unwanted no URI\n"},
+	    {HOST_X "\" \"." FIFTY ",mailto:r@example.com", false, 2,
+		"<" HOST_X "." TEN_X TEN_X TEN_X "xxxxxxxxx...> unwanted "},
+	    {ELEVEN, true, 11,
+		"<mailto:k@x.example> unwanted too many destinations before "
+		"it\n"},
+	    {"https://a.example, ,mailto:r@x.example", true, 2,
+		"<https://a.example> unwanted not a mailto: URI\n"
+		"<r@x.example> accepted "},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct scene *scene = scene_renew(state);
+		set_zone(
+		    scene, arena_cstr(scene->arena,
+			       arena_format(scene->arena, RECORD("rua=\" \"%s"),
+				   rows[i].is_redirected ? "" : rows[i].rua)));
+		if (rows[i].is_redirected)
+			assert_true(store_redirect(scene->store,
+			    &(struct store_redirection){
+				.domain = TEXT("example.com"),
+				.rua = text_from_cstr(rows[i].rua)},
+			    &scene->problem));
+		add_message(scene, "example.com", DAY_0 + HOUR);
+		run(scene);
+		assert_int_equal(scene->reported.failed, 0);
+		size_t count = list_deliveries(scene);
+		if (count != rows[i].count || !has_line(scene, rows[i].lines))
+			fail_msg("row %zu: %.*s", i, (int)scene->lines.len,
+			    scene->lines.ptr);
+	}
+}
+
+/* Others at each attempt: a report keeps so many, and its good destination is
+ * tried on. */
+static void
+test_rotating_skipped(void **state)
+{
+	enum { ZONE_MAX = 4096, DAYS = 4 };
+	struct scene *scene = *state;
+
+	add_message(scene, "example.com", DAY_0 + HOUR);
+	sink_reply(scene->sink, SINK_RCPT, "450 4.2.0 full\r\n");
+	for (unsigned day = 0; day < DAYS; day++) {
+		struct build zone;
+		build_init(&zone, ZONE_MAX);
+		build_cstr(&zone, "_dmarc.example.com TXT \"v=DMARC1; rua=\"");
+		for (unsigned i = 0; i < OUTBOX_DESTINATIONS_MAX - 1; i++)
+			build_format(
+			    &zone, " \"ftp://%u.%u.example,\"", day, i);
+		build_cstr(&zone, " \"mailto:r@example.com\"\n");
+		build_byte(&zone, '\0');
+		set_zone(scene, zone.ptr);
+		build_free(&zone);
+		run(scene);
+		assert_true(has_line(scene, "not sent to ftp://"));
+		assert_int_equal(scene->reported.waiting, 1);
+		scene->now += DAY;
+	}
+	assert_int_equal(times_heard(scene, "RCPT TO:"), DAYS);
+	assert_int_equal(list_deliveries(scene), OUTBOX_DESTINATIONS_MAX + 1);
+}
+
 /* Whoever names other destinations each time reaches a limit. */
 static void
 test_rotating_rua(void **state)
@@ -213,6 +337,10 @@ test_rotating_rua(void **state)
 	}
 	assert_int_equal(times_heard(scene, "RCPT TO:"), OUTBOX_DELIVERIES_MAX);
 	assert_int_equal(scene->reported.waiting, 0);
+	assert_int_equal(list_deliveries(scene),
+	    OUTBOX_DELIVERIES_MAX + OUTBOX_DESTINATIONS_MAX);
+	assert_true(has_line(
+	    scene, "example.com> unwanted too many destinations before it\n"));
 }
 
 int
@@ -223,6 +351,8 @@ main(void)
 	    SCENARIO(test_checks_are_counted, SENDER),
 	    cmocka_unit_test(test_operators_word),
 	    SCENARIO(test_dry_run_targets, SENDER),
+	    SCENARIO(test_skipped, SENDER),
+	    SCENARIO(test_rotating_skipped, SENDER),
 	    SCENARIO(test_rotating_rua, SENDER),
 	};
 
