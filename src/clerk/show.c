@@ -74,6 +74,19 @@ show_rua(struct showing *showing)
 		    "not sent: no rua that can be used");
 }
 
+static void
+show_redirected(struct showing *showing, struct text rua)
+{
+	while (rua.len > 0) {
+		struct text uri = text_trim(text_split(&rua, ','));
+		if (uri.len > 0)
+			show_uri(showing, uri);
+	}
+	if (showing->asked.count == 0)
+		outbox_say(showing->outbox, showing->report,
+		    "not sent: redirected to nobody");
+}
+
 /* No record is asked whether it still says so, nor a destination whether it
  * agrees. */
 static void
@@ -90,12 +103,7 @@ show_uris(struct showing *showing)
 		outbox_say(showing->outbox, report,
 		    "not sent: nothing but mail to report addresses");
 	else if (redirected.ptr != NULL)
-		while (redirected.len > 0) {
-			struct text uri =
-			    text_trim(text_split(&redirected, ','));
-			if (uri.len > 0)
-				show_uri(showing, uri);
-		}
+		show_redirected(showing, redirected);
 	else
 		show_rua(showing);
 }

@@ -164,6 +164,10 @@ test_dry_run_targets(void **state)
 		"example.com: would be sent to mailto:A@x.example\n"
 		"example.com: would be sent to mailto:a+b@x.example\n"},
 	    {NULL, ELEVEN, "j@x.example\n"},
+	    {NULL, "", "example.com: not sent: redirected to nobody\n"},
+	    {NULL, "https://x.example",
+		"example.com: not sent to https://x.example: not a mailto: URI\n"
+		"example.com: not sent: redirected to nobody\n"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
