@@ -154,6 +154,25 @@ tell(struct text answer, int form, struct problem *problem)
 	json_decref(object);
 }
 
+/* dmarcd goes on with what it read before the file was broken. */
+static struct config *
+read_config(const struct tool *tool, struct problem *problem)
+{
+	const char *path = tool_config_path(tool);
+	struct config *config = tool_config(tool, problem);
+
+	if (config == NULL && path != NULL)
+		config = config_salvage(path);
+	if (config == NULL || problem->kind == PROBLEM_NONE)
+		return config;
+	struct text address = config_control_socket(config);
+	if (address.len > 0)
+		tool_say("%s: warning: %s; asking " TEXT_FMT " all the same",
+		    tool->name, problem->text, TEXT_ARG(address));
+	*problem = (struct problem){PROBLEM_NONE, ""};
+	return config;
+}
+
 static struct text
 socket_of(
     const struct config *config, const char *option, struct problem *problem)
@@ -172,7 +191,7 @@ report(struct tool *tool, const char *option, int form)
 {
 	struct problem problem = {PROBLEM_NONE, ""};
 	struct config *config =
-	    option == NULL ? tool_config(tool, &problem) : NULL;
+	    option == NULL ? read_config(tool, &problem) : NULL;
 	struct build answer;
 
 	build_init(&answer, ANSWER_MAX);

@@ -90,12 +90,17 @@ tool_option(
 	}
 }
 
+const char *
+tool_config_path(const struct tool *tool)
+{
+	return tool->config_path == NULL ? config_default_path()
+					 : tool->config_path;
+}
+
 struct config *
 tool_config(const struct tool *tool, struct problem *problem)
 {
-	return config_load(tool->config_path == NULL ? config_default_path()
-						     : tool->config_path,
-	    problem);
+	return config_load(tool_config_path(tool), problem);
 }
 
 static bool

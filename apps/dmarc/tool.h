@@ -56,7 +56,9 @@ enum {
 int tool_option(
     struct tool *tool, int argc, char **argv, const struct option *options);
 
-/* -c's file, else the daemon's default, else built-in defaults. */
+/* -c's file, else the daemon's default; NULL: there is none. */
+const char *tool_config_path(const struct tool *tool);
+/* That file, else built-in defaults. */
 struct config *tool_config(
     const struct tool *tool, struct problem *problem) MUST_USE;
 

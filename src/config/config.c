@@ -379,6 +379,25 @@ config_load_again(const struct config *old, struct problem *ret_problem)
 	return NULL;
 }
 
+struct config *
+config_salvage(const char *path)
+{
+	const struct place place = {.path = path};
+	struct config *config = new_config(NULL);
+
+	if (config == NULL)
+		return NULL;
+	config->path = path;
+	if (!file_read(
+		config->arena, path, CONFIG_BYTES_MAX, &config->lines, NULL)) {
+		config_free(config);
+		return NULL;
+	}
+	for (struct text rest = config->lines; rest.len > 0;)
+		(void)read_line(config, &place, text_split(&rest, '\n'), NULL);
+	return config;
+}
+
 void
 config_free(struct config *config)
 {

@@ -173,6 +173,10 @@ struct config *config_load_over(const char *path, const char *overrides,
  * files that they name are read again. */
 struct config *config_load_again(
     const struct config *old, struct problem *ret_problem) MUST_USE;
+/* What is good of a PATH that config_load refuses, for who wants an option or
+ * two of it all the same: bad lines are left out, and no file that it names is
+ * read. NULL: PATH itself cannot be. */
+struct config *config_salvage(const char *path) MUST_USE;
 void config_free(struct config *config);
 /* To be called before any file that an option names is read: dmarcd watches it
  * from then on, and reads it while it serves. False: no memory, or a FIFO. */

@@ -692,6 +692,32 @@ def in_vain(top):
              "is dmarcd running")
 
 
+@case("a configuration that is broken by now: said, and dmarcd is asked")
+def broken(top):
+    conf = top / "d/dmarcd.conf"
+    with daemon(top):
+        good = conf.read_text()
+        for bad, why in (
+                (good + "Enforc strict\n", ': unknown option "Enforc"'),
+                ("Enforc strict\n" + good, ':1: unknown option "Enforc"'),
+                (f"{good}IgnoreHosts {top}/none\n", f"{top}/none: ")):
+            conf.write_text(bad)
+            for words in ((), ("--json",), ("--metrics",)):
+                told, warned = status(top, *words)
+                contains(warned, "dmarc status: warning: ")
+                contains(warned, why)
+                contains(warned, f"unix:{top}/d/control")
+                contains(told, {(): " is running", ("--json",): '"running"'}
+                         .get(words, "dmarcd_workers 1"))
+                equal(warned.count("\n"), 1, warned)
+        conf.write_text(good + "ControlSocket none\nEnforc strict\n")
+        contains(status(top, status=78)[1], "ControlSocket is none")
+        conf.unlink()
+        contains(status(top, status=66)[1], f"{conf}: ")
+        conf.write_text(good + "Enforc strict\n")
+    contains(status(top, status=69)[1], "is dmarcd running")
+
+
 @case("figures that no daemon has: none below 0, no sum that overflows")
 def odd_figures(top):
     with daemon(top):
