@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "Usage: dmarc import [OPTION...] [FILE...]\n"
+    "Usage: dmarc import [OPTION...] [FILE ...]\n"
     "\n"
     "Takes the history file (HistoryFile of the configuration, or the FILEs),\n"
     "dmarcd's, OpenDMARC's or Exim's, and stores its entries in Database, each\n"

@@ -36,12 +36,25 @@ static const struct command *const namesakes[] = {
 static void
 print_usage(FILE *out)
 {
-	(void)fputs("Usage: dmarc COMMAND [OPTION...]\n\n", out);
+	(void)fputs(
+	    "Usage: dmarc [-c FILE] COMMAND [OPTION...]\n"
+	    "       dmarc -h | -V\n"
+	    "\n"
+	    "Does by hand what dmarcd does by itself, and looks at policies and\n"
+	    "messages. The commands:\n"
+	    "\n",
+	    out);
 	for (size_t i = 0; commands[i] != NULL; i++)
 		(void)fprintf(out, "  %-8s %s\n", commands[i]->name,
 		    commands[i]->sentence);
-	(void)fputs("\ndmarc COMMAND --help tells more; so does dmarc(1).\n"
-		    "Every command takes -c FILE, the configuration.\n",
+	(void)fputs(
+	    "\n"
+	    "  -c FILE        configuration (default /etc/dmarcd.conf, else\n"
+	    "                 /etc/opendmarc.conf); behind the command, too\n"
+	    "  -h, --help     this help; behind a command, that command's\n"
+	    "  -V, --version  version\n"
+	    "\n"
+	    "Each command has its manual: dmarc-lookup(1), and so on.\n",
 	    out);
 }
 

@@ -64,16 +64,16 @@ enum {
  }
 
 #define OPENDMARC_DATABASE_USAGE                                               \
- "\t--config=file      configuration [/etc/dmarcd.conf]\n"                     \
- "\t--dbhost=host      database host [localhost]\n"                            \
- "\t--dbname=name      database name [opendmarc]\n"                            \
- "\t--dbpasswd=passwd  database password [opendmarc]\n"                        \
- "\t--dbport=port      database port [3306]\n"                                 \
- "\t--dbuser=user      database user [opendmarc]\n"
+ "\t--config=file             configuration [/etc/dmarcd.conf]\n"              \
+ "\t--dbhost=host             database host [localhost]\n"                     \
+ "\t--dbname=name             database name [opendmarc]\n"                     \
+ "\t--dbpasswd=password       database password [opendmarc]\n"                 \
+ "\t--dbport=port             database port [3306]\n"                          \
+ "\t--dbuser=user             database user [opendmarc]\n"
 #define OPENDMARC_OTHER_USAGE                                                  \
- "\t--help             print help and exit\n"                                  \
- "\t--verbose          verbose output\n"                                       \
- "\t--version          print version and exit\n"
+ "\t--help                    print help and exit\n"                           \
+ "\t--verbose                 verbose output\n"                                \
+ "\t--version                 print version and exit\n"
 
 /* Reads the command line; of what OPTIONS have of the tool's own TAKE is told.
  * The password is wiped from ARGV. False: exit with *RET_STATUS. */

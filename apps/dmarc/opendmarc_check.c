@@ -10,7 +10,11 @@
 
 enum { CHECK_ARENA_MAX = 4 * 1024 * 1024 };
 
-static const char usage[] = "opendmarc-check [--config=file] domain [...]\n";
+static const char usage[] =
+    "opendmarc-check [options] domain ...\n"
+    "\t--config=file             configuration [/etc/dmarcd.conf]\n"
+    "\t--help                    print help and exit\n"
+    "\t--version                 print version and exit\n";
 
 static const struct option options[] = {
     {"config", required_argument, NULL, OPENDMARC_CONFIG},

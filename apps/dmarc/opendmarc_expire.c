@@ -16,8 +16,8 @@ static const struct option options[] = {
 
 static const char usage[] =
     "opendmarc-expire [options]\n"
-    "\t--alltables        accepted: everything expires together here\n" OPENDMARC_DATABASE_USAGE
-    "\t--expire=days      expiration time, in days [180]\n" OPENDMARC_OTHER_USAGE;
+    "\t--alltables               accepted: everything expires together here\n" OPENDMARC_DATABASE_USAGE
+    "\t--expire=days             expiration time, in days [180]\n" OPENDMARC_OTHER_USAGE;
 
 static const char *
 take(void *context, int option, const char *value)

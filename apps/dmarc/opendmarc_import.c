@@ -30,7 +30,7 @@ static const struct option importstats_options[] = {
 
 static const char import_usage[] =
     "opendmarc-import [options]\n" OPENDMARC_DATABASE_USAGE
-    "\t--input=file       file to import [standard input]\n" OPENDMARC_OTHER_USAGE;
+    "\t--input=file              file to import [standard input]\n" OPENDMARC_OTHER_USAGE;
 
 static const char importstats_usage[] =
     "opendmarc-importstats [options]\n" OPENDMARC_DATABASE_USAGE

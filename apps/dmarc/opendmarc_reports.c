@@ -83,24 +83,32 @@ static const struct option options[] = {
 
 static const char usage[] =
     "opendmarc-reports [options]\n"
-    "\t--day              reports of whole days\n" OPENDMARC_DATABASE_USAGE
-    "\t--domain=name      only reports to this domain\n"
-    "\t--interval=secs    a report's period [ReportInterval]\n"
-    "\t--keepfiles        keep the XML of each report\n"
-    "\t-n, --test         send nothing, keep the XML\n"
-    "\t--no-reports-list=file  addresses and domains that get no report\n"
-    "\t--nodomain=name    no report to this domain; may be repeated\n"
-    "\t--report-contact=string  further contact, named in reports\n"
-    "\t--report-email=address   reports come from here [postmaster@DOMAIN]\n"
-    "\t--report-org=name  our organization's name\n"
-    "\t--skipdomains=file domains as with --nodomain, one a line\n"
-    "\t--smtp-password=word  password there; see ReportPasswordFile\n"
-    "\t--smtp-port=port   port of the mail server [25]\n"
-    "\t--smtp-server=host mail server [ReportTransport]\n"
-    "\t--smtp-ssl         TLS from the beginning\n"
-    "\t--smtp-ssl-ca-file=file  authorities that may vouch for it\n"
-    "\t--smtp-username=name  log in there\n"
-    "\t--workdir=dir      where the XML is kept [.]\n" OPENDMARC_OTHER_USAGE;
+    "\t--day                     reports of whole days\n" OPENDMARC_DATABASE_USAGE
+    "\t--domain=name             only reports to this domain\n"
+    "\t--interval=seconds        a report's period [ReportInterval]\n"
+    "\t--keepfiles               keep the XML of each report\n"
+    "\t-n, --test                send nothing, keep the XML\n"
+    "\t--no-reports-list=file    addresses and domains that get no report\n"
+    "\t--nodomain=name           no report to this domain; may be repeated\n"
+    "\t--report-contact=text     further contact, named in reports\n"
+    "\t--report-email=address    reports come from here [postmaster@DOMAIN]\n"
+    "\t--report-org=name         our organization's name\n"
+    "\t--skipdomains=file        domains as with --nodomain, one a line\n"
+    "\t--smtp-password=password  password there; see ReportPasswordFile\n"
+    "\t--smtp-port=port          port of the mail server [25]\n"
+    "\t--smtp-server=host        mail server [ReportTransport]\n"
+    "\t--smtp-ssl                TLS from the beginning\n"
+    "\t--smtp-ssl-ca-file=file   authorities that may vouch for it\n"
+    "\t--smtp-username=name      log in there\n"
+    "\t--workdir=dir             where the XML is kept [.]\n"
+    "\t--noupdate                accepted, does nothing; so do the next six:\n"
+    "\t--report-bcc=address      reports are not copied\n"
+    "\t--stale-check             see --stale-server\n"
+    "\t--stale-def-deny          see --stale-server\n"
+    "\t--stale-server=name       each destination's own consent is asked for\n"
+    "\t--utc                     days are always those of UTC\n"
+    "\t--verp                    see ReportEnvelopeFrom\n"
+    "\t-v                        as --verbose\n" OPENDMARC_OTHER_USAGE;
 
 /* Why it does nothing. */
 static const struct {

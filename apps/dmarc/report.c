@@ -14,7 +14,7 @@
 static const char usage[] =
     "Usage: dmarc report [OPTION...]\n"
     "       dmarc report --list | --show ID [OPTION...]\n"
-    "       dmarc report suppress [ADDRESS [WHY...]]\n"
+    "       dmarc report suppress [ADDRESS [WHY ...]]\n"
     "       dmarc report allow ADDRESS\n"
     "\n"
     "Makes the aggregate reports (RFC 9990) of the periods that are over and\n"

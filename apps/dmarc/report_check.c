@@ -19,16 +19,16 @@ static const char usage[] =
     "to publish. Sends nothing. The status is 0 when they pass, 78 when they do\n"
     "not or only if the MTA signs, 75 when DNS does not answer.\n"
     "\n"
-    "  --ip ADDRESS            address that the relay sends from; may be given\n"
-    "                          several times. Without: the public ones of this\n"
-    "                          machine, if ReportTransport is on it\n"
-    "  --helo NAME             what the relay says at HELO (default: this\n"
-    "                          host's name)\n"
-    "  --zone FILE             answer DNS from this file\n"
-    "  --resolver ADDR[#PORT]  ask this resolver\n"
-    "  --now TIME              act as if it were TIME\n"
-    "  --json                  one object on one line, for programs\n"
-    "  -c FILE                 configuration\n";
+    "  --ip ADDRESS               address that the relay sends from; may be given\n"
+    "                             several times. Without: the public ones of this\n"
+    "                             machine, if ReportTransport is on it\n"
+    "  --helo NAME                what the relay says at HELO (default: this\n"
+    "                             host's name)\n"
+    "  --zone FILE                answer DNS from this file\n"
+    "  --resolver ADDRESS[#PORT]  ask this resolver\n"
+    "  --now TIME                 act as if it were TIME\n"
+    "  --json                     one object on one line, for programs\n"
+    "  -c FILE                    configuration\n";
 
 enum {
 	OPTION_CHECK = 256,

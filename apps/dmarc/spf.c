@@ -12,15 +12,15 @@ static const char usage[] =
     "Checks SPF alone: may this client use this sender? The status is 0\n"
     "whatever the result.\n"
     "\n"
-    "  --ip ADDRESS            the client; without: no SPF\n"
-    "  --helo NAME             what it said at HELO\n"
-    "  --mail-from ADDRESS     envelope sender; without or \"\": the null\n"
-    "                          sender, which is postmaster@HELO\n"
-    "  --zone FILE             answer DNS from this file\n"
-    "  --resolver ADDR[#PORT]  ask this resolver\n"
-    "  --json                  one object on one line, for programs\n"
-    "  --explain               tell why, step by step\n"
-    "  -c FILE                 configuration; without it none is read\n";
+    "  --ip ADDRESS               the client; without: no SPF\n"
+    "  --helo NAME                what it said at HELO\n"
+    "  --mail-from ADDRESS        envelope sender; without or \"\": the null\n"
+    "                             sender, which is postmaster@HELO\n"
+    "  --zone FILE                answer DNS from this file\n"
+    "  --resolver ADDRESS[#PORT]  ask this resolver\n"
+    "  --json                     one object on one line, for programs\n"
+    "  --explain                  tell why, step by step\n"
+    "  -c FILE                    configuration; without it none is read\n";
 
 enum {
 	OPTION_IP = 256,

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 
 static const char usage[] =
-    "Usage: dmarcd [-n] [-c FILE]\n"
+    "Usage: dmarcd [-fhnV] [-c FILE]\n"
     "\n"
     "DMARC for a mail server: judges each incoming message (SPF, DKIM, DMARC),\n"
     "answers the MTA by the milter protocol, keeps a history and reports to\n"

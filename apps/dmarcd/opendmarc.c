@@ -18,9 +18,25 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "Usage: opendmarc [-Aflnv] [-c FILE] [-p SOCKET] [-P FILE] [-t FILE[,FILE]]\n"
-    "                 [-u USER[:GROUP]] [-V]\n"
-    "This is dmarcd, called as opendmarc; see dmarcd(8).\n";
+    "Usage: opendmarc [-AflnvV] [-c FILE] [-p SOCKET] [-P FILE]\n"
+    "                 [-t FILE[,FILE...]] [-u USER[:GROUP]]\n"
+    "       opendmarc --help\n"
+    "\n"
+    "This is dmarcd by the command line of OpenDMARC; see opendmarc(8).\n"
+    "\n"
+    "  -A                 accepted: what fails is always started again\n"
+    "  -c FILE            configuration (default /etc/opendmarc.conf, else\n"
+    "                     /etc/dmarcd.conf)\n"
+    "  -f                 stay in the foreground\n"
+    "  -l                 log to syslog\n"
+    "  -n                 check the configuration and exit: 0 if it is good\n"
+    "  -p SOCKET          instead of Socket\n"
+    "  -P FILE            instead of PidFile\n"
+    "  -t FILE[,FILE...]  print the verdict on each message and exit\n"
+    "  -u USER[:GROUP]    instead of UserID\n"
+    "  -v                 with -t: tell why\n"
+    "  -V                 version\n"
+    "  --help             this help\n";
 
 enum { OVERRIDES_MAX = 64 * 1024 };
 
@@ -199,6 +215,10 @@ opendmarc_main(int argc, char **argv)
 	struct flags flags = {.config_path = "/etc/opendmarc.conf"};
 	int status = EX_USAGE;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		(void)fputs(usage, stdout);
+		return EX_OK;
+	}
 	if (access(flags.config_path, R_OK) != 0)
 		flags.config_path = NULL;
 	build_init(&flags.overrides, OVERRIDES_MAX);
@@ -222,9 +242,9 @@ opendmarc_main(int argc, char **argv)
 	build_free(&flags.overrides);
 	return status;
 misused:
-	log_tell("opendmarc", "%s: not what can be said here",
+	log_tell("opendmarc",
+	    "%s: not what can be said here; see opendmarc --help",
 	    argv[optind < argc ? optind : argc - 1]);
-	(void)fputs(usage, stderr);
 	build_free(&flags.overrides);
 	return status;
 }

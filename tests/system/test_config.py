@@ -586,7 +586,9 @@ def command_line(top):
     contains(opendmarc(top, "-n", "-c", top / "o.conf", "-u", "",
                        status=78)[1], "command line:1: ")
     for words in (["-x"], ["-c"], ["-n", "more"]):
-        contains(opendmarc(top, *words, status=64)[1], "Usage: opendmarc")
+        contains(opendmarc(top, *words, status=64)[1],
+                 f"opendmarc: {words[-1]}: not what can be said here; "
+                 "see opendmarc --help\n")
 
 
 @case("opendmarc -t: our verdict of each file")

@@ -25,6 +25,18 @@ def usage(top):
         contains(run(command, "--help")[0], f"Usage: dmarc {command}")
 
 
+@case("--help is for every name, on standard output")
+def every_name(top):
+    rows = (("dmarc", parts.DMARC), ("dmarcd", parts.DMARCD),
+            ("opendmarc", parts.DMARCD), ("opendmarc-check", parts.DMARC))
+    for name, program in rows:
+        said = subprocess.run([name, "--help"], executable=program, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        equal((said.returncode, said.stderr), (0, ""), name)
+        contains(said.stdout, f"sage: {name} ")
+        contains(said.stdout, "version")
+
+
 @case("an unknown option: which command does not know it")
 def unknown_option(top):
     for command in COMMANDS:
