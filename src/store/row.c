@@ -177,14 +177,19 @@ static void
 set_reason(
     struct arena *arena, const struct history_entry *entry, struct row *row)
 {
+	struct text comment = entry->comment;
+
 	row->reason = row->comment = TEXT("");
-	/* A reason of a later version is still one. */
+	/* A reason of a later version is still one, and says which. */
 	if (entry->reason.len > 0 &&
 	    names_find(&override_type_names, entry->reason) != OVERRIDE_NONE)
 		row->reason =
 		    choose(&override_type_names, entry->reason, TEXT("other"));
-	if (row->reason.len > 0 && entry->comment.len > 0)
-		row->comment = row_write(arena, entry->comment);
+	if (comment.len == 0 &&
+	    names_find(&override_type_names, entry->reason) < 0)
+		comment = entry->reason;
+	if (row->reason.len > 0 && comment.len > 0)
+		row->comment = row_write(arena, comment);
 	if (row->reason.len > 0 || is_pass(entry))
 		return;
 	if (names_find(&dmarc_result_names, entry->result) == DMARC_TEMPERROR) {

@@ -123,7 +123,7 @@ static const struct {
 	const char *result;
 	const char *requested;
 	enum history_action action;
-	const char *reason; /* the entry's */
+	const char *reason; /* the entry's; its comment behind "/" */
 	const char *expected;
 } rows[] = {
     {"pass", "pass", "reject", HISTORY_ACCEPT, "", "pass"},
@@ -147,7 +147,13 @@ static const struct {
     {"a reason in capitals", "fail", "reject", HISTORY_ACCEPT,
 	"Trusted_Forwarder", "none trusted_forwarder"},
     {"a reason of another version", "fail", "reject", HISTORY_ACCEPT,
-	"full moon", "none other"},
+	"full moon", "none other full%20moon"},
+    {"a reason of another version, in a word", "fail", "reject", HISTORY_ACCEPT,
+	"sampled_out", "none other sampled_out"},
+    {"a reason of another version, explained", "fail", "reject", HISTORY_ACCEPT,
+	"sampled_out/10%", "none other 10%25"},
+    {"a reason, explained", "fail", "reject", HISTORY_ACCEPT,
+	"mailing_list/list.example", "none mailing_list list.example"},
     {"a reason that is none", "fail", "reject", HISTORY_ACCEPT, "none",
 	"none local_policy"},
     {"not judged", "temperror", "reject", HISTORY_ACCEPT, "",
@@ -167,7 +173,8 @@ test_reasons(void **state)
 		entry.result = text_from_cstr(rows[i].result);
 		entry.requested = text_from_cstr(rows[i].requested);
 		entry.action = rows[i].action;
-		entry.reason = text_from_cstr(rows[i].reason);
+		entry.comment = text_from_cstr(rows[i].reason);
+		entry.reason = text_split(&entry.comment, '/');
 		assert_true(row_of_entry(arena, &entry, &row));
 		struct text said = text_trim(
 		    arena_format(arena, TEXT_FMT " " TEXT_FMT " " TEXT_FMT,
