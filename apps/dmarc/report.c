@@ -28,7 +28,8 @@ static const char usage[] =
     "  --date DAY       only the reports of that day\n"
     "  --dry-run        change nothing, send nothing, ask no DNS; with --date\n"
     "                   of all periods of that day, over or not\n"
-    "  --format FORM    9990 or 7489, instead of ReportFormat\n"
+    "  --format FORM    9990 or 7489, instead of ReportFormat; what is sealed\n"
+    "                   is sent as it was sealed\n"
     "  --output DIR     write each report's XML there as it is sent; with\n"
     "                   --dry-run of every report of the periods that are over\n"
     "  --list           show each report with its state, and why not sent\n"
@@ -216,8 +217,10 @@ static bool
 act(const struct tool *tool, struct request *request, struct config *config,
     int *ret_status, struct problem *problem)
 {
-	if (request->format >= 0)
+	if (request->format >= 0) {
 		config->report_format = request->format;
+		request->job.reforms = true;
+	}
 	request->job.config = config;
 	request->job.domain = report_domain(config->arena, request->job.domain);
 	request->job.now = tool->now;

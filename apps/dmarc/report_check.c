@@ -254,7 +254,7 @@ print_record(const struct check *check)
 static void
 print_check(const struct check *check)
 {
-	print_word("from", check->sender.email, "");
+	print_word("from", check->sender.self.email, "");
 	(void)printf("\n");
 	print_policy(check);
 	print_key(check);
@@ -318,7 +318,7 @@ static json_t *
 check_json(const struct check *check)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
-	    json_from_text(check->sender.email), "helo",
+	    json_from_text(check->sender.self.email), "helo",
 	    json_from_text(check->helo), "policy_domain",
 	    json_from_text(check->policy_domain), "policy_record",
 	    json_from_text(check->policy_record), "key", key_json(check),

@@ -302,7 +302,7 @@ static void
 advise_policy(struct examination *exam)
 {
 	const struct check *check = exam->check;
-	struct text domain = check->sender.receiver;
+	struct text domain = check->sender.self.receiver;
 
 	switch (check->discovery) {
 	case DMARC_DISCOVERY_NONE:
@@ -352,7 +352,7 @@ advise_key(struct examination *exam)
 		advise(exam,
 		    "set ReportSigningKey, or see to it that the MTA"
 		    " signs mail of " TEXT_FMT,
-		    TEXT_ARG(check->sender.receiver));
+		    TEXT_ARG(check->sender.self.receiver));
 		return;
 	case CHECK_KEY_GOOD:
 		if (check->key_is_testing)
@@ -433,7 +433,7 @@ advise_route(struct examination *exam, const struct check_route *route)
 		    ", %s, is not aligned with " TEXT_FMT
 		    "; ReportEnvelopeFrom could name an address there",
 		    TEXT_ARG(route->spf_domain), spf_identity(check),
-		    TEXT_ARG(check->sender.receiver));
+		    TEXT_ARG(check->sender.self.receiver));
 	else if (route->spf != SPF_PASS)
 		advise_spf(exam, route);
 }
@@ -462,7 +462,7 @@ compose(struct examination *exam)
 	struct sender *sender = &exam->check->sender;
 	const struct store_report report = {
 	    .id = TEXT("check"),
-	    .policy = {.domain = sender->receiver},
+	    .policy = {.domain = sender->self.receiver},
 	    .begin = begin,
 	    .end = exam->options->now - 1,
 	};
@@ -470,7 +470,7 @@ compose(struct examination *exam)
 
 	build_init_arena(&mail, exam->arena, MAIL_MAX);
 	bool done =
-	    compose_mail(&mail, sender, &report, TEXT(""), sender->email);
+	    compose_mail(&mail, sender, &report, TEXT(""), sender->self.email);
 	exam->mail = build_view(&mail);
 	return done;
 }
@@ -485,10 +485,10 @@ check_reports(const struct check_options *options, struct resolver *resolver,
 
 	if (!compose_sender(arena, config, &check.sender, ret_problem))
 		return false;
-	if (check.sender.email.len == 0)
+	if (check.sender.self.email.len == 0)
 		return problem_set(ret_problem, PROBLEM_CONFIG,
 		    "ReportEmail is not set, so no report is sent");
-	if (!signing_read(arena, config, check.sender.receiver,
+	if (!signing_read(arena, config, check.sender.self.receiver,
 		&check.sender.signer, ret_problem))
 		return false;
 	if (!compose(&exam) || !examine(&exam))

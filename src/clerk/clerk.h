@@ -52,6 +52,8 @@ struct clerk_report {
 	struct text domain; /* "" for all */
 	int64_t date;       /* a day to look at, or -1: finished periods */
 	bool dry_run;       /* nothing written, sent, or asked */
+	bool reforms;       /* of a dry run: what is sealed, too, is written in
+			       the configuration's form, not as it was */
 	struct text id;     /* of a dry run: only sealed ones that begin so */
 	const char *output; /* a directory for the XML, or NULL */
 	size_t xml_max;     /* bytes of a report; 0: the usual limit */

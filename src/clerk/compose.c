@@ -41,20 +41,21 @@ compose_sender(struct arena *arena, const struct config *config,
     struct sender *ret_sender, struct problem *ret_problem)
 {
 	struct text envelope = config->report_envelope_from;
-	struct sender sender = {.contact = config->report_contact,
-	    .format = (enum report_format)config->report_format};
+	struct sender sender = {
+	    .self = {.contact = config->report_contact,
+		.format = (enum report_format)config->report_format}};
 	struct destination own;
 
 	if (config->report_email.len > 0) {
 		if (!read_own(arena, "ReportEmail", config->report_email, &own,
 			ret_problem))
 			return false;
-		sender.email = own.address;
-		sender.receiver = own.host;
+		sender.self.email = own.address;
+		sender.self.receiver = own.host;
 	} else {
-		sender.receiver = config->authserv_id.len > 0
-				      ? config->authserv_id
-				      : TEXT("localhost");
+		sender.self.receiver = config->authserv_id.len > 0
+					   ? config->authserv_id
+					   : TEXT("localhost");
 	}
 	if (!text_equal(envelope, TEXT("<>"))) {
 		if (!read_own(arena, "ReportEnvelopeFrom", envelope, &own,
@@ -62,8 +63,9 @@ compose_sender(struct arena *arena, const struct config *config,
 			return false;
 		sender.envelope = own.address;
 	}
-	sender.organization =
-	    config->report_org.len > 0 ? config->report_org : sender.receiver;
+	sender.self.organization = config->report_org.len > 0
+				       ? config->report_org
+				       : sender.self.receiver;
 	*ret_sender = sender;
 	return true;
 }
@@ -72,26 +74,36 @@ bool
 clerk_check_sender(const struct config *config, struct problem *ret_problem)
 {
 	struct arena *arena = arena_new(NAME_ARENA_MAX);
-	struct sender sender = {.email = TEXT("")};
+	struct sender sender = {.envelope = TEXT("")};
 
 	if (arena == NULL)
 		return problem_no_memory(ret_problem);
 	bool is_good = compose_sender(arena, config, &sender, ret_problem) &&
-		       (sender.email.len == 0 ||
-			   signing_read(arena, config, sender.receiver,
+		       (sender.self.email.len == 0 ||
+			   signing_read(arena, config, sender.self.receiver,
 			       &sender.signer, ret_problem)) &&
 		       relay_check(config, ret_problem);
 	arena_free(arena);
 	return is_good;
 }
 
+/* A repeat is the same, whatever is configured meanwhile (RFC 9990 3.5.2,
+ * 3.5.4). */
+const struct store_sender *
+compose_self(const struct sender *sender, const struct store_report *report)
+{
+	return report->sealed > 0 ? &report->sender : &sender->self;
+}
+
 static struct report_metadata
 metadata_of(const struct sender *sender, const struct store_report *report)
 {
+	const struct store_sender *self = compose_self(sender, report);
+
 	return (struct report_metadata){
-	    .org_name = sender->organization,
-	    .email = sender->email,
-	    .extra_contact_info = sender->contact,
+	    .org_name = self->organization,
+	    .email = self->email,
+	    .extra_contact_info = self->contact,
 	    .report_id = report->id,
 	    .begin = report->begin,
 	    .end = report->end,
@@ -115,7 +127,7 @@ compose_rows_max(const struct sender *sender, uint64_t size)
 	struct build frame;
 
 	build_init(&frame, SIZE_MAX);
-	struct aggregate aggregate = {&frame, sender->format};
+	struct aggregate aggregate = {&frame, sender->self.format};
 	aggregate_begin(&aggregate, &metadata, &report.policy);
 	aggregate_end(&aggregate);
 	uint64_t len = frame.len + FRAME_WORDS_MAX;
@@ -149,7 +161,8 @@ bool
 compose_xml(struct build *xml, struct store *store, const struct sender *sender,
     const struct store_report *report, bool sealed, struct problem *ret_problem)
 {
-	struct composing composing = {.aggregate = {xml, sender->format},
+	struct composing composing = {
+	    .aggregate = {xml, compose_self(sender, report)->format},
 	    .metadata = metadata_of(sender, report),
 	    .policy = &report->policy};
 
@@ -187,17 +200,18 @@ compose_mail(struct build *mail, const struct sender *sender,
     struct text address)
 {
 	struct report_metadata metadata = metadata_of(sender, report);
+	const struct store_sender *self = compose_self(sender, report);
 	size_t begin = mail->len;
 	const struct report_mail letter = {
-	    .from = sender->email,
+	    .from = self->email,
 	    .to = address,
-	    .receiver = sender->receiver,
+	    .receiver = self->receiver,
 	    .policy_domain = report->policy.domain,
 	    .metadata = &metadata,
-	    .format = sender->format,
+	    .format = self->format,
 	    .gzip = xml_gzip,
 	    /* Not the clock: a repeated mail is the same mail. */
-	    .date = report->end + 1,
+	    .date = report->sealed > 0 ? report->sealed : report->end + 1,
 	};
 
 	report_mail_write(mail, &letter);
@@ -247,8 +261,9 @@ file_name(struct arena *arena, const struct sender *sender,
     const struct store_report *report)
 {
 	struct report_metadata metadata = metadata_of(sender, report);
-	struct text name = report_file_name(
-	    arena, sender->receiver, report->policy.domain, &metadata);
+	struct text name =
+	    report_file_name(arena, compose_self(sender, report)->receiver,
+		report->policy.domain, &metadata);
 
 	name = text_slice(name, 0, text_find_last(name, '.')); /* .gz */
 	return name.len <= NAME_MAX

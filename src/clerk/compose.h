@@ -6,17 +6,19 @@
 #include "dkim/sign.h"
 #include "store/store.h"
 
-/* Who reports: what ReportEmail and its kin say. */
+/* Who sends reports: what ReportEmail and its kin say now. What was sealed is
+ * told, and comes, as from whom it was then (report->sender); only the envelope
+ * and the signature are those of now. */
 struct sender {
-	struct text envelope; /* the mail's sender; "" is the null one */
-	struct text email;    /* "" when ReportEmail is not set */
-	struct text
-	    receiver; /* its domain: we, as file names and Subject say */
-	struct text organization;
-	struct text contact;
-	enum report_format format;
+	struct text envelope;     /* the mail's sender; "" is the null one */
+	struct store_sender self; /* email "": ReportEmail is not set; receiver:
+				     its domain */
 	struct dkim_signer signer; /* to be set (clerk/signing.h) */
 };
+
+/* Whose REPORT is. */
+const struct store_sender *compose_self(
+    const struct sender *sender, const struct store_report *report);
 
 /* False: ReportEmail or ReportEnvelopeFrom is set, but is no address. */
 bool compose_sender(struct arena *arena, const struct config *config,

@@ -151,7 +151,7 @@ open_relay(struct member *member, struct outbox *outbox)
 
 	if (outbox->deliver == NULL)
 		outbox->deliver = relay_open(first->job->config,
-		    first->sender.receiver, &member->problem);
+		    first->sender.self.receiver, &member->problem);
 	return outbox->deliver != NULL;
 }
 
@@ -348,7 +348,7 @@ free_work(struct crew *crew)
 	return NULL;
 }
 
-enum { TEXTS = 10 }; /* of a report, without its rua */
+enum { TEXTS = 14 }; /* of a report, without its rua */
 
 static bool
 copy_report(struct work *work, const struct store_report *report)
@@ -358,7 +358,9 @@ copy_report(struct work *work, const struct store_report *report)
 	struct report_policy *policy = &copy.policy;
 	struct text *const texts[TEXTS] = {&copy.id, &policy->domain,
 	    &policy->p, &policy->sp, &policy->np, &policy->adkim, &policy->aspf,
-	    &policy->fo, &policy->testing, &policy->discovery_method};
+	    &policy->fo, &policy->testing, &policy->discovery_method,
+	    &copy.sender.email, &copy.sender.receiver,
+	    &copy.sender.organization, &copy.sender.contact};
 
 	if (arena == NULL)
 		return false;

@@ -285,8 +285,9 @@ is_over_limit(const struct lease *lease, struct text *ret_words)
 	uint64_t max = lease->target->size_max;
 	uint64_t size = (errand->gzip.len + 56) / 57 * 78;
 
-	if (errand->outbox->sender.format != REPORT_RFC7489 || max == 0 ||
-	    size <= max)
+	if (compose_self(&errand->outbox->sender, errand->report)->format !=
+		REPORT_RFC7489 ||
+	    max == 0 || size <= max)
 		return false;
 	*ret_words = arena_format(errand->arena,
 	    "its record takes %llu bytes, and the report has %llu",

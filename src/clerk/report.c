@@ -255,7 +255,7 @@ send_all(struct outbox *outbox)
 	    .now = job->now,
 	    .interval = job->config->report_interval,
 	    .delay = job->config->report_delay,
-	    .format = outbox->sender.format,
+	    .sender = outbox->sender.self,
 	    .rows_max =
 		compose_rows_max(&outbox->sender, job->config->max_report_size),
 	};
@@ -270,18 +270,19 @@ send_all(struct outbox *outbox)
 static bool
 send_with_relay(struct outbox *outbox, struct arena *arena)
 {
-	if (outbox->sender.email.len == 0)
+	if (outbox->sender.self.email.len == 0)
 		return problem_set(outbox->problem, PROBLEM_CONFIG,
 		    "ReportEmail is not set, so no report is sent; add a line"
 		    " such as \"ReportEmail dmarc-reports@example.org\"");
 	if (outbox->resolver == NULL)
 		return problem_set(outbox->problem, PROBLEM_INTERNAL,
 		    "reports cannot be sent without a resolver");
-	if (!signing_read(arena, outbox->job->config, outbox->sender.receiver,
-		&outbox->sender.signer, outbox->problem))
+	if (!signing_read(arena, outbox->job->config,
+		outbox->sender.self.receiver, &outbox->sender.signer,
+		outbox->problem))
 		return false;
 	outbox->deliver = relay_open(
-	    outbox->job->config, outbox->sender.receiver, outbox->problem);
+	    outbox->job->config, outbox->sender.self.receiver, outbox->problem);
 	if (outbox->deliver == NULL)
 		return false;
 	bool done = send_all(outbox);

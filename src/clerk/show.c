@@ -49,8 +49,9 @@ show_uri(struct showing *showing, struct text uri)
 	else
 		outbox_say(outbox, showing->report,
 		    "would be sent to " TEXT_FMT "%s", TEXT_ARG(uri),
-		    outbox->sender.email.len > 0 ? ""
-						 : ", if ReportEmail were set");
+		    outbox->sender.self.email.len > 0
+			? ""
+			: ", if ReportEmail were set");
 }
 
 /* As the record had it; if nothing in it was a URI, what it had. */
@@ -112,18 +113,21 @@ static bool
 show_file(const struct showing *showing, bool sealed)
 {
 	const struct outbox *outbox = showing->outbox;
+	struct store_report report = *showing->report;
 	struct build xml;
 
 	if (outbox->job->output == NULL)
 		return true;
+	if (outbox->job->reforms)
+		report.sender.format = outbox->sender.self.format;
 	build_init(&xml, outbox_xml_max(outbox));
-	bool done = compose_xml(&xml, outbox->store, &outbox->sender,
-	    showing->report, sealed, outbox->problem);
+	bool done = compose_xml(&xml, outbox->store, &outbox->sender, &report,
+	    sealed, outbox->problem);
 	if (done && build_failed(&xml))
 		outbox_say(outbox, showing->report, "the report is too large");
 	else if (done)
 		done = compose_file(outbox->job->output, &outbox->sender,
-		    showing->report, build_view(&xml), outbox->problem);
+		    &report, build_view(&xml), outbox->problem);
 	build_free(&xml);
 	return done;
 }

@@ -83,7 +83,7 @@ target_suppressed(
 	bool is_suppressed = false;
 
 	*ret_why = NULL;
-	if (mailbox_is_same(address, outbox->sender.email))
+	if (mailbox_is_same(address, outbox->sender.self.email))
 		*ret_why = "our own ReportEmail";
 	else if (mailbox_is_same(address, outbox->sender.envelope))
 		*ret_why = "our own ReportEnvelopeFrom";

@@ -285,6 +285,7 @@ delete_report(struct db *db, struct step *step, struct problem *ret_problem)
 	    "DELETE FROM dmarc_delivery WHERE report = ?",
 	    "DELETE FROM dmarc_unsent WHERE report = ?",
 	    "DELETE FROM dmarc_mail WHERE report = ?",
+	    "DELETE FROM dmarc_seal WHERE report = ?",
 	    "DELETE FROM dmarc_part WHERE report = ?",
 	    "DELETE FROM dmarc_report WHERE id = ?",
 	};

@@ -21,6 +21,8 @@ struct page {
 
 enum { POLICY_AT = 1, FIRST_TAG, AFTER_POLICY = FIRST_TAG + 8 };
 
+enum { SENDER_AT = AFTER_POLICY + 6, SENDER_TEXTS = 4 };
+
 static void
 take_policy(
     struct page *page, const struct db_row *row, struct report_policy *policy)
@@ -36,6 +38,20 @@ take_policy(
 		    row_read(page->arena, db_row_text(row, i));
 }
 
+static void
+take_sender(
+    struct arena *arena, const struct db_row *row, struct store_sender *sender)
+{
+	struct text *const values[] = {&sender->email, &sender->receiver,
+	    &sender->organization, &sender->contact};
+
+	sender->format = (enum report_format)names_find(
+	    &report_format_names, db_row_text(row, SENDER_AT));
+	for (int i = 0; i < SENDER_TEXTS; i++)
+		*values[i] =
+		    row_read(arena, db_row_text(row, SENDER_AT + 1 + i));
+}
+
 static bool
 take_report(void *context, const struct db_row *row)
 {
@@ -49,6 +65,9 @@ take_report(void *context, const struct db_row *row)
 	report->begin = db_row_number(row, AFTER_POLICY + 1);
 	report->end = db_row_number(row, AFTER_POLICY + 2);
 	report->seq = (unsigned)db_row_number(row, AFTER_POLICY + 3);
+	report->sealed = db_row_number(row, AFTER_POLICY + 5);
+	if (report->sealed > 0)
+		take_sender(page->arena, row, &report->sender);
 	return store_read_uris(
 	    page->arena, db_row_text(row, AFTER_POLICY + 4), report);
 }
@@ -68,7 +87,10 @@ struct position {
 #define REPORTS(and_where)                                                     \
  "SELECT r.policy_domain, " POLICY_COLUMNS                                     \
  ", r.id, r.period_begin, r.period_end, r.seq, r.rua"                          \
- " FROM dmarc_report r JOIN dmarc_policy p ON p.id = r.policy WHERE" WITHIN    \
+ ", COALESCE(s.sealed, 0), w.format, w.email, w.receiver, w.organization"      \
+ ", w.contact FROM dmarc_report r JOIN dmarc_policy p ON p.id = r.policy"      \
+ " LEFT JOIN dmarc_seal s ON s.report = r.id"                                  \
+ " LEFT JOIN dmarc_sender w ON w.id = s.sender WHERE" WITHIN                   \
  " AND (r.policy_domain, r.period_begin, r.policy, r.seq)"                     \
  " > (?, ?, ?, ?)" and_where                                                   \
  " ORDER BY r.policy_domain, r.period_begin, r.policy, r.seq LIMIT ?"

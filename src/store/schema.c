@@ -22,6 +22,8 @@
  *	suppression   who wants no reports, as the operator was told
  *	redirection   where the operator has a domain's reports sent, whatever
  *	              its record says
+ *	sender        who reported and in which form, named by its digest
+ *	seal          when a report was sealed, and as whose; never changed
  *
  * Times are seconds since 1970; an hour is named by its first second. Texts
  * are written as in the history (history_value_write), so ASCII is enough. */
@@ -89,9 +91,18 @@ static const char *const version_2[] = {
 	  ", rua " LONG ", PRIMARY KEY (policy_domain))$END",
 };
 
+static const char *const version_3[] = {
+    TABLE "dmarc_sender (id " DIGEST ", format " WORD ", email " LONG
+	  ", receiver " LONG ", organization " LONG ", contact " LONG
+	  ", PRIMARY KEY (id))$END",
+    TABLE "dmarc_seal (report " DIGEST ", sealed " NUMBER ", sender " DIGEST
+	  ", PRIMARY KEY (report))$END",
+};
+
 static const struct migration versions[] = {
     {sizeof version_1 / sizeof *version_1, version_1},
     {sizeof version_2 / sizeof *version_2, version_2},
+    {sizeof version_3 / sizeof *version_3, version_3},
 };
 
 const struct migrations schema_migrations = {

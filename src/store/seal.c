@@ -52,6 +52,7 @@ take_rua(void *context, const struct db_row *row)
 struct making {
 	struct db *db;
 	const struct store_sealing *sealing;
+	struct text sender; /* its name in the tables */
 	const struct period *period;
 	char first[32]; /* the id of the report that has the batches */
 	int64_t seq;    /* of the next one */
@@ -94,6 +95,13 @@ insert_report(
 		NULL, ret_problem))
 		return false;
 	making->made++;
+	if (!db_exec(making->db,
+		DB_SQL("INSERT INTO dmarc_seal (report, sealed, sender)"
+		       " VALUES (?, ?, ?)",
+		    db_text(id), db_number(making->sealing->now),
+		    db_text(making->sender)),
+		NULL, ret_problem))
+		return false;
 	if (making->is_quiet)
 		return close_report(making->db, id, ret_problem);
 	return db_exec(making->db,
@@ -235,7 +243,8 @@ divide_large(struct making *making, struct problem *ret_problem)
 	if (measure.arena == NULL)
 		return problem_no_memory(ret_problem);
 	build_init(&measure.row, STORE_ARENA_MAX);
-	measure.aggregate = (struct aggregate){&measure.row, sealing->format};
+	measure.aggregate =
+	    (struct aggregate){&measure.row, sealing->sender.format};
 	bool good = divide(making, &measure, ret_problem);
 	build_free(&measure.row);
 	arena_free(measure.arena);
@@ -368,16 +377,57 @@ find_periods(struct store *store, struct page *page, int64_t limit,
 	return !arena_failed(page->arena) || problem_no_memory(ret_problem);
 }
 
+/* Once; *ret_id names it. */
+static bool
+add_sender(struct db *db, const struct page *page, struct text *ret_id,
+    struct problem *ret_problem)
+{
+	const struct store_sender *sender = &page->sealing->sender;
+	struct arena *arena = page->arena;
+	const char *format =
+	    names_word(&report_format_names, (int)sender->format);
+	const struct text texts[] = {text_from_cstr(format),
+	    row_write(arena, sender->email), row_write(arena, sender->receiver),
+	    row_write(arena, sender->organization),
+	    row_write(arena, sender->contact)};
+	struct text whole = TEXT("");
+	struct db_value values[6];
+	int64_t there = 0;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		whole = arena_format(arena, TEXT_FMT " " TEXT_FMT,
+		    TEXT_ARG(whole), TEXT_ARG(texts[i]));
+		values[i + 1] = db_text(texts[i]);
+	}
+	if (!row_policy_id(arena, whole, ret_id))
+		return problem_no_memory(ret_problem);
+	values[0] = db_text(*ret_id);
+	if (!db_query_number(db,
+		DB_SQL("SELECT COUNT(*) FROM dmarc_sender WHERE id = ?",
+		    values[0]),
+		&there, ret_problem))
+		return false;
+	return there > 0 ||
+	       db_exec(db,
+		   &(const struct db_sql){
+		       "INSERT INTO dmarc_sender (id, format, email, receiver,"
+		       " organization, contact) VALUES (?, ?, ?, ?, ?, ?)",
+		       sizeof values / sizeof *values, values},
+		   NULL, ret_problem);
+}
+
 static bool
 seal_page(struct db *db, void *context, struct problem *ret_problem)
 {
 	struct page *page = context;
-	bool good = true;
+	struct text sender;
+	bool good = add_sender(db, page, &sender, ret_problem);
 
 	page->made = 0;
 	for (size_t i = 0; good && i < page->periods.count; i++) {
 		struct making making = {.db = db,
 		    .sealing = page->sealing,
+		    .sender = sender,
 		    .period = &page->periods.at[i]};
 		build_init(&making.rua, SIZE_MAX);
 		good = seal_period(&making, ret_problem);

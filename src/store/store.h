@@ -76,6 +76,15 @@ bool store_own_since(struct store *store, int64_t *ret_since,
 
 /* --- reports --- */
 
+/* Who reports, and in which form. */
+struct store_sender {
+	enum report_format format;
+	struct text email;
+	struct text receiver; /* we, as file names and Subject say */
+	struct text organization;
+	struct text contact;
+};
+
 /* A report is a set of batches for one policy domain, policy configuration and
  * period, or a part of the rows of one; seq > 0 are parts and supplements. It
  * never changes once sealed. */
@@ -87,6 +96,10 @@ struct store_report {
 	unsigned seq;
 	VEC(struct text) rua; /* as last seen; asked again at sending */
 	bool is_quiet;        /* of a preview: mail to report addresses only */
+	/* When, and as whose; 0: it is not sealed, or was by a version that did
+	 * not keep it. */
+	int64_t sealed;
+	struct store_sender sender;
 };
 
 /* What is to be sealed: periods of INTERVAL seconds (UTC-aligned, whole hours)
@@ -95,7 +108,7 @@ struct store_sealing {
 	int64_t now;
 	unsigned interval;
 	unsigned delay;
-	enum report_format format;
+	struct store_sender sender; /* kept with the reports */
 	/* Bytes that the rows of a report may be as XML; 0: any number. What is
 	 * larger becomes several reports, of one row at least. */
 	uint64_t rows_max;

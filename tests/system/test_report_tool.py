@@ -2,6 +2,7 @@
 """dmarc report by hand, and opendmarc-reports and opendmarc-check by name, as
 scripts of OpenDMARC's users call them."""
 import contextlib
+import email.utils
 import json
 import os
 import sqlite3
@@ -18,6 +19,7 @@ from tap import Skip, case, contains, equal, run_cases
 DAY = 86400
 # Of the day before yesterday: in the hour after midnight yesterday is not over.
 NOON = int(time.time()) // DAY * DAY - DAY - DAY // 2
+DAY_AFTER = NOON + DAY  # when that is sealed
 DATE = time.strftime("%Y-%m-%d", time.gmtime(NOON))
 NAMES = ("a.example", "b.example", "c.example")
 ZONE = "".join(f'_dmarc.{name} TXT "v=DMARC1; p=none; rua=mailto:r@{name}"\n'
@@ -253,6 +255,63 @@ def show(it):
         for other in ("%", "_", "x" * 40, whole + "0"):
             parts.dmarc("report", "-c", folder / "c", "--show", other,
                         status=66)
+
+
+def sealed_twice(it, forget=""):
+    """Two destinations of one report, the second after the configuration has
+    changed: who reports, and in which form. The folder, and both mails."""
+    with sink.Sink() as relay:
+        folder = it.place((), ReportEmail="r@receiver.example",
+                          ReportFormat="7489", ReportOrg="We",
+                          ReportContact="call us", ReportTransport=relay.url)
+        (folder / "zone").write_text(
+            '_dmarc.a.example TXT "v=DMARC1; p=none; '
+            'rua=mailto:r@a.example,mailto:q@a.example"\n')
+        it.add(folder, "a.example")
+        relay.replies["rcpt"] = (
+            lambda session: "451 later"
+            if session.recipients[0] == "q@a.example" else None)
+        parts.dmarc("report", "-c", folder / "c", "--now", DAY_AFTER,
+                    status=75)
+        relay.replies.clear()
+        it.configure(folder, ReportEmail="s@new.example",
+                     ReportContact="write to us", ReportTransport=relay.url)
+        with contextlib.closing(sqlite3.connect(folder / "db")) as database:
+            database.executescript(forget)
+        parts.dmarc("report", "-c", folder / "c")
+        equal(recipients(relay), ["q@a.example", "r@a.example"])
+        return folder, *relay.taken
+
+
+def named(mail):
+    """What a receiver knows a report by."""
+    return (mail.message["From"], mail.message["Subject"], mail.message["Message-ID"],
+            mail.message["Date"],
+            [part.get_filename() for part in mail.message.walk()], mail.xml)
+
+
+@case("a sealed report is sent as it was sealed, whatever is configured since")
+def as_sealed(it):
+    folder, first, second = sealed_twice(it)
+    contains(first.xml.decode(), "<org_name>We</org_name>")
+    assert b"urn:ietf:params:xml:ns:dmarc-2.0" not in first.xml
+    equal(named(second), named(first))
+    # Not of last week, when its period was.
+    equal(email.utils.parsedate_to_datetime(first.message["Date"]).timestamp(),
+          DAY_AFTER)
+    parts.dmarc("report", "-c", folder / "c", "--dry-run", "--output", folder)
+    file, = folder.glob("receiver.example!a.example!*.xml")
+    equal(file.read_bytes(), first.xml)
+    parts.dmarc("report", "-c", folder / "c", "--dry-run", "--output", folder,
+                "--format", "9990")
+    contains(file.read_text(), "urn:ietf:params:xml:ns:dmarc-2.0")
+
+
+@case("one that was sealed before that was kept is sent as is configured now")
+def before_senders(it):
+    _, first, second = sealed_twice(it, "DELETE FROM dmarc_seal;")
+    equal(second.report_id, first.report_id)
+    contains(second.message["Subject"], "Submitter: new.example")
 
 
 @case("suppress and allow: the operator's word on who gets no reports")

@@ -129,15 +129,15 @@ static bool
 compose(void *context, const struct store_report *report)
 {
 	static const struct sender sender = {
-	    .email = {"dmarc@receiver.example", 22},
-	    .receiver = {"receiver.example", 16},
-	    .organization = {"Receiver", 8},
+	    .self = {.email = {"dmarc@receiver.example", 22},
+		.receiver = {"receiver.example", 16},
+		.organization = {"Receiver", 8}},
 	};
 	struct scene *scene = context;
 	struct sender own = sender;
 	struct build xml;
 
-	own.format = scene->format;
+	own.self.format = scene->format;
 	build_init(&xml, XML_MAX);
 	if (!compose_xml(
 		&xml, scene->store, &own, report, false, &scene->problem) ||
@@ -606,7 +606,8 @@ static void
 test_no_rows(void **state)
 {
 	struct scene *scene = *state;
-	const struct sender sender = {.receiver = TEXT("receiver.example")};
+	const struct sender sender = {
+	    .self = {.receiver = TEXT("receiver.example")}};
 	const struct store_report report = {
 	    .id = TEXT("0123456789abcdef0123456789abcdef"),
 	    .policy = {.domain = TEXT("example.com")},
@@ -633,14 +634,14 @@ test_sender(void **state)
 	assert_non_null(config);
 	assert_true(
 	    compose_sender(scene->arena, config, &sender, &scene->problem));
-	assert_int_equal(sender.format, REPORT_RFC7489);
-	assert_true(text_equal(sender.receiver, TEXT("receiver.example")));
+	assert_int_equal(sender.self.format, REPORT_RFC7489);
+	assert_true(text_equal(sender.self.receiver, TEXT("receiver.example")));
 	config_free(config);
 	config = config_load(NULL, &scene->problem);
 	assert_non_null(config);
 	assert_true(
 	    compose_sender(scene->arena, config, &sender, &scene->problem));
-	assert_int_equal(sender.format, REPORT_RFC9990);
+	assert_int_equal(sender.self.format, REPORT_RFC9990);
 	config_free(config);
 }
 

@@ -213,8 +213,8 @@ compose(struct arena *arena, const struct config *config, struct build *mail,
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	if (!compose_sender(arena, config, sender, &problem) ||
-	    !signing_read(
-		arena, config, sender->receiver, &sender->signer, &problem))
+	    !signing_read(arena, config, sender->self.receiver, &sender->signer,
+		&problem))
 		fail_msg("%s", problem.text);
 	build_init_arena(mail, arena, ARENA_MAX);
 	assert_true(compose_mail(
