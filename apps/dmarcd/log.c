@@ -5,7 +5,9 @@
 #include "base/date.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@ enum { LINE_BYTES_MAX = 2048, LOG_BYTES_MAX = 1024 * 1024 };
 static const char *log_who = "dmarcd";
 static int log_facility = -1; /* no syslog */
 static bool log_is_json;
+static bool log_is_journal; /* systemd's, which knows who we are, and when */
 
 static const struct {
 	const char *word;
@@ -41,10 +44,27 @@ static const struct {
     {"local7", LOG_LOCAL7},
 };
 
+/* sd-daemon(3): standard error is the journal's if it is this file. */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat status;
+	char own[64];
+
+	if (stream == NULL || fstat(STDERR_FILENO, &status) != 0)
+		return false;
+	(void)snprintf(own, sizeof own, "%llu:%llu",
+	    (unsigned long long)status.st_dev,
+	    (unsigned long long)status.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void
 log_open(const char *who)
 {
 	log_who = who;
+	log_is_journal = is_journal();
 	if (log_facility >= 0)
 		openlog(log_who, LOG_PID, log_facility);
 }
@@ -76,13 +96,18 @@ build_member(struct build *out, const char *name, struct text value)
 	build_json(out, value);
 }
 
+/* PRIORITY is one of syslog's. */
 static void
-begin_line(struct build *out)
+begin_line(struct build *out, int priority)
 {
-	if (!log_is_json) {
+	bool has_who = !log_is_journal || log_facility >= 0;
+
+	if (!has_who)
+		build_format(out, "<%d>", priority);
+	if (!log_is_json && has_who)
 		build_format(out, "%s[%ld]: ", log_who, (long)getpid());
+	if (!log_is_json)
 		return;
-	}
 	build_cstr(out, "{\"time\":\"");
 	date_write(out, (int64_t)time(NULL));
 	build_byte(out, '"');
@@ -143,12 +168,12 @@ fill(char line[LINE_BYTES_MAX], const char *format, va_list values)
 }
 
 static void
-say(struct text line)
+say(int priority, struct text line)
 {
 	struct build out;
 
 	build_init(&out, LOG_BYTES_MAX);
-	begin_line(&out);
+	begin_line(&out, priority);
 	if (log_is_json)
 		build_member(&out, "message", line);
 	else
@@ -177,7 +202,7 @@ log_say(const char *format, ...)
 	va_list values;
 
 	va_start(values, format);
-	say(fill(bytes, format, values));
+	say(LOG_INFO, fill(bytes, format, values));
 	va_end(values);
 }
 
@@ -190,7 +215,7 @@ log_warn(const char *format, ...)
 	va_start(values, format);
 	struct text line = fill(bytes, format, values);
 	va_end(values);
-	say(line);
+	say(LOG_WARNING, line);
 	keep(line);
 }
 
@@ -250,7 +275,7 @@ log_message(const struct log_value *values, size_t count)
 	struct build out;
 
 	build_init(&out, LOG_BYTES_MAX);
-	begin_line(&out);
+	begin_line(&out, LOG_INFO);
 	if (!log_is_json)
 		build_words(&out, values, count);
 	for (size_t i = 0; log_is_json && i < count; i++)
@@ -268,7 +293,7 @@ log_lost_entry(struct text entry)
 
 	build_init(&out, LOG_BYTES_MAX);
 	while (entry.len > 0) {
-		begin_line(&out);
+		begin_line(&out, LOG_ERR);
 		struct text line = text_split(&entry, '\n');
 		if (log_is_json) {
 			build_member(&out, "lost_entry", line);

@@ -1,5 +1,6 @@
 /* Log: one line at a time to standard error, where service managers look, or to
- * syslog. */
+ * syslog. Where standard error is systemd's journal, which knows who we are, a
+ * line begins with its priority instead, as in "<4>…". */
 #ifndef DMARCD_LOG_H
 #define DMARCD_LOG_H
 

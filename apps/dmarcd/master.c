@@ -68,7 +68,7 @@ static volatile sig_atomic_t reload_is_asked;
 static int
 fail(const struct problem *problem)
 {
-	log_say("%s", problem->text);
+	log_warn("%s", problem->text);
 	return problem_exit_code(problem);
 }
 
@@ -385,7 +385,7 @@ note_end(struct master *master, const struct child *child, int status)
 	} else if (child->kind == FILTER && !master->is_up) {
 		/* It would only be started again for nothing: whoever started
 		 * us should see it. */
-		log_say("the filter %s", how);
+		log_warn("the filter %s", how);
 		begin_stop(master, code);
 	} else {
 		board_count(0,

@@ -457,6 +457,49 @@ def log_json(top):
     assert any("listening" in line.get("message", "") for line in lines)
 
 
+def log_through(place, stream_end, **options):
+    """What dmarcd writes of a start, a message and a reload of a bad file, when
+    JOURNAL_STREAM is what its standard error is, and STREAM_END."""
+    place.mkdir()
+    file, conf = place / "log", place / "conf"
+    file.touch()
+    stream = f"{file.stat().st_dev}:{file.stat().st_ino}{stream_end}"
+    parts.write_config(conf, Socket=f"unix:{place}/m", AuthservID="mx.test",
+                       ZoneFile=parts.MESSAGES / "zone", **options)
+    with parts.process([parts.DMARCD, "-c", conf], file, env={
+            **os.environ, "JOURNAL_STREAM": stream}) as started:
+        def say(words):
+            parts.wait_for(words, lambda: words in file.read_text(), started)
+
+        say("listening")
+        with Milter(place / "m") as mta:
+            mta.begin()
+            mta.macro("M", b"i", b"4c9X1Y")
+            mta.message()
+            equal(mta.verdict()[0], "a")
+        say("bank.example")
+        conf.write_text("Nonsense yes\n")
+        started.send_signal(signal.SIGHUP)
+        say("the old configuration stays")
+    return file.read_text().splitlines()
+
+
+@case("standard error is the journal: priorities, and no name of ours")
+def log_journal(top):
+    for line in log_through(top / "named", "1"):
+        assert re.match(r"dmarcd( filter)?\[\d+\]: ", line), line
+    for form, begin in (("text", "[a-z0-9/]"), ("json", '{"time":')):
+        lines = log_through(top / form, "", LogFormat=form)
+        for line in lines:
+            level = 4 if "configuration stays" in line else 6
+            assert re.match(f"<{level}>{begin}", line), line
+            equal(re.search(r"dmarcd[^:]*\[", line), None, line)
+    run = subprocess.run([parts.DMARCD, "-c", top / "named/conf"],
+                         stderr=subprocess.PIPE, env={
+                             **os.environ, "JOURNAL_STREAM": "1:2"})
+    assert run.stderr.startswith(b"dmarcd["), run.stderr
+
+
 HOSTILE = b'a\n\r\0\x1b[2J\x07\x9b %s%n \\x0A "q" \xe2\x80\xae </x> ' \
     b"]: dmarcd[1]: bank.example pass client=1.2.3.4 dmarc=pass"
 
