@@ -207,6 +207,18 @@ judge_in(
 	return checks_verdict(checks);
 }
 
+/* Several are none (RFC 9989 4.10); of those above only the lack matters. */
+static struct text
+find_ambiguous(const struct dmarc_discovery *found)
+{
+	for (size_t i = 0; i < found->walk.count; i++) {
+		const struct dmarc_step *step = &found->walk.steps[i];
+		if (step->records > 1 && (i == 0 || found->record == NULL))
+			return step->name;
+	}
+	return TEXT("");
+}
+
 static void
 note_policy(struct examination *exam, const struct dmarc_discovery *found)
 {
@@ -217,9 +229,11 @@ note_policy(struct examination *exam, const struct dmarc_discovery *found)
 	check->policy_domain = arena_copy(exam->arena, found->policy_domain);
 	check->organizational_domain =
 	    arena_copy(exam->arena, found->organizational_domain);
-	if (found->record != NULL)
-		check->policy_record =
-		    arena_copy(exam->arena, found->record->text);
+	check->ambiguous = arena_copy(exam->arena, find_ambiguous(found));
+	if (found->record == NULL)
+		return;
+	check->policy_record = arena_copy(exam->arena, found->record->text);
+	check->strict_dkim = found->record->strict_dkim;
 }
 
 static void
@@ -304,8 +318,15 @@ advise_policy(struct examination *exam)
 	const struct check *check = exam->check;
 	struct text domain = check->sender.self.receiver;
 
+	if (check->ambiguous.len > 0)
+		advise(exam,
+		    "several DMARC records at " TEXT_FMT
+		    ", so none counts: leave one",
+		    TEXT_ARG(check->ambiguous));
 	switch (check->discovery) {
 	case DMARC_DISCOVERY_NONE:
+		if (check->ambiguous.len > 0)
+			break;
 		advise(exam,
 		    "no DMARC record covers " TEXT_FMT
 		    ": publish _dmarc." TEXT_FMT " TXT \"v=DMARC1; p=none\"",
@@ -339,6 +360,26 @@ advise_strength(struct examination *exam)
 	else if (crypto_key_bits(key) < RSA_BITS_WANTED)
 		advise(exam, "the key has %u bits; RFC 8301 wants %d or more",
 		    crypto_key_bits(key), RSA_BITS_WANTED);
+}
+
+static void
+advise_alignment(struct examination *exam)
+{
+	const struct check *check = exam->check;
+	struct text own = check->sender.self.receiver;
+	struct text signer = check->sender.signer.domain;
+	bool may_align = check->strict_dkim ? text_equal_nocase(signer, own)
+					    : dns_name_is_at_or_below(signer,
+						  check->organizational_domain);
+
+	if (!may_align)
+		advise(exam,
+		    "d=" TEXT_FMT " is not aligned with " TEXT_FMT
+		    "%s: set ReportSigningDomain " TEXT_FMT
+		    ", and publish the key there",
+		    TEXT_ARG(signer), TEXT_ARG(own),
+		    check->strict_dkim ? ", as the record has adkim=s" : "",
+		    TEXT_ARG(own));
 }
 
 static void
@@ -384,6 +425,7 @@ advise_key(struct examination *exam)
 		    TEXT_ARG(name));
 		break;
 	}
+	advise_alignment(exam);
 	advise_strength(exam);
 }
 

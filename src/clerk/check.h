@@ -58,6 +58,8 @@ struct check {
 	struct text policy_domain;
 	struct text policy_record;
 	struct text organizational_domain;
+	bool strict_dkim;      /* adkim=s */
+	struct text ambiguous; /* where several records are, or "" */
 	/* The key: "" and NONE without one. */
 	struct text key_name;   /* selector._domainkey.domain */
 	struct text key_record; /* what to publish there */

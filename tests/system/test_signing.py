@@ -254,6 +254,16 @@ def policies(top):
     below = rsa.replace("receiver.example", "mail.receiver.example")
     rows = (
         ("", rsa, 78, "no DMARC record", {}),
+        (2 * POLICY, rsa, 78, "several DMARC records at"
+         " _dmarc.receiver.example, so none counts: leave one", {}),
+        (2 * POLICY + '_dmarc.example TXT "v=DMARC1; p=none"\n', rsa, 0,
+         "so none counts: leave one", {}),
+        (POLICY + 2 * '_dmarc.example TXT "v=DMARC1; p=none"\n', rsa, 0,
+         "SPF", {}),
+        (POLICY, rsa.replace("receiver.example", "example"), 78,
+         "d=example is not aligned with receiver.example: set"
+         " ReportSigningDomain receiver.example,",
+         {"ReportSigningDomain": "example"}),
         ('_dmarc.receiver.example TXT "v=DMARC1; p=maybe"\n', rsa, 78,
          "is broken", {}),
         ("_dmarc.receiver.example SERVFAIL\n", rsa, 75, "DNS does not say",
@@ -262,12 +272,17 @@ def policies(top):
          0, "SPF", {"ReportSigningDomain": "mail.receiver.example"}),
         # Aligned by name, but the owner wants the same one.
         ('_dmarc.receiver.example TXT "v=DMARC1; p=none; adkim=s"\n', below,
-         78, "SPF", {"ReportSigningDomain": "mail.receiver.example"}),
+         78, "d=mail.receiver.example is not aligned with receiver.example, as"
+         " the record has adkim=s: set ReportSigningDomain receiver.example,",
+         {"ReportSigningDomain": "mail.receiver.example"}),
     )
     for policy, line, status, advice, more in rows:
         got = check_json(top, status=status, zone=policy + line,
                          **signing(top, "rsa", **more))
-        contains(" ".join(got["advice"]), advice, policy)
+        said = " ".join(got["advice"])
+        contains(said, advice, policy)
+        equal(("several" in said, "is not aligned" in said, "publish _" in said),
+              ("none counts" in advice, "aligned" in advice, policy == ""), said)
 
 
 @case("SPF: for every address that reports come from")
