@@ -13,7 +13,8 @@ enum { REPORTS_A_PAGE = 250 };
 struct page {
 	struct arena *arena;
 	VEC(struct store_report) reports;
-	struct text policy; /* the last one's name, for where to go on */
+	struct text policy;     /* the last one's name, for where to go on */
+	struct store_span span; /* of what is not sealed */
 };
 
 #define POLICY_COLUMNS                                                         \
@@ -101,7 +102,7 @@ struct position {
  " OR (d.state = 'waiting' AND d.next_try <= ?))"
 #define AND_NAMED " AND r.id >= ? AND r.id <= ?"
 
-enum choice { ALL, DUE, NAMED };
+enum choice { ALL, DUE, NAMED, UNSEALED };
 
 struct wanted {
 	enum choice choice;
@@ -111,9 +112,8 @@ struct wanted {
 
 /* Sealed reports behind POSITION. */
 static bool
-find_reports(struct store *store, struct page *page,
-    const struct wanted *wanted, const struct position *position,
-    struct problem *ret_problem)
+find_sealed(struct store *store, struct page *page, const struct wanted *wanted,
+    const struct position *position, struct problem *ret_problem)
 {
 	static const char *const statements[] = {[ALL] = REPORTS(""),
 	    [DUE] = REPORTS(AND_DUE),
@@ -140,6 +140,73 @@ find_reports(struct store *store, struct page *page,
 	}
 	values[sql.count++] = db_number(REPORTS_A_PAGE);
 	return db_query(store->db, &sql, take_report, page, ret_problem);
+}
+
+static bool
+take_preview(void *context, const struct db_row *row)
+{
+	struct page *page = context;
+	struct store_report *report = vec_push(page->arena, &page->reports);
+
+	if (report == NULL)
+		return false;
+	take_policy(page, row, &report->policy);
+	report->begin = page->span.begin;
+	report->end = page->span.end;
+	report->is_quiet = db_row_number(row, AFTER_POLICY + 1) == 0;
+	/* Made up, and the same each time. */
+	struct text name =
+	    arena_format(page->arena, "preview " TEXT_FMT " " TEXT_FMT " %lld",
+		TEXT_ARG(report->policy.domain), TEXT_ARG(page->policy),
+		(long long)page->span.begin);
+	return row_policy_id(page->arena, name, &report->id) &&
+	       store_read_uris(
+		   page->arena, db_row_text(row, AFTER_POLICY), report);
+}
+
+/* A page in the order of the key, before anything is looked up: MariaDB takes
+ * no range from a comparison of rows. */
+#define UNSEALED_PAGE                                                          \
+ "SELECT u.policy_domain, u.policy, COUNT(*) - COUNT(q.batch) AS loud"         \
+ " FROM dmarc_unsealed u LEFT JOIN dmarc_quiet q"                              \
+ " ON q.policy_domain = u.policy_domain AND q.policy = u.policy"               \
+ " AND q.hour = u.hour AND q.batch = u.batch"                                  \
+ " WHERE u.hour >= ? AND u.hour <= ? AND (? = '' OR u.policy_domain = ?)"      \
+ " AND u.policy_domain >= ? AND (u.policy_domain, u.policy) > (?, ?)"          \
+ " GROUP BY u.policy_domain, u.policy"                                         \
+ " ORDER BY u.policy_domain, u.policy LIMIT ?"
+
+/* What is not sealed, behind POSITION. */
+static bool
+find_unsealed(struct store *store, struct page *page,
+    const struct wanted *wanted, const struct position *position,
+    struct problem *ret_problem)
+{
+	struct text domain = wanted->due.domain;
+
+	page->span = wanted->due.span;
+	return db_query(store->db,
+	    DB_SQL("SELECT g.policy_domain, " POLICY_COLUMNS
+		   ", (" STORE_LAST_RUA("g.policy_domain",
+		       "g.policy") ")"
+				   ", g.loud FROM (" UNSEALED_PAGE ") g"
+				   " JOIN dmarc_policy p ON p.id = g.policy"
+				   " ORDER BY g.policy_domain, g.policy",
+		db_number(page->span.begin), db_number(page->span.end),
+		db_number(page->span.begin), db_number(page->span.end),
+		db_text(domain), db_text(domain), db_text(position->domain),
+		db_text(position->domain), db_text(position->policy),
+		db_number(REPORTS_A_PAGE)),
+	    take_preview, page, ret_problem);
+}
+
+static bool
+find(struct store *store, struct page *page, const struct wanted *wanted,
+    const struct position *position, struct problem *ret_problem)
+{
+	return wanted->choice == UNSEALED
+		   ? find_unsealed(store, page, wanted, position, ret_problem)
+		   : find_sealed(store, page, wanted, position, ret_problem);
 }
 
 /* Calls EACH for the page and moves POSITION behind it. */
@@ -174,8 +241,7 @@ tell_reports(struct store *store, const struct wanted *wanted,
 	while (good && more) {
 		struct page page = {.arena = arena_new(STORE_ARENA_MAX)};
 		good = page.arena != NULL &&
-		       find_reports(
-			   store, &page, wanted, &position, ret_problem) &&
+		       find(store, &page, wanted, &position, ret_problem) &&
 		       !arena_failed(page.arena);
 		if (page.arena == NULL || arena_failed(page.arena))
 			(void)problem_no_memory(ret_problem);
@@ -366,69 +432,12 @@ store_for_each_period(struct store *store, struct store_span span,
 	return good;
 }
 
-struct preview {
-	struct page page;
-	struct store_span span;
-};
-
-static bool
-take_preview(void *context, const struct db_row *row)
-{
-	struct preview *preview = context;
-	struct page *page = &preview->page;
-	struct store_report *report = vec_push(page->arena, &page->reports);
-
-	if (report == NULL)
-		return false;
-	take_policy(page, row, &report->policy);
-	report->begin = preview->span.begin;
-	report->end = preview->span.end;
-	report->is_quiet = db_row_number(row, AFTER_POLICY + 1) == 0;
-	/* Made up, and the same each time. */
-	struct text name =
-	    arena_format(page->arena, "preview " TEXT_FMT " " TEXT_FMT " %lld",
-		TEXT_ARG(report->policy.domain), TEXT_ARG(page->policy),
-		(long long)preview->span.begin);
-	return row_policy_id(page->arena, name, &report->id) &&
-	       store_read_uris(
-		   page->arena, db_row_text(row, AFTER_POLICY), report);
-}
-
 bool
 store_preview_reports(struct store *store, struct text domain,
     struct store_span span, store_report_fn *each, void *context,
     struct problem *ret_problem)
 {
-	struct preview preview = {.span = span};
-	struct position ignored = {0};
+	const struct wanted wanted = {UNSEALED, {domain, span, 0}, TEXT("")};
 
-	preview.page.arena = arena_new(STORE_ARENA_MAX);
-	bool good =
-	    preview.page.arena != NULL &&
-	    db_query(store->db,
-		DB_SQL("SELECT u.policy_domain, " POLICY_COLUMNS
-		       ", (" STORE_LAST_RUA("u.policy_domain",
-			   "p.id") "), COUNT(*) - COUNT(q.batch)"
-				   " FROM dmarc_unsealed u"
-				   " LEFT JOIN dmarc_quiet q"
-				   " ON q.policy_domain = u.policy_domain"
-				   " AND q.policy = u.policy"
-				   " AND q.hour = u.hour"
-				   " AND q.batch = u.batch"
-				   " JOIN dmarc_policy p ON p.id = u.policy"
-				   " WHERE u.hour >= ? AND u.hour <= ?"
-				   " AND (? = '' OR u.policy_domain = ?)"
-				   " GROUP BY u.policy_domain, " POLICY_COLUMNS
-				   " ORDER BY u.policy_domain, p.id",
-		    db_number(span.begin), db_number(span.end),
-		    db_number(span.begin), db_number(span.end), db_text(domain),
-		    db_text(domain)),
-		take_preview, &preview, ret_problem) &&
-	    !arena_failed(preview.page.arena);
-	if (preview.page.arena == NULL || arena_failed(preview.page.arena))
-		(void)problem_no_memory(ret_problem);
-	if (good)
-		(void)tell_page(&preview.page, &ignored, each, context);
-	arena_free(preview.page.arena);
-	return good;
+	return tell_reports(store, &wanted, each, context, ret_problem);
 }

@@ -439,6 +439,51 @@ test_pages(void **state)
 	build_free(&output.text);
 }
 
+static unsigned told;
+
+/* Nothing behind what is told is unsealed any more. */
+static bool
+forget_others(void *context, const struct store_report *report)
+{
+	(void)report;
+	if (++told == 1)
+		run_sql(context, "DELETE FROM dmarc_unsealed");
+	return true;
+}
+
+/* As many policies of one domain. */
+static void
+add_policies(struct place *place, unsigned count)
+{
+	struct history_entry *entries =
+	    arena_array(place->arena, count, sizeof *entries);
+
+	for (unsigned i = 0; i < count; i++) {
+		entries[i] = sample();
+		entries[i].fo = arena_format(place->arena, "%u", i);
+	}
+	add_to(place->store, "policies", 0, entries, count);
+}
+
+/* What is not sealed is read as it is told, and not held, however much. */
+static void
+test_preview_pages(void **state)
+{
+	struct place *place = *state;
+	struct output output;
+	const struct store_span span = {day, day + DAY - 1};
+
+	add_numbered(place, "c", 1400);
+	add_policies(place, 300);
+	print_all(place->store, false, &output);
+	assert_int_equal(output.messages, 1700);
+	build_free(&output.text);
+	told = 0;
+	MUST(store_preview_reports(
+	    place->store, TEXT(""), span, forget_others, place, &problem));
+	assert_true(told > 0 && told < 350);
+}
+
 /* Killed while it adds: a batch is there whole or not at all. */
 static void
 test_kill(void **state)
@@ -488,6 +533,7 @@ main(void)
 	    SCENARIO(test_intervals),
 	    SCENARIO(test_at_once),
 	    SCENARIO(test_pages),
+	    SCENARIO(test_preview_pages),
 	    SCENARIO(test_kill),
 	};
 
