@@ -72,6 +72,19 @@ fail(const struct problem *problem)
 	return problem_exit_code(problem);
 }
 
+/* A file that only root can read must fail now, not at a reload. */
+static bool
+load_once_more(const struct master_options *options, struct problem *problem)
+{
+	struct settings again = {0};
+
+	if (!settings_load(
+		options->config_path, options->overrides, &again, problem))
+		return false;
+	settings_clear(&again);
+	return true;
+}
+
 int
 master_check(const struct master_options *options)
 {
@@ -85,6 +98,9 @@ master_check(const struct master_options *options)
 	bool is_good =
 	    identity_read(settings.config->user_id, &identity, &problem);
 	settings_clear(&settings);
+	if (is_good && geteuid() == 0)
+		is_good = identity_become(&identity, &problem) &&
+			  load_once_more(options, &problem);
 	return is_good ? EX_OK : fail(&problem);
 }
 
@@ -520,8 +536,6 @@ supervise(struct master *master)
 static bool
 start(struct master *master, struct problem *problem)
 {
-	struct settings again = {0};
-
 	if (!settings_load(master->options.config_path,
 		master->options.overrides, &master->current, problem))
 		return false;
@@ -534,13 +548,9 @@ start(struct master *master, struct problem *problem)
 	if (!sockets_bind(&master->sockets, master->current.config,
 		&master->identity, problem) ||
 	    !write_pid(master, problem) ||
-	    !identity_become(&master->identity, problem))
+	    !identity_become(&master->identity, problem) ||
+	    !load_once_more(&master->options, problem))
 		return false;
-	/* A file that only root can read must fail now, not at a reload. */
-	if (!settings_load(master->options.config_path,
-		master->options.overrides, &again, problem))
-		return false;
-	settings_clear(&again);
 	if (pipe(master->life) != 0)
 		return problem_set(
 		    problem, PROBLEM_SYSTEM, "pipe: %s", strerror(errno));

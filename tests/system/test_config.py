@@ -457,6 +457,22 @@ def log_json(top):
     assert any("listening" in line.get("message", "") for line in lines)
 
 
+@case("dmarcd -n by root looks with UserID's eyes")
+def check_as_user(top):
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    hosts, conf = top / "hosts", top / "eyes.conf"
+    hosts.touch()
+    parts.write_config(conf, Socket=f"unix:{top}/m", UserID="nobody",
+                       IgnoreHosts=hosts)
+    for mode, status in ((0o600, 77), (0o644, 0)):
+        hosts.chmod(mode)
+        run = subprocess.run([parts.DMARCD, "-n", "-c", conf],
+                             stderr=subprocess.PIPE)
+        equal(run.returncode, status, run.stderr)
+        equal(str(hosts) in run.stderr.decode(), status != 0, run.stderr)
+
+
 def log_through(place, stream_end, **options):
     """What dmarcd writes of a start, a message and a reload of a bad file, when
     JOURNAL_STREAM is what its standard error is, and STREAM_END."""
