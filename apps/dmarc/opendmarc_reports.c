@@ -38,6 +38,9 @@ enum {
 	OPTION_REPORT_BCC,
 	OPTION_VERP,
 	OPTION_STALE,
+	OPTION_DBSCHEME,
+	OPTION_DB_DSN,
+	OPTION_FORENSIC,
 	OPTIONS_END,
 
 	FAILED = 1, /* that tool knew no other status */
@@ -49,7 +52,10 @@ enum {
 static const struct option options[] = {
     OPENDMARC_OPTIONS,
     {"day", no_argument, NULL, OPTION_DAY},
+    {"db-dsn", required_argument, NULL, OPTION_DB_DSN},
+    {"dbscheme", required_argument, NULL, OPTION_DBSCHEME},
     {"domain", required_argument, NULL, OPTION_DOMAIN},
+    {"forensic", no_argument, NULL, OPTION_FORENSIC},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"keepfiles", no_argument, NULL, OPTION_KEEPFILES},
     {"n", no_argument, NULL, OPTION_TEST},
@@ -64,6 +70,9 @@ static const struct option options[] = {
     {"report-email", required_argument, NULL, OPTION_REPORT_EMAIL},
     {"report-org", required_argument, NULL, OPTION_REPORT_ORG},
     {"skipdomains", required_argument, NULL, OPTION_SKIPDOMAINS},
+    /* These two were unique before there were so many. */
+    {"smtp-p", required_argument, NULL, OPTION_SMTP_PORT},
+    {"smtp-s", required_argument, NULL, OPTION_SMTP_SERVER},
     {"smtp-port", required_argument, NULL, OPTION_SMTP_PORT},
     {"smtp-password", required_argument, NULL, OPTION_SMTP_PASSWORD},
     {"smtp-ssl", no_argument, NULL, OPTION_SMTP_SSL},
@@ -124,6 +133,12 @@ static const struct {
 	"ReportEnvelopeFrom is the envelope's sender"},
     [OPTION_STALE - OPTION_NOTHING] = {"--stale-*",
 	"each destination's own consent is asked for at sending (RFC 9990 4)"},
+    [OPTION_DBSCHEME - OPTION_NOTHING] = {"--dbscheme",
+	"Database says which one it is, and --dbhost and its like mean MySQL"},
+    [OPTION_DB_DSN -
+	OPTION_NOTHING] = {"--db-dsn", "Database says where it is"},
+    [OPTION_FORENSIC -
+	OPTION_NOTHING] = {"--forensic", "failure reports are not sent"},
 };
 
 struct reporting {

@@ -538,12 +538,13 @@ def nothings(it):
         folder = it.place()
         _, err = it.reports(
             folder, relay, "--utc", "--utc", "--noupdate", "--report-bcc=x@y.z",
-            "--verp", "--stale-check", "--stale-server=x", "--interval=5000")
+            "--verp", "--stale-check", "--stale-server=x", "--interval=5000",
+            "--dbscheme=mysql", "--db-dsn", "DBI:mysql:x", "--forensic")
         for word in ("utc", "noupdate", "report-bcc", "verp", "stale-*",
-                     "interval"):
+                     "interval", "dbscheme", "db-dsn", "forensic"):
             equal(err.count(f"opendmarc-reports: --{word} does nothing: "), 1,
                   err)
-        equal(len(err.splitlines()), 6)
+        equal(len(err.splitlines()), 9)
         equal(len(relay.taken), 3)
         _, err = it.reports(folder, relay, "--day")
         equal(err, "opendmarc-reports: WARN: --day overrides --interval\n")
@@ -560,6 +561,16 @@ def wrong(it):
     contains(it.run(folder, "reports", "--help")[0],
              "opendmarc-reports: usage: opendmarc-reports [options]\n")
     contains(it.run(folder, "reports", "--vers")[0], "opendmarc-reports v")
+
+
+@case("what could be shortened in 1.4.2 still can")
+def shortened(it):
+    with sink.Sink() as relay:
+        folder = it.place()
+        it.run(folder, "reports", "--smtp-s=127.0.0.1",
+               f"--smtp-p={relay.port}", "--report-e=r@receiver.example",
+               "--report-o=us", "--i=86400", "--u", "--noup", "--verb", "--k")
+        equal(len(relay.taken), 3)
 
 
 @case("no database: status 1, and why")
