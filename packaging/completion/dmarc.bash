@@ -7,8 +7,8 @@ _dmarc()
 	[[ ${COMP_WORDS[1]} == -c ]] && command=3
 	((COMP_CWORD >= command)) || return
 	if ((COMP_CWORD == command)); then
-		words="$(dmarc --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-			-c --help --version"
+		words=$(dmarc --help | sed -n \
+			's/^  \(-[a-zA-Z], \)\{0,1\}\([a-z-][a-z-]*\).*/\2/p')
 	else
 		command=${COMP_WORDS[command]}
 		# dmarc report --check has options of its own.

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What the shells offer behind `dmarc` is what its --help says."""
 import os
+import pty
 import re
+import select
 import subprocess
 
 import parts
@@ -30,30 +32,47 @@ def helped(*words):
 
 
 def commands():
-    return re.findall(r"(?m)^  (\w+) ", helped())
+    """With the sentence on each."""
+    return dict(re.findall(r"(?m)^  (\w+) +(.*)", helped()))
 
 
 def options(*words):
-    return re.findall(r"(?m)^  (-[a-z-]+)", helped(*words))
+    """With the sentences on each, which may go on in the next line."""
+    return dict(re.findall(
+        r"(?m)^  (?:-\w, )?(-[a-z-]+)(?: [A-Z]\S*)?  +(.*)",
+        re.sub(r"\n {10,}", " ", helped(*words))))
+
+
+# Commands are the same, and do the same, behind the configuration.
+BEFORE = ((), ("-c", "/etc/dmarcd.conf"))
+
+
+@case("--help has whole sentences")
+def sentences(top):
+    equal(options()["--version"], "version")
+    equal(options("expire")["--now"],
+          "act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)")
+    equal(options("report")["--output"].split()[-1], "over")
+    equal(len(commands()) > 7, True)
 
 
 @case("bash offers the commands")
 def bash_commands(top):
-    equal(sorted(bash("")), sorted(commands() + ["-c", "--help", "--version"]))
-    equal(bash("rep"), ["report"])
-    equal(bash("-c", "/etc/dmarcd.conf", "loo"), ["lookup"])
+    for before in BEFORE:
+        equal(sorted(bash(*before, "")), sorted([*commands(), *options()]))
+        equal(bash(*before, "rep"), ["report"])
     equal(bash("-c", ""), [])
 
 
 @case("bash offers each command's options")
 def bash_options(top):
-    equal(len(commands()) > 7, True)
     for command in commands():
-        equal(sorted(bash(command, "-")), sorted(options(command) + ["--help"]),
-              command)
+        for before in BEFORE:
+            equal(sorted(bash(*before, command, "-")),
+                  sorted([*options(command), "--help"]), command)
     equal(bash("verify", "--save"), ["--save-facts"])
     equal(sorted(bash("report", "--check", "-")),
-          sorted(options("report", "--check") + ["--help"]))
+          sorted([*options("report", "--check"), "--help"]))
     equal(bash("nothing", "-"), ["--help"])
 
 
@@ -72,7 +91,7 @@ def unpacked(*packages):
         raise Skip(f"{packages[0]} cannot be had; see ci/unpack") from None
 
 
-@case("zsh offers the same")
+@case("zsh offers the same, with its sentence")
 def zsh(top):
     tree, = unpacked("zsh")
 
@@ -80,42 +99,92 @@ def zsh(top):
         lines = output([tree / "bin/zsh", "-f", "-c", """
             _describe() { print -l -- ${(P)@[-1]} }
             _alternative() { print -- $1 | sed 's/.*(//;s/)//' | tr ' ' '\\n' }
+            _files() { print files }
             file=$1; shift; words=("$@"); CURRENT=$#; . $file
             """, "zsh", FILES / "_dmarc", "dmarc", *typed]).splitlines()
-        return sorted(line.split(":")[0] for line in lines if line)
+        return {name: told for name, _, told in
+                (line.partition(":") for line in lines if line)}
 
-    equal(offered(""), sorted(commands()))
-    for command in commands():
-        equal(offered(command, "-"), sorted(options(command)), command)
-    equal(offered("report", "--check", "-"),
-          sorted(options("report", "--check")))
-    equal(offered("report", ""), ["allow", "suppress"])
-    contains(offered("database", ""), "schema")
-    contains(offered("database", ""), "import-opendmarc")
+    for before in BEFORE:
+        equal(offered(*before, ""), commands())
+        for command in commands():
+            equal(offered(*before, command, "-"), options(command), command)
+        equal(offered(*before, "report", "--check", "-"),
+              options("report", "--check"))
+        equal(sorted(offered(*before, "report", "")), ["allow", "suppress"])
+        contains(offered(*before, "database", ""), "import-opendmarc")
+    equal(offered("-"), options())
+    equal(offered("-c", ""), {"files": ""})
 
 
-@case("fish offers the same")
+@case("zsh does so at a terminal")
+def zsh_terminal(top):
+    tree, common = unpacked("zsh", "zsh-common")
+    modules = next(tree.rglob("zsh/complete.so")).parent.parent
+    (top / ".zshrc").write_text(f"""
+        module_path=({modules})
+        fpath=({FILES} {common}/usr/share/zsh/functions/**/*(/))
+        autoload -Uz compinit; compinit -D -u
+        COLUMNS=200 LINES=200 LISTMAX=1000 PROMPT='rea''dy> '
+        """)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(tree / "bin/zsh", ["zsh", "-d", "-i"],
+                  dict(ENVIRONMENT, ZDOTDIR=str(top), TERM="dumb"))
+
+    def until(pattern):
+        said = b""
+        while not re.search(pattern, said, re.S):
+            equal(select.select([terminal], [], [], 30)[0], [terminal], said)
+            said += os.read(terminal, 4096)
+        return " ".join(said.decode().split())
+
+    def offered(typed):
+        """Control-D lists, control-U takes back what was typed."""
+        os.write(terminal, f"{typed}\4\x15print do''ne\r".encode())
+        return until(b"\ndone\r.*ready> ")
+
+    try:
+        until(b"ready> ")
+        for before in ("dmarc ", "dmarc -c /etc/dmarcd.conf "):
+            for name, told in commands().items():
+                contains(offered(before), f"{name} -- {told}")
+            contains(offered(f"{before}expire --"),
+                     f"--now -- {options('expire')['--now']}")
+            contains(offered(f"{before}report "), " suppress ")
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+
+@case("fish offers the same, with its sentence")
 def fish(top):
     tree, common, library = unpacked("fish", "fish-common", "libpcre2-32-0")
     path = next(library.rglob("libpcre2-32.so.0")).parent
 
-    def offered(typed):
+    def offered(*typed):
         lines = output(["env", f"LD_LIBRARY_PATH={path}", f"HOME={top}",
                         tree / "usr/bin/fish", "--no-config", "-c", f"""
             set fish_function_path {common}/usr/share/fish/functions
             source {FILES}/dmarc.fish
-            complete -C "dmarc {typed}" """], cwd=top).splitlines()
-        return sorted(line.split("\t")[0] for line in lines if line)
+            complete -C "dmarc {' '.join(typed)}" """], cwd=top).splitlines()
+        return {name: told for name, _, told in
+                (line.partition("\t") for line in lines if line)}
 
-    equal(offered(""), sorted(commands()))
-    for command in commands():
-        equal(offered(f"{command} --"),
-              [name for name in sorted(options(command)) if name != "-c"],
-              command)
-    equal(offered("report --check --"),
-          [name for name in sorted(options("report", "--check"))
-           if name != "-c"])
-    contains(offered("report "), "suppress")
+    def long(there):
+        return {name: told for name, told in there.items() if name != "-c"}
+
+    for before in BEFORE:
+        equal(offered(*before, ""), commands())
+        for command in commands():
+            equal(offered(*before, command, "--"), long(options(command)),
+                  command)
+        equal(offered(*before, "report", "--check", "--"),
+              long(options("report", "--check")))
+        contains(offered(*before, "report", ""), "suppress")
+    equal(offered("--"), long(options()))
+    (top / "file").touch()
+    equal(sorted(offered("-c", "fi")), ["file"])
 
 
 run_cases(parts.folder("completion"))
