@@ -128,6 +128,10 @@ show_file(const struct showing *showing, bool sealed)
 	else if (done)
 		done = compose_file(outbox->job->output, &outbox->sender,
 		    &report, build_view(&xml), outbox->problem);
+	if (!sealed && xml.len > outbox->job->config->max_report_size)
+		outbox_say(outbox, showing->report,
+		    "larger than MaxReportSize: one file, but several reports "
+		    "when it is sealed");
 	build_free(&xml);
 	return done;
 }

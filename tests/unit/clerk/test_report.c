@@ -512,6 +512,8 @@ add_listed(void *context, const struct store_listed *one)
 	return true;
 }
 
+#define ONE_FILE "larger than MaxReportSize: one file, but several reports"
+
 /* MaxReportSize: several mails, each with a Report-ID of its own, and all rows
  * in one of them. */
 static void
@@ -524,6 +526,10 @@ test_parts(void **state)
 	set_zone(scene, OWN);
 	for (unsigned i = 0; i < ROWS; i++)
 		add_message_from(scene, i);
+	const struct clerk_report look = {
+	    .date = -1, .dry_run = true, .output = scene->folder};
+	assert_true(run_job(scene, look));
+	assert_true(has_line(scene, ONE_FILE));
 	run(scene);
 	assert_in_range(scene->reported.reports, 3, 6);
 	assert_int_equal(scene->reported.sent, scene->reported.reports);
@@ -541,6 +547,9 @@ test_parts(void **state)
 	assert_int_equal(listed.rows, ROWS);
 	assert_int_equal(listed.messages, ROWS);
 	assert_int_equal(listed.reports, scene->reported.reports);
+	assert_true(run_job(scene, look)); /* sealed by now */
+	assert_int_equal(scene->reported.reports, listed.reports);
+	assert_false(has_line(scene, ONE_FILE));
 }
 
 int
