@@ -56,10 +56,13 @@ import_tell(const struct tool *tool, const char *path,
 	if (done->rejected == 0)
 		return;
 	print_clean(text_from_cstr(path));
-	(void)printf(": %llu bad entries set aside in ",
-	    (unsigned long long)done->rejected);
+	(void)printf(": %llu bad entr%s set aside in ",
+	    (unsigned long long)done->rejected,
+	    done->rejected == 1 ? "y" : "ies");
 	print_clean(text_from_cstr(done->rejected_file));
-	(void)printf("\n");
+	(void)printf("%s%s\n",
+	    done->rejected == 1 ? ": " : "; what is wrong with the first: ",
+	    done->why);
 }
 
 int

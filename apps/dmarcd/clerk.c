@@ -86,11 +86,15 @@ import(struct clerk *clerk)
 	board_count(0, FIGURE_IMPORT_REJECTED, done.rejected);
 	if (done.is_open_to_all)
 		warn(clerk);
-	if (done.entries > 0 || done.rejected > 0)
-		log_say("imported %llu entries, set aside %llu%s%s",
+	if (done.rejected > 0)
+		log_warn("imported %llu entries, set aside %llu in %s; what is "
+			 "wrong with the first: %s",
 		    (unsigned long long)done.entries,
-		    (unsigned long long)done.rejected,
-		    done.rejected > 0 ? " in " : "", done.rejected_file);
+		    (unsigned long long)done.rejected, done.rejected_file,
+		    done.why);
+	else if (done.entries > 0)
+		log_say(
+		    "imported %llu entries", (unsigned long long)done.entries);
 }
 
 static void

@@ -27,6 +27,7 @@ struct clerk_import {
 struct clerk_imported {
 	uint64_t entries;
 	uint64_t rejected;
+	const char *why;         /* what was wrong with the first; or NULL */
 	uint64_t claims;         /* that were read to the end */
 	char rejected_file[512]; /* the last one with bad entries; "" without */
 	bool is_open_to_all;     /* anybody may write to the history file */

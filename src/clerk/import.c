@@ -98,14 +98,15 @@ is_to_no_host(const struct history_entry *entry)
 /* The first in BYTES, as history_read. */
 static enum history_status
 read_entry(struct arena *arena, struct text bytes, bool last,
-    struct history_entry *ret_entry, size_t *ret_bytes)
+    struct history_entry *ret_entry, size_t *ret_bytes, const char **ret_why)
 {
-	const char *why;
 	enum history_status status =
-	    history_read(arena, bytes, last, ret_entry, ret_bytes, &why);
+	    history_read(arena, bytes, last, ret_entry, ret_bytes, ret_why);
 
-	return status == HISTORY_ENTRY && is_to_no_host(ret_entry) ? HISTORY_BAD
-								   : status;
+	if (status != HISTORY_ENTRY || !is_to_no_host(ret_entry))
+		return status;
+	*ret_why = "pdomain is no host name";
+	return HISTORY_BAD;
 }
 
 /* --- a batch --- */
@@ -116,6 +117,7 @@ struct batch {
 	uint64_t used;
 	uint64_t begun; /* bytes behind those, of a bad entry without its end */
 	uint64_t rejected;
+	const char *why; /* the first of them */
 };
 
 /* What is whole in BYTES. */
@@ -125,9 +127,10 @@ read_entries(struct batch *batch, struct text bytes, bool last)
 	while (batch->entries.count < BATCH_ENTRIES &&
 	       arena_used(batch->arena) < BATCH_MEMORY) {
 		struct history_entry entry;
+		const char *why;
 		size_t used;
 		enum history_status status =
-		    read_entry(batch->arena, bytes, last, &entry, &used);
+		    read_entry(batch->arena, bytes, last, &entry, &used, &why);
 		if (arena_failed(batch->arena))
 			return false;
 		if (status == HISTORY_NEED_MORE)
@@ -139,7 +142,8 @@ read_entries(struct batch *batch, struct text bytes, bool last)
 		batch->used += batch->begun;
 		batch->begun = 0;
 		if (status == HISTORY_BAD) {
-			batch->rejected++;
+			if (batch->rejected++ == 0)
+				batch->why = why;
 			continue;
 		}
 		struct history_entry *slot =
@@ -169,6 +173,8 @@ store_batch(const struct claim *claim, const struct batch *batch, uint64_t at,
 		return false;
 	importing->done.entries += batch->entries.count;
 	importing->done.rejected += batch->rejected;
+	if (importing->done.why == NULL)
+		importing->done.why = batch->why;
 	if (importing->import->on_progress != NULL)
 		importing->import->on_progress(importing->import->context,
 		    importing->bytes + at + batch->used, importing->of_bytes);
@@ -298,9 +304,10 @@ copy_bad(struct text bytes, bool last, FILE *to, uint64_t *ret_used)
 	*ret_used = 0;
 	while (good && bytes.len > 0) {
 		struct history_entry ignored;
+		const char *why;
 		size_t used;
 		enum history_status status =
-		    read_entry(arena, bytes, last, &ignored, &used);
+		    read_entry(arena, bytes, last, &ignored, &used, &why);
 		good = !arena_failed(arena);
 		if (status == HISTORY_NEED_MORE)
 			break;

@@ -98,7 +98,8 @@ def bad(top):
     path, conf = place(top, "bad", f"x\n{good}{wrong}{good}job torn\nrece")
     out, _ = run("import", "-c", conf, status=65)
     rejected, = path.glob("history.claim-*.rejected")
-    equal(out, f"{path}/history: 3 bad entries set aside in {rejected}\n"
+    equal(out, f"{path}/history: 3 bad entries set aside in {rejected}; what "
+          "is wrong with the first: a line is missing\n"
           "2 entries imported, 3 set aside\n")
     equal(rejected.read_text(), f"x\n{wrong}job torn\nrece")
     equal(stored(path / "db"), {"a.test": 2, None: 3})
@@ -114,8 +115,9 @@ def no_host(top):
         [exim("a.test", NOW), exim("b..test", NOW), ours("r@c.test", NOW),
          ours("d.test", NOW)])
     path, conf = place(top, "nohost", lines)
-    equal(run("import", "-c", conf, status=65)[0].splitlines()[-1],
-          "2 entries imported, 2 set aside")
+    told = run("import", "-c", conf, status=65)[0].splitlines()
+    contains(told[0], "the first: pdomain is no host name")
+    equal(told[-1], "2 entries imported, 2 set aside")
     rejected, = path.glob("history.claim-*.rejected")
     equal(rejected.read_text(), exim("b..test", NOW) + ours("r@c.test", NOW))
     equal(stored(path / "db"), {"a.test": 1, "d.test": 1, None: 2})

@@ -80,7 +80,7 @@ def plain(it):
     equal(it.feed(folder, "", "--verbose", "--noverbose"), ("", ""))
     equal((folder / "spool").stat().st_mode & 0o027, 0)
     contains(it.feed(folder, "job torn\nrece", status=65)[0],
-             "1 bad entries set aside in ")
+             "1 bad entry set aside in ")
 
 
 @case("what is given again is counted once; what is new is counted")
