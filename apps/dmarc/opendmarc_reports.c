@@ -110,14 +110,18 @@ static const char usage[] =
     "\t--smtp-ssl-ca-file=file   authorities that may vouch for it\n"
     "\t--smtp-username=name      log in there\n"
     "\t--workdir=dir             where the XML is kept [.]\n"
-    "\t--noupdate                accepted, does nothing; so do the next six:\n"
-    "\t--report-bcc=address      reports are not copied\n"
-    "\t--stale-check             see --stale-server\n"
-    "\t--stale-def-deny          see --stale-server\n"
-    "\t--stale-server=name       each destination's own consent is asked for\n"
+    "\t-v                        as --verbose\n" OPENDMARC_OTHER_USAGE
+    "These do nothing any more, and say why:\n"
+    "\t--dbscheme=scheme         see Database\n"
+    "\t--db-dsn=words            see Database\n"
+    "\t--forensic                failure reports are not sent\n"
+    "\t--noupdate                what was sent is always noted\n"
+    "\t--report-bcc=address      reports are not copied; see --keepfiles\n"
+    "\t--stale-check             each destination's own consent is asked for\n"
+    "\t--stale-def-deny          as --stale-check\n"
+    "\t--stale-server=name       as --stale-check\n"
     "\t--utc                     days are always those of UTC\n"
-    "\t--verp                    see ReportEnvelopeFrom\n"
-    "\t-v                        as --verbose\n" OPENDMARC_OTHER_USAGE;
+    "\t--verp                    see ReportEnvelopeFrom\n";
 
 /* Why it does nothing. */
 static const struct {
