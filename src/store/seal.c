@@ -15,7 +15,8 @@ struct period {
 	struct text domain;
 	struct text policy;
 	int64_t begin;
-	int64_t end; /* inclusive */
+	int64_t end;  /* inclusive */
+	int64_t hour; /* one in it that is to be sealed */
 };
 
 enum { PERIODS_A_PAGE = 500 };
@@ -357,6 +358,7 @@ take_period(void *context, const struct db_row *row)
 	period->policy = arena_copy(page->arena, db_row_text(row, 1));
 	period->begin = db_row_number(row, 2);
 	period->end = period->begin + page->sealing->interval - 1;
+	period->hour = db_row_number(row, 3);
 	return true;
 }
 
@@ -365,8 +367,8 @@ find_periods(struct store *store, struct page *page, int64_t limit,
     struct problem *ret_problem)
 {
 	if (!db_query(store->db,
-		DB_SQL("SELECT policy_domain, policy, hour - hour % ?"
-		       " FROM dmarc_unsealed WHERE hour < ?"
+		DB_SQL("SELECT policy_domain, policy, hour - hour % ?,"
+		       " MIN(hour) FROM dmarc_unsealed WHERE hour < ?"
 		       " GROUP BY policy_domain, policy, hour - hour % ?"
 		       " ORDER BY policy_domain, policy LIMIT ?",
 		    db_number(page->sealing->interval), db_number(limit),
@@ -416,6 +418,45 @@ add_sender(struct db *db, const struct page *page, struct text *ret_id,
 		   NULL, ret_problem);
 }
 
+/* A sealed report of an interval that was another one. */
+static bool
+take_neighbour(void *context, const struct db_row *row)
+{
+	struct period *period = context;
+	int64_t begin = db_row_number(row, 0);
+	int64_t end = db_row_number(row, 1);
+
+	if (end < period->hour) {
+		if (period->begin <= end)
+			period->begin = end + 1;
+	} else if (begin > period->hour) {
+		if (period->end >= begin)
+			period->end = begin - 1;
+	} else {
+		period->begin = begin;
+		period->end = end;
+		return false;
+	}
+	return true;
+}
+
+/* Periods of one domain and policy do not overlap (RFC 9990 3.1.1.4): what
+ * comes late to one that was sealed is a supplement to it, and a new one lies
+ * between those. The rest of it is found again. */
+static bool
+fit_period(struct db *db, struct period *period, struct problem *ret_problem)
+{
+	return db_query(db,
+	    DB_SQL("SELECT period_begin, period_end FROM dmarc_report"
+		   " WHERE policy_domain = ? AND policy = ?"
+		   " AND period_begin > ? AND period_begin <= ?"
+		   " AND period_end >= ? ORDER BY period_begin DESC",
+		db_text(period->domain), db_text(period->policy),
+		db_number(period->begin - DAY), db_number(period->end),
+		db_number(period->begin)),
+	    take_neighbour, period, ret_problem);
+}
+
 static bool
 seal_page(struct db *db, void *context, struct problem *ret_problem)
 {
@@ -425,12 +466,14 @@ seal_page(struct db *db, void *context, struct problem *ret_problem)
 
 	page->made = 0;
 	for (size_t i = 0; good && i < page->periods.count; i++) {
+		struct period period = page->periods.at[i];
 		struct making making = {.db = db,
 		    .sealing = page->sealing,
 		    .sender = sender,
-		    .period = &page->periods.at[i]};
+		    .period = &period};
 		build_init(&making.rua, SIZE_MAX);
-		good = seal_period(&making, ret_problem);
+		good = fit_period(db, &period, ret_problem) &&
+		       seal_period(&making, ret_problem);
 		page->made += making.made;
 		build_free(&making.rua);
 	}

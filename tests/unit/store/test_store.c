@@ -355,6 +355,62 @@ test_supplement(void **state)
 	assert_int_equal(reports, 0);
 }
 
+static bool
+name_period(void *context, const struct store_report *report)
+{
+	build_format(context, "%lld-%lld#%u ",
+	    (long long)(report->begin - day) / HOUR,
+	    (long long)(report->end + 1 - day) / HOUR, report->seq);
+	return true;
+}
+
+/* When the interval changes no report's period overlaps another's: what is late
+ * is of the one that there is. Each step adds a message of each of HOURS and
+ * seals. */
+static void
+test_interval_changes(void **state)
+{
+	static const struct {
+		unsigned hours[3];
+		unsigned interval;
+		const char *periods;
+	} steps[] = {
+	    {{1, 13, 13}, 6, "0-6#0 12-18#0 "},
+	    /* Longer: what lies between them, and what is late. */
+	    {{2, 7, 20}, 24, "0-6#0 0-6#1 6-12#0 12-18#0 18-24#0 "},
+	    {{14, 14, 14}, 24, "0-6#0 0-6#1 6-12#0 12-18#0 12-18#1 18-24#0 "},
+	    /* Shorter. */
+	    {{25, 26, 47}, 24,
+		"0-6#0 0-6#1 6-12#0 12-18#0 12-18#1 18-24#0 24-48#0 "},
+	    {{27, 46, 30}, 1,
+		"0-6#0 0-6#1 6-12#0 12-18#0 12-18#1 18-24#0 24-48#0 "
+		"24-48#1 "},
+	    {{48, 48, 50}, 1,
+		"0-6#0 0-6#1 6-12#0 12-18#0 12-18#1 18-24#0 24-48#0 "
+		"24-48#1 48-49#0 50-51#0 "},
+	};
+	struct place *place = *state;
+
+	for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+		struct history_entry entries[] = {sample(), sample(), sample()};
+		const struct store_sealing sealing = {
+		    .now = day + 4 * DAY, .interval = steps[i].interval * HOUR};
+		struct build periods;
+		uint64_t reports;
+		for (size_t n = 0; n < 3; n++)
+			entries[n].received = day + steps[i].hours[n] * HOUR;
+		add_to(place->store, "c", i * 100, entries, 3);
+		MUST(store_seal(place->store, &sealing, &reports, &problem));
+		build_init(&periods, SIZE_MAX);
+		MUST(store_for_each_report(place->store, TEXT(""),
+		    ((struct store_span){0, INT64_MAX}), name_period, &periods,
+		    &problem));
+		build_byte(&periods, '\0');
+		assert_string_equal(periods.ptr, steps[i].periods);
+		build_free(&periods);
+	}
+}
+
 static void
 test_intervals(void **state)
 {
@@ -530,6 +586,7 @@ main(void)
 	    SCENARIO(test_seal),
 	    SCENARIO(test_last_rua),
 	    SCENARIO(test_supplement),
+	    SCENARIO(test_interval_changes),
 	    SCENARIO(test_intervals),
 	    SCENARIO(test_at_once),
 	    SCENARIO(test_pages),
