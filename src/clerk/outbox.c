@@ -3,6 +3,7 @@
  * target under a lease · close the deliveries that the record names no more. */
 #include "clerk/outbox.h"
 
+#include "clerk/deliveries.h"
 #include "clerk/large.h"
 #include "clerk/target.h"
 
@@ -24,7 +25,7 @@ struct errand {
 	struct outbox *outbox;
 	const struct store_report *report;
 	struct arena *arena;
-	VEC(struct store_delivery) deliveries;
+	struct deliveries known; /* in the store */
 	struct targets targets;
 
 	enum { NOT_COMPOSED, COMPOSED, TOO_LARGE, NO_MEMORY } composed;
@@ -84,22 +85,6 @@ outbox_xml_max(const struct outbox *outbox)
 
 /* --- what the store knows --- */
 
-static bool
-add_delivery(void *context, const struct store_delivery *delivery)
-{
-	struct errand *errand = context;
-	struct store_delivery *copy =
-	    vec_push(errand->arena, &errand->deliveries);
-
-	if (copy == NULL)
-		return false;
-	*copy = *delivery;
-	copy->report = arena_copy(errand->arena, delivery->report);
-	copy->destination = arena_copy(errand->arena, delivery->destination);
-	copy->words = arena_copy(errand->arena, delivery->words);
-	return !arena_failed(errand->arena);
-}
-
 /* False: *problem. The errand's arena is to be freed in any case; it may have
  * failed. */
 static bool
@@ -111,8 +96,9 @@ begin_errand(struct errand *errand, struct outbox *outbox,
 	    .arena = arena_new(REPORT_ARENA_MAX)};
 	if (errand->arena == NULL)
 		return problem_no_memory(errand->outbox->problem);
-	return store_for_each_delivery(
-	    outbox->store, report->id, add_delivery, errand, outbox->problem);
+	errand->known.arena = errand->arena;
+	return deliveries_read(
+	    &errand->known, outbox->store, report->id, outbox->problem);
 }
 
 /* One report that is too much for its memory is no other's end. */
@@ -124,16 +110,6 @@ put_off(const struct errand *errand)
 	return true;
 }
 
-static const struct store_delivery *
-find_delivery(const struct errand *errand, struct text address)
-{
-	for (size_t i = 0; i < errand->deliveries.count; i++)
-		if (text_equal_nocase(
-			errand->deliveries.at[i].destination, address))
-			return &errand->deliveries.at[i];
-	return NULL;
-}
-
 /* The record may spell an address otherwise than last time. */
 static void
 keep_spelling(struct errand *errand)
@@ -141,7 +117,7 @@ keep_spelling(struct errand *errand)
 	for (size_t i = 0; i < errand->targets.list.count; i++) {
 		struct target *target = &errand->targets.list.at[i];
 		const struct store_delivery *known =
-		    find_delivery(errand, target->address);
+		    deliveries_find(&errand->known, target->address);
 		if (known != NULL)
 			target->address = known->destination;
 	}
@@ -405,7 +381,8 @@ note_targets(struct errand *errand)
 		    .report = errand->report->id,
 		    .destination = errand->targets.list.at[i].address,
 		    .state = DELIVERY_WAITING};
-		if (find_delivery(errand, fresh.destination) == NULL &&
+		if (deliveries_find(&errand->known, fresh.destination) ==
+			NULL &&
 		    !store_add_delivery(
 			errand->outbox->store, &fresh, errand->outbox->problem))
 			return false;
@@ -413,34 +390,18 @@ note_targets(struct errand *errand)
 	return true;
 }
 
-/* Said of a URI that nothing could be sent to; what was settled has a try. */
-static bool
-is_skipped(const struct store_delivery *delivery)
-{
-	return delivery->state == DELIVERY_UNWANTED && delivery->tries == 0;
-}
-
-static size_t
-count_skipped(const struct errand *errand)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < errand->deliveries.count; i++)
-		count += is_skipped(&errand->deliveries.at[i]);
-	return count;
-}
-
 /* Behind note_targets: with nothing but these the report would be final. */
 static bool
 note_skipped(const struct errand *errand)
 {
-	size_t known = count_skipped(errand);
+	size_t known = deliveries_count_skipped(&errand->known);
 
 	for (size_t i = 0; i < errand->targets.skipped.count &&
 			   known < OUTBOX_DESTINATIONS_MAX;
 	     i++) {
 		struct store_delivery skipped = errand->targets.skipped.at[i];
-		if (find_delivery(errand, skipped.destination) != NULL)
+		if (deliveries_find(&errand->known, skipped.destination) !=
+		    NULL)
 			continue;
 		skipped.report = errand->report->id;
 		if (!store_add_delivery(errand->outbox->store, &skipped,
@@ -478,13 +439,15 @@ static void
 refuse_beyond_limit(struct errand *errand)
 {
 	struct targets *targets = &errand->targets;
-	size_t known = errand->deliveries.count - count_skipped(errand);
+	size_t known =
+	    errand->known.list.count - deliveries_count_skipped(&errand->known);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < targets->list.count; i++) {
 		const struct target target = targets->list.at[i];
-		bool is_fresh = target.address.len > 0 &&
-				find_delivery(errand, target.address) == NULL;
+		bool is_fresh =
+		    target.address.len > 0 &&
+		    deliveries_find(&errand->known, target.address) == NULL;
 		if (is_fresh && known >= OUTBOX_DELIVERIES_MAX) {
 			outbox_say(errand->outbox, errand->report,
 			    "not sent to " TEXT_FMT ": " TARGETS_TOO_MANY,
@@ -506,7 +469,7 @@ settle(struct errand *errand, const struct target *target)
 {
 	struct outbox *outbox = errand->outbox;
 	const struct store_delivery *known =
-	    find_delivery(errand, target->address);
+	    deliveries_find(&errand->known, target->address);
 	unsigned tries = (known == NULL ? 0 : known->tries) + 1;
 	struct lease lease = {.errand = errand, .target = target};
 	struct store_delivery outcome;
@@ -542,9 +505,9 @@ forget_whole(const struct errand *errand)
 static bool
 close_unwanted(struct errand *errand)
 {
-	for (size_t i = 0; i < errand->deliveries.count; i++) {
+	for (size_t i = 0; i < errand->known.list.count; i++) {
 		const struct store_delivery *delivery =
-		    &errand->deliveries.at[i];
+		    &errand->known.list.at[i];
 		const struct target target = {.address = delivery->destination,
 		    .action = TARGET_CLOSE,
 		    .state = DELIVERY_UNWANTED,
@@ -579,9 +542,9 @@ keep_waiting(struct errand *errand)
 	struct target unknown = targets->list.at[0];
 	size_t count = 0;
 
-	for (size_t i = 0; i < errand->deliveries.count; i++) {
+	for (size_t i = 0; i < errand->known.list.count; i++) {
 		const struct store_delivery *delivery =
-		    &errand->deliveries.at[i];
+		    &errand->known.list.at[i];
 		struct target *target;
 		if (delivery->state != DELIVERY_WAITING)
 			continue;
