@@ -39,14 +39,27 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
+static const json_t *
+find_figure(const json_t *object, enum figure figure)
+{
+	const struct figure_row *row = &figure_rows[figure];
+
+	return json_object_get(json_object_get(object, row->group), row->word);
+}
+
 int64_t
 status_figure(const json_t *object, enum figure figure)
 {
-	const struct figure_row *row = &figure_rows[figure];
-	int64_t value = json_integer_value(
-	    json_object_get(json_object_get(object, row->group), row->word));
+	int64_t value = json_integer_value(find_figure(object, figure));
 
 	return value < 0 ? 0 : value;
+}
+
+bool
+status_knows(const json_t *object, enum figure figure)
+{
+	return figure_rows[figure].kind != FIGURE_VALUE ||
+	       json_is_integer(find_figure(object, figure));
 }
 
 /* --- the question --- */

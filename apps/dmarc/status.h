@@ -5,10 +5,13 @@
 #include "status/figure.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* 0 if it is not there: an older daemon's object. */
 int64_t status_figure(const json_t *object, enum figure figure);
+/* False: a FIGURE_VALUE that is null, or not there. */
+bool status_knows(const json_t *object, enum figure figure);
 
 /* A screen that reads at a glance. */
 void status_print(const json_t *object);

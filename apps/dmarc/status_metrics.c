@@ -25,6 +25,8 @@ status_print_metrics(const json_t *object)
 	print_info(object);
 	for (enum figure figure = 0; figure < FIGURES; figure++) {
 		const struct figure_row *row = &figure_rows[figure];
+		if (!status_knows(object, figure))
+			continue;
 		if (row->help != NULL)
 			(void)printf("# HELP dmarcd_%s %s\n# TYPE dmarcd_%s "
 				     "%s\n",

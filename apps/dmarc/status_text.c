@@ -85,6 +85,8 @@ build_item(struct build *out, const struct screen *screen, enum figure figure)
 	build_byte(out, ' ');
 	if (row->kind == FIGURE_TIME)
 		build_ago(out, screen, value);
+	else if (!status_knows(screen->object, figure))
+		build_byte(out, '-');
 	else
 		build_format(out, "%" PRId64, value);
 }

@@ -95,9 +95,12 @@ board_level(size_t worker, enum figure figure, uint64_t level)
 		    memory_order_relaxed);
 }
 
+/* A value is one more there, so that 0 is one that was never set. */
 void
 board_set(enum figure figure, uint64_t value)
 {
+	if (figure_rows[figure].kind == FIGURE_VALUE)
+		value++;
 	if (board != NULL)
 		atomic_store(&board->counts[0].at[figure], value);
 }
@@ -128,12 +131,23 @@ board_sum(enum figure figure)
 
 	if (board == NULL)
 		return 0;
-	if (figure_rows[figure].kind != FIGURE_LEVEL)
-		return sum_rows(board->counts, ROWS, figure);
+	if (figure_rows[figure].kind != FIGURE_LEVEL) {
+		sum = sum_rows(board->counts, ROWS, figure);
+		bool is_more =
+		    figure_rows[figure].kind == FIGURE_VALUE && sum > 0;
+		return is_more ? sum - 1 : sum;
+	}
 	for (size_t i = 0; i < CHILDREN_MAX; i++)
 		sum = add(
 		    sum, sum_rows(board->levels[i], count_workers(i), figure));
 	return sum;
+}
+
+bool
+board_knows(enum figure figure)
+{
+	return figure_rows[figure].kind != FIGURE_VALUE ||
+	       (board != NULL && sum_rows(board->counts, ROWS, figure) > 0);
 }
 
 /* --- signs of life --- */

@@ -31,6 +31,8 @@ void board_level(size_t worker, enum figure figure, uint64_t level);
 void board_set(enum figure figure, uint64_t value);
 /* What it is now, of any kind. */
 uint64_t board_sum(enum figure figure);
+/* False: a FIGURE_VALUE that was never set. */
+bool board_knows(enum figure figure);
 
 /* A worker's sign of life. */
 void board_beat(size_t worker);

@@ -48,8 +48,11 @@ write_figures(struct build *out)
 		bool is_first = strcmp(group, row->group) != 0;
 		if (is_first)
 			build_format(out, ",\"%s\":{", row->group);
-		build_format(out, "%s\"%s\":%" PRIu64, is_first ? "" : ",",
-		    row->word, board_sum(figure));
+		build_format(out, "%s\"%s\":", is_first ? "" : ",", row->word);
+		if (board_knows(figure))
+			build_format(out, "%" PRIu64, board_sum(figure));
+		else
+			build_cstr(out, "null");
 		group = row->group;
 		if (figure + 1 == FIGURES ||
 		    strcmp(group, figure_rows[figure + 1].group) != 0) {

@@ -71,7 +71,7 @@ enum figure {
 enum figure_kind {
 	FIGURE_COUNT, /* since the daemon's start; only grows */
 	FIGURE_LEVEL, /* now: the sum of what each living worker has */
-	FIGURE_VALUE, /* as it was set last */
+	FIGURE_VALUE, /* as it was set last; before that nobody knows */
 	FIGURE_TIME,  /* the same, in seconds since 1970 */
 };
 

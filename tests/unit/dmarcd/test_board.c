@@ -88,7 +88,8 @@ check_status(void)
 		const struct figure_row *row = &figure_rows[figure];
 		const json_t *number = json_object_get(
 		    json_object_get(json, row->group), row->word);
-		assert_true(json_is_integer(number));
+		assert_true(board_knows(figure) ? json_is_integer(number)
+						: json_is_null(number));
 		assert_true(json_integer_value(number) >= 0);
 	}
 	json_decref(json);
@@ -151,6 +152,24 @@ test_sums(void **state)
 	fill(0);
 }
 
+static void
+test_values(void **state)
+{
+	static const uint64_t values[] = {0, 7, INT64_MAX - 1};
+
+	(void)state;
+	assert_true(board_knows(FIGURE_IMPORT_LAST));
+	assert_false(board_knows(FIGURE_REPORT_WAITING));
+	check_status();
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		board_set(FIGURE_REPORT_WAITING, values[i]);
+		assert_true(board_knows(FIGURE_REPORT_WAITING));
+		assert_true(board_sum(FIGURE_REPORT_WAITING) == values[i]);
+		check_status();
+	}
+	fill(0);
+}
+
 /* A note of any text; what is no text is escaped. */
 static void
 test_notes(void **state)
@@ -176,6 +195,7 @@ main(void)
 	    cmocka_unit_test(test_any_words),
 	    cmocka_unit_test(test_any_bytes),
 	    cmocka_unit_test(test_sums),
+	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_notes),
 	};
 	struct problem problem = {PROBLEM_NONE, ""};
