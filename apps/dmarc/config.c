@@ -12,11 +12,12 @@ static const char usage[] =
     "Usage: dmarc config [OPTION...]\n"
     "\n"
     "Reads the configuration and prints what it sets, as it is in effect.\n"
+    "The status is 0 for a good configuration, 78 for a wrong one.\n"
     "\n"
     "  --all    every option, with what it is for; those that are not set\n"
     "           behind a #, with their default\n"
     "  --json   one object on one line: the value of every option\n"
-    "  -c FILE  configuration\n";
+    "  -c FILE  configuration, instead of /etc/dmarcd.conf\n";
 
 static const char head[] =
     "# Configuration of dmarcd and dmarc: every option, see dmarcd.conf(5).\n"

@@ -21,12 +21,16 @@ static const char usage[] =
     "          it reported is not reported again. Stop its jobs first. Status 65\n"
     "          when some of it was odd, else as dmarc import\n"
     "\n"
-    "  --json        status or import-opendmarc for programs\n"
-    "  --since TIME  report nothing older (default: a week)\n"
-    "  --until TIME  dmarcd has what came then and later by itself (default:\n"
-    "                what Database holds from elsewhere begins then)\n"
-    "  --now TIME    act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
-    "  -c FILE       configuration\n";
+    "  --json        with status and import-opendmarc: one object on one\n"
+    "                line, for programs\n"
+    "  --since TIME  with import-opendmarc: report nothing older (default: a\n"
+    "                week)\n"
+    "  --until TIME  with import-opendmarc: report nothing from then on, since\n"
+    "                dmarcd noted it by itself (default: where that begins in\n"
+    "                Database)\n"
+    "  --now TIME    act as if it were TIME: seconds, 2026-11-23, or\n"
+    "                2026-11-23T15:04:05Z\n"
+    "  -c FILE       configuration, instead of /etc/dmarcd.conf\n";
 
 enum {
 	OPTION_JSON = 256,

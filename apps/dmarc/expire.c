@@ -10,11 +10,13 @@ static const char usage[] =
     "\n"
     "Deletes stored data that is older than ExpireDays, and what somebody\n"
     "still waits for, in a report or in none yet, when it is twice as old.\n"
+    "The status is 0 when all went well, 75 when the database is away.\n"
     "\n"
     "  --days N    instead of ExpireDays\n"
-    "  --force     what somebody waits for too, as soon as it is so old\n"
-    "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
-    "  -c FILE     configuration\n";
+    "  --force     delete what somebody waits for as soon as the rest\n"
+    "  --now TIME  act as if it were TIME: seconds, 2026-11-23, or\n"
+    "              2026-11-23T15:04:05Z\n"
+    "  -c FILE     configuration, instead of /etc/dmarcd.conf\n";
 
 enum { OPTION_DAYS = 256, OPTION_FORCE, DAYS_MAX = 36500 };
 

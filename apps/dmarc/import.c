@@ -15,8 +15,9 @@ static const char usage[] =
     "run again, 77 when a permission is missing.\n"
     "\n"
     "  --again     look at what was taken and is kept; take no more\n"
-    "  --now TIME  act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)\n"
-    "  -c FILE     configuration\n";
+    "  --now TIME  act as if it were TIME: seconds, 2026-11-23, or\n"
+    "              2026-11-23T15:04:05Z\n"
+    "  -c FILE     configuration, instead of /etc/dmarcd.conf\n";
 
 enum { OPTION_AGAIN = 256 };
 

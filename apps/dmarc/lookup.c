@@ -15,11 +15,11 @@ static const char usage[] =
     "Finds the DMARC policy for mail from DOMAIN, step by step. The status is\n"
     "0 with a usable policy, 1 without, 75 when DNS failed for now.\n"
     "\n"
-    "  --zone FILE                answer DNS from this file\n"
-    "  --resolver ADDRESS[#PORT]  ask this resolver\n"
+    "  --zone FILE                answer DNS from this zone file\n"
+    "  --resolver ADDRESS[#PORT]  ask this resolver, or several: with commas\n"
     "  --discovery METHOD         treewalk (RFC 9989) or psl (RFC 7489)\n"
     "  --json                     one object on one line, for programs\n"
-    "  -c FILE                    configuration\n";
+    "  -c FILE                    configuration, instead of /etc/dmarcd.conf\n";
 
 enum {
 	OPTION_DISCOVERY = 256,

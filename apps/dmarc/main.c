@@ -45,7 +45,7 @@ print_usage(FILE *out)
 	    "\n",
 	    out);
 	for (size_t i = 0; commands[i] != NULL; i++)
-		(void)fprintf(out, "  %-8s %s\n", commands[i]->name,
+		(void)fprintf(out, "  %-8s  %s\n", commands[i]->name,
 		    commands[i]->sentence);
 	(void)fputs(
 	    "\n"

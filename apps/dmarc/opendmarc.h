@@ -69,7 +69,8 @@ enum {
  "\t--dbname=name             database name [opendmarc]\n"                     \
  "\t--dbpasswd=password       database password [opendmarc]\n"                 \
  "\t--dbport=port             database port [3306]\n"                          \
- "\t--dbuser=user             database user [opendmarc]\n"
+ "\t--dbuser=user             database user [opendmarc]\n"                     \
+ "\t                          without these or variables: Database\n"
 #define OPENDMARC_OTHER_USAGE                                                  \
  "\t--help                    print help and exit\n"                           \
  "\t--verbose                 verbose output\n"                                \

@@ -23,8 +23,8 @@ static const struct option options[] = {
 
 static const char usage[] =
     "opendmarc-params [options] domain\n" OPENDMARC_DATABASE_USAGE
-    "\t--rua=uris                aggregate report URI(s)\n"
-    "\t--unlock                  unlocks named record\n" OPENDMARC_OTHER_USAGE;
+    "\t--rua=uris                send its reports there, whatever its record says\n"
+    "\t--unlock                  what its record says counts again\n" OPENDMARC_OTHER_USAGE;
 
 struct params {
 	struct opendmarc opendmarc;

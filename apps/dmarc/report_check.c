@@ -24,11 +24,12 @@ static const char usage[] =
     "                             machine, if ReportTransport is on it\n"
     "  --helo NAME                what the relay says at HELO (default: this\n"
     "                             host's name)\n"
-    "  --zone FILE                answer DNS from this file\n"
-    "  --resolver ADDRESS[#PORT]  ask this resolver\n"
-    "  --now TIME                 act as if it were TIME\n"
+    "  --zone FILE                answer DNS from this zone file\n"
+    "  --resolver ADDRESS[#PORT]  ask this resolver, or several: with commas\n"
+    "  --now TIME                 act as if it were TIME: seconds,\n"
+    "                             2026-11-23, or 2026-11-23T15:04:05Z\n"
     "  --json                     one object on one line, for programs\n"
-    "  -c FILE                    configuration\n";
+    "  -c FILE                    configuration, instead of /etc/dmarcd.conf\n";
 
 enum {
 	OPTION_CHECK = 256,

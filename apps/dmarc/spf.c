@@ -16,8 +16,8 @@ static const char usage[] =
     "  --helo NAME                what it said at HELO\n"
     "  --mail-from ADDRESS        envelope sender; without or \"\": the null\n"
     "                             sender, which is postmaster@HELO\n"
-    "  --zone FILE                answer DNS from this file\n"
-    "  --resolver ADDRESS[#PORT]  ask this resolver\n"
+    "  --zone FILE                answer DNS from this zone file\n"
+    "  --resolver ADDRESS[#PORT]  ask this resolver, or several: with commas\n"
     "  --json                     one object on one line, for programs\n"
     "  --explain                  tell why, step by step\n"
     "  -c FILE                    configuration; without it none is read\n";

@@ -17,12 +17,13 @@
 static const char usage[] =
     "Usage: dmarc status [OPTION...]\n"
     "\n"
-    "Asks the running dmarcd how it does.\n"
+    "Asks the running dmarcd how it does. The status is 0 when it answered, 69\n"
+    "when nobody does, 77 when we may not ask.\n"
     "\n"
     "  --json            one object on one line, for programs\n"
-    "  --metrics         for Prometheus\n"
-    "  --socket ADDRESS  instead of ControlSocket\n"
-    "  -c FILE           configuration\n";
+    "  --metrics         the figures in Prometheus' text format\n"
+    "  --socket ADDRESS  ask there, unix:/path, and read no configuration\n"
+    "  -c FILE           configuration, instead of /etc/dmarcd.conf\n";
 
 enum {
 	OPTION_JSON = 256,

@@ -51,7 +51,7 @@ BEFORE = ((), ("-c", "/etc/dmarcd.conf"))
 def sentences(top):
     equal(options()["--version"], "version")
     equal(options("expire")["--now"],
-          "act as if it were TIME (seconds, or 2026-11-23T15:04:05Z)")
+          "act as if it were TIME: seconds, 2026-11-23, or 2026-11-23T15:04:05Z")
     equal(options("report")["--output"].split()[-1], "over")
     equal(len(commands()) > 7, True)
 
