@@ -128,6 +128,19 @@ def reload(it):
                    lambda: "configuration reloaded" in it.journal())
 
 
+@case("systemctl reload: a wrong line is told, and dmarcd goes on")
+def reload_wrong(it):
+    before = it.run("systemctl show -P MainPID dmarcd")
+    it.run("echo 'Enforc strict' >> /etc/dmarcd.conf")
+    it.run("systemctl reload dmarcd", status=1)
+    parts.wait_for("why", lambda: "unknown option" in it.journal())
+    equal(it.run("systemctl show -P MainPID dmarcd"), before)
+    assert it.is_active(), it.journal()
+    it.run("sed -i '/^Enforc /d' /etc/dmarcd.conf && systemctl reload dmarcd")
+    parts.wait_for("the reload", lambda: it.journal().count(
+        "configuration reloaded") == 2)
+
+
 @case("a spoofed mail is refused, a genuine one delivered with our field")
 def mail(it):
     code, said = it.send(machine.STRANGER, SPOOF)
