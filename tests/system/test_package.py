@@ -11,6 +11,7 @@ from page import Page
 from tap import Skip, case, contains, equal, run_cases, skip_all
 
 PAGE = Page("postfix.md")
+SECURITY = Page("security.md")
 SPOOF = b"From: Bank <news@bank.example>\r\nSubject: hello\r\n\r\nhello\r\n"
 OURS = parts.MESSAGES / "1-genuine.eml"
 
@@ -190,6 +191,29 @@ def unix(it):
         it.run(f"runuser -u postfix -- test -r {path}", status=1)
     it.run("runuser -u nobody -- test -w /var/spool/postfix/dmarcd/milter",
            status=1)
+
+
+@case("a history and a database in another folder, as security.md has it")
+def elsewhere(it):
+    it.run("systemctl reset-failed dmarcd;"  # it was started often
+           "cp -p /etc/dmarcd.conf /root/before.conf && cat >> /etc/dmarcd.conf"
+           " <<END\nDatabase sqlite:/srv/dmarcd/dmarc.db\nEND\n"
+           "install -d -o dmarcd /srv/dmarcd; systemctl restart dmarcd")
+    parts.wait_for("its word", lambda: "/srv/dmarcd/dmarc.db: its file system"
+                   " is mounted read-only" in it.journal())
+    it.run("cat >> /etc/dmarcd.conf <<END\n"
+           "HistoryFile /srv/dmarcd/filter/history\nEND\n"
+           "install -d -o dmarcd /srv/dmarcd/filter")
+    it.run("systemctl restart dmarcd", status=1)
+    contains(it.journal(), "history: cannot make it: Read-only file system")
+    SECURITY.run(it.machine, "elsewhere")
+    parts.wait_for("the database", lambda: it.machine.file(
+        "/srv/dmarcd/dmarc.db").exists())
+    assert it.machine.file("/srv/dmarcd/filter/history").exists()
+    it.run("cp -p /root/before.conf /etc/dmarcd.conf && rm -r /srv/dmarcd"
+           " /etc/systemd/system/dmarcd.service.d/folder.conf &&"
+           " systemctl daemon-reload && systemctl reset-failed dmarcd &&"
+           " systemctl restart dmarcd")
 
 
 @case("SIGKILL: it is back, and serves")
