@@ -84,6 +84,14 @@ def follow(it):
     contains(it.journal(), "listening on inet:8893@127.0.0.1")
 
 
+@case("the lines for Postfix and Sendmail are there")
+def snippets(it):
+    equal(it.run("postconf -h smtpd_milters milter_default_action"),
+          "inet:127.0.0.1:8893\naccept\n")
+    contains(it.run("cat /usr/share/dmarcd/sendmail/dmarcd.m4"),
+             "\nINPUT_MAIL_FILTER(`dmarcd', `S=inet:8893@127.0.0.1,")
+
+
 @case("user, folders and files are as they should be")
 def files(it):
     for path, wanted in {
