@@ -257,7 +257,7 @@ is_safe(const char *folder, struct problem *problem)
 static bool
 use_folder(const char *folder, struct problem *problem)
 {
-	if (mkdir(folder, 0750) == 0)
+	if (mkdir(folder, 0700) == 0)
 		return true;
 	return is_safe(folder, problem);
 }

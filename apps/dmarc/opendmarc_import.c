@@ -60,7 +60,7 @@ is_told(const char *spool, const struct stat *input)
 	    (unsigned long long)input->st_dev,
 	    (unsigned long long)input->st_ino);
 	int fd = open(
-	    mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	    mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		(void)close(fd);
 	return fd < 0 && errno == EEXIST;

@@ -354,7 +354,7 @@ create(const char *path)
 {
 	(void)unlink(path); /* of a killed import; we hold the lock */
 	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
 
 	if (file == NULL && fd >= 0)

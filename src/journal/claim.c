@@ -63,7 +63,7 @@ static void
 make_lock(const char *lock_path, const struct stat *like)
 {
 	int fd = open(lock_path,
-	    O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	    O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return;

@@ -75,7 +75,7 @@ cannot_make(struct problem *problem, int error, const char *path)
 	if (error == ENOENT && slash != NULL)
 		return problem_set(problem, problem_kind_of(error),
 		    "%s: its folder is missing; as root: install -d -o %lu "
-		    "-m 750 %.*s",
+		    "-m 700 %.*s",
 		    path, (unsigned long)geteuid(), (int)(slash - path), path);
 	return journal_problem(problem, error, path, "make");
 }
@@ -109,7 +109,7 @@ journal_open_file(const char *path, int flags, struct stat *ret_status,
 	int fd = open(path, safe & ~O_CREAT);
 	bool makes = fd < 0 && errno == ENOENT && (flags & O_CREAT) != 0;
 	if (makes)
-		fd = open(path, safe, 0640);
+		fd = open(path, safe, 0600);
 
 	if (fd < 0) {
 		(void)(makes

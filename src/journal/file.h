@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 /* Opens PATH, a regular file on a local file system, never through a symbolic
- * link, 0640 when FLAGS make it. -1: *ret_problem. */
+ * link, 0600 when FLAGS make it. -1: *ret_problem. */
 int journal_open_file(const char *path, int flags, struct stat *ret_status,
     struct problem *ret_problem) MUST_USE;
 

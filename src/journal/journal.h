@@ -15,7 +15,7 @@ enum journal_sync { JOURNAL_SYNC_NONE, JOURNAL_SYNC_SECOND, JOURNAL_SYNC_EACH };
 /* A writer; one for each thread. */
 struct journal;
 
-/* Opens PATH (O_APPEND|O_CREAT|O_NOFOLLOW, 0640). NULL: *ret_problem. */
+/* Opens PATH (O_APPEND|O_CREAT|O_NOFOLLOW, 0600). NULL: *ret_problem. */
 struct journal *journal_open(const char *path, enum journal_sync sync,
     struct problem *ret_problem) MUST_USE;
 

@@ -146,7 +146,7 @@ share(int fd, const char *path)
 bool
 sqlite_file_make(const char *path, struct problem *ret_problem)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int error = errno;
 
 	if (fd >= 0) {

@@ -5,7 +5,7 @@
 #include "base/problem.h"
 #include "sandbox/sandbox.h"
 
-/* Makes it, 0640, unless it is there: SQLite would make it 0644; its -wal and
+/* Makes it, 0600, unless it is there: SQLite would make it 0644; its -wal and
  * -shm take after it. */
 bool sqlite_file_make(const char *path, struct problem *ret_problem) MUST_USE;
 /* It must be there. */

@@ -30,7 +30,7 @@ bool store_inspect(const char *database, store_note_fn *each, void *context,
 bool store_write_schema(const char *database, struct build *sql,
     struct problem *ret_problem) MUST_USE;
 /* The schema is brought up to date (numbered migrations); CREATE: the file (or
- * a server's database) may be made (0640; by root: for its folder's owner and
+ * a server's database) may be made (0600; by root: for its folder's owner and
  * group). NULL: *ret_problem. */
 struct store *store_open(
     const char *database, bool create, struct problem *ret_problem) MUST_USE;

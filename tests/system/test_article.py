@@ -95,7 +95,7 @@ CFILEMODE='644'
 def follow(it):
     ARTICLE.follow(it.machine, daemon=it.start)
     equal(it.machine.run("stat -c '%a %U' /var/lib/dmarcd/filter/history"),
-          "640 dmarcd\n", "the history")
+          "600 dmarcd\n", "the history")
 
 
 @case("a genuine mail is delivered with our field")

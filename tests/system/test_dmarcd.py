@@ -477,7 +477,7 @@ def history(top):
         text = (top / "history").read_text()
         equal(text.count("\nend "), 2, "entries")
         contains(text, "from bank.example")
-        equal(os.stat(top / "history").st_mode & 0o777, 0o640, "mode")
+        equal(os.stat(top / "history").st_mode & 0o777, 0o600, "mode")
 
 
 @case("a history that cannot be written stops the start")

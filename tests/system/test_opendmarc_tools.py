@@ -154,7 +154,7 @@ def usual(it):
     try:
         it.feed(folder, opendmarc("a.test", NOW), user=65534, group=65534,
                 extra_groups=[])
-        equal(own.stat().st_mode & 0o777, 0o750)
+        equal(own.stat().st_mode & 0o777, 0o700)
         equal(own.stat().st_uid, 65534)
     finally:
         subprocess.run(["rm", "-rf", own])

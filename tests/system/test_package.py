@@ -70,6 +70,7 @@ def lintian(it):
 @case("a Postfix that works, before")
 def before(it):
     it.run("useradd --create-home customer")
+    it.run("id -u Debian-exim || useradd --system Debian-exim")  # Exim's
     it.run("postconf -e myhostname=mx.receiver.example"
            " mydestination=receiver.example inet_interfaces=all"
            " mynetworks=127.0.0.0/8 && systemctl restart postfix")
@@ -96,15 +97,25 @@ def snippets(it):
 def files(it):
     for path, wanted in {
             "/etc/dmarcd.conf": "644 root root",
-            "/var/lib/dmarcd": "750 dmarcd dmarcd",
-            "/var/lib/dmarcd/filter": "750 dmarcd dmarcd",
-            "/var/lib/dmarcd/filter/history": "640 dmarcd dmarcd",
-            "/var/lib/dmarcd/dmarc.db": "640 dmarcd dmarcd",
-            "/run/dmarcd": "755 dmarcd dmarcd"}.items():
+            "/var/lib/dmarcd": "700 dmarcd dmarcd",
+            "/var/lib/dmarcd/filter": "700 dmarcd dmarcd",
+            "/var/lib/dmarcd/filter/history": "600 dmarcd dmarcd",
+            "/var/lib/dmarcd/dmarc.db": "600 dmarcd dmarcd",
+            "/run/dmarcd": "755 dmarcd dmarcd",
+            "/run/dmarcd/query": "660 dmarcd dmarcd"}.items():
         parts.wait_for(path, lambda: it.machine.file(path).exists())
         equal(it.run(f"stat -c '%a %U %G' {path}").strip(), wanted, path)
     contains(it.run("stat -c %U /proc/$(systemctl show -P MainPID dmarcd)"),
              "dmarcd")
+
+
+@case("Exim's user may ask, but not read what is stored")
+def group(it):
+    contains(it.run("id -nG Debian-exim").split(), "dmarcd")
+    it.run("runuser -u Debian-exim -- test -w /run/dmarcd/query")
+    it.run("runuser -u nobody -- test -w /run/dmarcd/query", status=1)
+    it.run("runuser -u Debian-exim -- ls /var/lib/dmarcd", status=2)
+    it.run("runuser -u Debian-exim -- dmarc status")
 
 
 @case("the documents are there, and their links lead somewhere")
@@ -187,16 +198,15 @@ def look(it):
         contains(said, words)
 
 
-@case("a unix socket: Postfix has it, and nothing else of ours")
+@case("a unix socket: Postfix has it, and nothing that is stored")
 def unix(it):
     PAGE.run(it.machine, "unix")
     equal(it.run("stat -c '%a %U %G' /var/spool/postfix/dmarcd/milter"),
-          "770 dmarcd postfix\n")
+          "770 dmarcd dmarcd\n")
     code, said = it.send(machine.STRANGER, SPOOF)
     equal((code, said[:5]), (550, "5.7.1"), said)
     it.run("runuser -u postfix -- test -w /var/spool/postfix/dmarcd/milter")
-    for path in ("/var/lib/dmarcd", "/run/dmarcd/control"):
-        it.run(f"runuser -u postfix -- test -r {path}", status=1)
+    it.run("runuser -u postfix -- test -r /var/lib/dmarcd", status=1)
     it.run("runuser -u nobody -- test -w /var/spool/postfix/dmarcd/milter",
            status=1)
 
@@ -297,7 +307,7 @@ CONFIGURATION = {"/etc/dmarcd.conf", "/etc/systemd/system/multi-user.target"
 
 @case("removed: data and configuration stay; purged: data alone")
 def removed(it):
-    it.run("rm -r /etc/systemd/system/dmarcd.service.d"  # the page's
+    it.run("rm -r /etc/systemd/system/dmarcd.service.d"  # the pages'
            " /var/spool/postfix/dmarcd")
     it.run("dpkg -r dmarcd")
     assert not it.is_active()

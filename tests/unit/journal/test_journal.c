@@ -149,7 +149,7 @@ test_append(void **state)
 	must_append(journal, "b\n");
 	assert_content(place->file, "a\nend\nb\n");
 	assert_int_equal(stat(place->file, &status), 0);
-	assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
+	assert_int_equal(status.st_mode & 07777 & ~0600u, 0);
 	assert_true(journal_flush(journal, &problem));
 	assert_int_equal(journal_kept(journal), 0);
 	journal_close(journal);
@@ -205,7 +205,7 @@ test_refused(void **state)
 	assert_int_equal(problem.kind, PROBLEM_NO_INPUT);
 	char advice[512];
 	(void)snprintf(advice, sizeof advice,
-	    "%s: its folder is missing; as root: install -d -o %lu -m 750 "
+	    "%s: its folder is missing; as root: install -d -o %lu -m 700 "
 	    "%s.other",
 	    other, (unsigned long)geteuid(), place->file);
 	assert_string_equal(problem.text, advice);

@@ -22,7 +22,7 @@ test_open(void **state)
 	assert_int_equal(figures_of(place->store).schema, 3);
 	assert_int_equal(figures_of(place->store).oldest, 0);
 	assert_int_equal(stat(place->database + 7, &status), 0);
-	assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
+	assert_int_equal(status.st_mode & 07777 & ~0600u, 0);
 	struct store *again = store_open(place->database, false, &refused);
 	assert_non_null(again);
 	store_close(again);
@@ -125,7 +125,7 @@ test_open_as_root(void **state)
 		assert_int_equal(stat(file, &status), 0);
 		assert_int_equal(status.st_uid, NOBODY);
 		assert_int_equal(status.st_gid, OTHER);
-		assert_int_equal(status.st_mode & 07777 & ~0640u, 0);
+		assert_int_equal(status.st_mode & 07777 & ~0600u, 0);
 	}
 	pid_t child = fork();
 	if (child == 0) {
