@@ -251,7 +251,7 @@ run(struct tool *tool, int argc, char **argv)
 	while (verb < verbs + VERBS && strcmp(verb->name, argv[optind]) != 0)
 		verb++;
 	if (verb == verbs + VERBS)
-		return tool_usage(tool, "no such verb", argv[optind]);
+		return tool_usage(tool, "no such command", argv[optind]);
 	if (verb->has_source && optind + 1 == argc)
 		return tool_usage(
 		    tool, "say which database: mysql://user@host/name", NULL);

@@ -142,8 +142,9 @@ main(int argc, char **argv)
 	}
 	const struct command *command = find_command(commands, argv[1]);
 	if (command == NULL) {
-		tool_say(
-		    "dmarc: %s: no such command; see dmarc --help", argv[1]);
+		tool_say("dmarc: %s: no such %s; see dmarc --help", argv[1],
+		    argv[1][0] == '-' ? "option, or one without its value"
+				      : "command");
 		return EX_USAGE;
 	}
 	return finish("dmarc", run(command, &tool, argc - 1, argv + 1));

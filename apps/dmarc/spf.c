@@ -121,7 +121,7 @@ run(struct tool *tool, int argc, char **argv)
 			return tool_usage(tool, wrong, optarg);
 	}
 	if (optind != argc)
-		return tool_usage(tool, "not an option", argv[optind]);
+		return tool_usage(tool, "no such argument", argv[optind]);
 	if (!tool_has_one_source(tool))
 		return tool_usage(tool, TOOL_SEVERAL_SOURCES, NULL);
 	struct config *config = config_load(tool->config_path, &problem);

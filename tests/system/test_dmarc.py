@@ -48,6 +48,25 @@ def unknown_option(top):
         contains(err, f"dmarc {command}: --now: not a time: soon; see ")
 
 
+@case("a wrong word: what it is, and where the right ones are")
+def wrong_word(top):
+    rows = ((["-c"], "dmarc: -c: no such option, or one without its value; "
+             "see dmarc --help\n"),
+            (["--nonsense"],
+             "dmarc: --nonsense: no such option, or one without its value; "
+             "see dmarc --help\n"),
+            (["nonsense"],
+             "dmarc: nonsense: no such command; see dmarc --help\n"),
+            (["database", "x"], "dmarc database: no such command: x; "
+             "see dmarc database --help\n"),
+            (["spf", "x"], "dmarc spf: no such argument: x; "
+             "see dmarc spf --help\n"),
+            (["status", "x"], "dmarc status: no such argument: x; "
+             "see dmarc status --help\n"))
+    for words, said in rows:
+        equal(run(*words, status=64)[1], said, words)
+
+
 @case("what a terminal would obey is not printed as it is")
 def harmless(top):
     bad = "x\x1b]0;y\a\x9b"

@@ -81,7 +81,7 @@ def usage(top):
     for words, wanted in (
             (("--ip", "192.0.2"), "not an address: 192.0.2"),
             (("--ip", ""), "not an address"),
-            (("--ip", "192.0.2.1", "x"), "not an option: x"),
+            (("--ip", "192.0.2.1", "x"), "no such argument: x"),
             (("--ip", "192.0.2.1", "--resolver", "::1"), "give one of")):
         _, err = run("spf", *zone, *words, status=64)
         contains(err, wanted)
