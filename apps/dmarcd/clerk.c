@@ -14,6 +14,7 @@
 #include "clerk/clerk.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum {
@@ -31,6 +32,7 @@ struct clerk {
 	struct desk desk;
 	struct reporter *reporter; /* NULL: no reports are sent */
 	const char *history_file;
+	uint64_t left; /* bytes taken from it and not read, as far as we know */
 	bool is_due[JOBS];
 	bool has_warned; /* that anybody may write to the history */
 	bool is_stopping;
@@ -63,6 +65,42 @@ warn(struct clerk *clerk)
 	clerk->has_warned = true;
 }
 
+static uint64_t
+history_bytes(const struct clerk *clerk)
+{
+	struct stat status;
+
+	if (clerk->history_file == NULL ||
+	    stat(clerk->history_file, &status) != 0 || !S_ISREG(status.st_mode))
+		return 0;
+	return (uint64_t)status.st_size;
+}
+
+static void
+note_unread(const struct clerk *clerk)
+{
+	board_set(FIGURE_IMPORT_UNREAD, clerk->left + history_bytes(clerk));
+}
+
+static void
+tell_imported(struct clerk *clerk, const struct clerk_imported *done)
+{
+	desk_done(JOB_IMPORT);
+	board_count(0, FIGURE_IMPORT_ENTRIES, done->entries);
+	board_count(0, FIGURE_IMPORT_REJECTED, done->rejected);
+	if (done->is_open_to_all)
+		warn(clerk);
+	if (done->rejected > 0)
+		log_warn("imported %llu entries, set aside %llu in %s; what is "
+			 "wrong with the first: %s",
+		    (unsigned long long)done->entries,
+		    (unsigned long long)done->rejected, done->rejected_file,
+		    done->why);
+	else if (done->entries > 0)
+		log_say(
+		    "imported %llu entries", (unsigned long long)done->entries);
+}
+
 static void
 import(struct clerk *clerk)
 {
@@ -72,29 +110,22 @@ import(struct clerk *clerk)
 	    .should_stop = should_stop,
 	    .context = clerk,
 	};
+	uint64_t before = history_bytes(clerk);
 	struct clerk_imported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	if (!desk_open(&clerk->desk, &problem) ||
-	    !clerk_import(&job, clerk->desk.store, clerk->history_file, &done,
+	if (desk_open(&clerk->desk, &problem) &&
+	    clerk_import(&job, clerk->desk.store, clerk->history_file, &done,
 		&problem)) {
+		clerk->left = done.left;
+		tell_imported(clerk, &done);
+	} else {
+		/* Taken then, and perhaps not read. */
+		if (history_bytes(clerk) < before)
+			clerk->left += before;
 		desk_give_up(&clerk->desk, JOB_IMPORT, &problem);
-		return;
 	}
-	desk_done(JOB_IMPORT);
-	board_count(0, FIGURE_IMPORT_ENTRIES, done.entries);
-	board_count(0, FIGURE_IMPORT_REJECTED, done.rejected);
-	if (done.is_open_to_all)
-		warn(clerk);
-	if (done.rejected > 0)
-		log_warn("imported %llu entries, set aside %llu in %s; what is "
-			 "wrong with the first: %s",
-		    (unsigned long long)done.entries,
-		    (unsigned long long)done.rejected, done.rejected_file,
-		    done.why);
-	else if (done.entries > 0)
-		log_say(
-		    "imported %llu entries", (unsigned long long)done.entries);
+	note_unread(clerk);
 }
 
 static void
@@ -231,10 +262,13 @@ clerk_run(const struct clerk_options *options)
 	struct problem problem = {PROBLEM_NONE, ""};
 
 	log_open("dmarcd clerk");
-	if (open_all(&clerk, &problem) && confine_clerk(clerk.config, &problem))
+	if (open_all(&clerk, &problem) &&
+	    confine_clerk(clerk.config, &problem)) {
 		work(&clerk, options->master);
-	else
+	} else {
+		note_unread(&clerk);
 		desk_give_up(&clerk.desk, JOB_IMPORT, &problem);
+	}
 	close_all(&clerk);
 	return problem_exit_code(&problem);
 }

@@ -29,6 +29,7 @@ struct clerk_imported {
 	uint64_t rejected;
 	const char *why;         /* what was wrong with the first; or NULL */
 	uint64_t claims;         /* that were read to the end */
+	uint64_t left;           /* bytes of others; counted without failure */
 	char rejected_file[512]; /* the last one with bad entries; "" without */
 	bool is_open_to_all;     /* anybody may write to the history file */
 };

@@ -498,6 +498,8 @@ import_claim(
 		good = open_and_read(&claim, ret_problem);
 	}
 	importing->bytes += claim.size;
+	if (good)
+		importing->done.left += claim.size - claim.at;
 	if (!good || claim.at < claim.size)
 		return good;
 	return journal_remove_claim(importing->lock, path, claim.size,

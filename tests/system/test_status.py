@@ -32,7 +32,7 @@ PER_SECOND = 50
 RESTLESS = ("dns.", "import.last", "expire.last", "reports.last",
             "connections.open")
 # What is null until it was looked at.
-UNKNOWN = {"reports.waiting"}
+UNKNOWN = {"import.bytes_unread", "reports.waiting"}
 
 
 @contextlib.contextmanager
@@ -301,10 +301,15 @@ def clerk(top):
         with open(history, "a") as file:
             file.write("job 1\nnonsense 7\nend 1 00000000\n")
         wait_for_figure(top, "import.rejected", lambda value: value == 1)
+        wait_for_figure(top, "import.bytes_unread", lambda value: value == 0)
     database.write_bytes(b"no database" * 1000)
     with daemon(top, HistoryFile=history, Database=f"sqlite:{database}",
                 ImportInterval="1s"):
         wait_for_figure(top, "import.failures", lambda value: value >= 2)
+        send(top, BANK, "1-genuine.eml")
+        parts.wait_for("the entry", lambda: history.stat().st_size > 0)
+        wait_for_figure(top, "import.bytes_unread", lambda value:
+                        value == history.stat().st_size)
         now = ask(top)
         equal(now["import"]["last"], 0)
         contains(now["import"]["last_failure"]["text"], str(database))
@@ -316,6 +321,7 @@ def clerk(top):
         now = ask(top)
         why = f"there is no folder {top}/no"
         contains(now["import"]["last_failure"]["text"], why)
+        equal(now["import"]["bytes_unread"], history.stat().st_size)
         contains(now["log"][0]["text"], why)
         contains(now["log"][1]["text"], "the clerk ended with status 78")
 
@@ -666,7 +672,8 @@ def metrics(top):
         found = read_metrics(status(top, "--metrics")[0])
         equal(len(found), len(figures(top)) - len(UNKNOWN) + 1,
               "the version and all figures")
-        assert ("reports_waiting", None) not in found, found
+        assert not found.keys() & {("import_unread_bytes", None),
+                                   ("reports_waiting", None)}, found
         equal(found["verdicts_total", "fail"], 1)
         equal(found["connections_total", "milter"], 1)
         equal(found["workers", None], 1)

@@ -465,8 +465,10 @@ test_rest(void **state)
 	struct problem problem = {0};
 	struct timespec start;
 	struct timespec end;
+	struct stat one;
 
 	write_foreign(place->file, 1, true);
+	assert_int_equal(stat(place->file, &one), 0);
 	write_foreign(place->file, 2, true);
 	(void)clock_gettime(CLOCK_REALTIME, &start);
 	set_written(place->file, JUST_NOW);
@@ -477,6 +479,7 @@ test_rest(void **state)
 	if (end.tv_sec - start.tv_sec < JOURNAL_REST) {
 		assert_int_equal(done.entries, 1);
 		assert_int_equal(done.claims, 0);
+		assert_int_equal(done.left, one.st_size);
 		/* ClaimKeep is over, but not all was read. */
 		assert_int_equal(
 		    count_files(place, "history.claim-*", NULL), 1);
@@ -490,6 +493,7 @@ test_rest(void **state)
 	    clerk_import(&job, place->store, place->file, &done, &problem));
 	assert_int_equal(done.entries, 1);
 	assert_int_equal(done.claims, 1);
+	assert_int_equal(done.left, 0);
 	assert_counted(place, 3);
 }
 
