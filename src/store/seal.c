@@ -461,8 +461,9 @@ static bool
 seal_page(struct db *db, void *context, struct problem *ret_problem)
 {
 	struct page *page = context;
-	struct text sender;
-	bool good = add_sender(db, page, &sender, ret_problem);
+	struct text sender = TEXT("");
+	bool good = page->periods.count == 0 ||
+		    add_sender(db, page, &sender, ret_problem);
 
 	page->made = 0;
 	for (size_t i = 0; good && i < page->periods.count; i++) {

@@ -66,6 +66,8 @@ test_expire(void **state)
 	assert_int_equal(expire(store, day + DAY), 70);
 	assert_int_equal(figures_of(store).rows, 0);
 	assert_int_equal(figures_of(store).reports, 0);
+	assert_int_equal(
+	    number_of(place, "SELECT COUNT(*) FROM dmarc_seal"), 0);
 	/* What was read of a claim is known for much longer. */
 	assert_int_equal(figures_of(store).batches, 2);
 	assert_int_equal(expire(store, day + 500 * DAY), 0);
