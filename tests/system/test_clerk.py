@@ -257,7 +257,8 @@ def slow_server(it):
     with start as started:
         parts.wait_for("all others' mails",
                        lambda: len(relay.taken) == len(NAMES) - 2, started)
-        equal(relay.stalled, 2, "servers that think about it")
+        parts.wait_for("two that think about it",
+                       lambda: relay.stalled == 2, started)
         relay.release.set()
         parts.wait_for("all deliveries",
                        is_done(place, ["accepted"] * len(NAMES)), started)
