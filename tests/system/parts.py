@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -25,9 +26,16 @@ PATIENCE = 60  # seconds until something that should happen is given up
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For TCP and UDP. Below the ports that the kernel gives to connections,
+    one of which might take it before who asked does."""
+    while True:
+        place = "127.0.0.1", random.randrange(10000, 32768)
+        with socket.socket() as tcp, socket.socket(
+                type=socket.SOCK_DGRAM) as udp, \
+                contextlib.suppress(OSError):
+            tcp.bind(place)
+            udp.bind(place)
+            return place[1]
 
 
 def landlock():
