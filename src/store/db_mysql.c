@@ -273,7 +273,8 @@ tell_rows(struct mariadb *mariadb, struct mariadb_row *row, db_row_fn *each,
 		if (good && code == MYSQL_DATA_TRUNCATED)
 			good = bind_answer(row);
 	}
-	return mysql_stmt_errno(row->statement) == 0
+	return mysql_stmt_errno(row->statement) == 0 &&
+		       mysql_errno(mariadb->handle) == 0
 		   ? problem_no_memory(ret_problem)
 		   : mariadb_statement_failed(
 			 mariadb, row->statement, ret_problem);

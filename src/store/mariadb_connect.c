@@ -53,6 +53,7 @@ static const struct {
     {2012, DB_LOST, PROBLEM_TEMPORARY, ""},
     {LOST, DB_LOST, PROBLEM_TEMPORARY, ""},
     {2055, DB_LOST, PROBLEM_TEMPORARY, ""},
+    {4031, DB_LOST, PROBLEM_TEMPORARY, ""}, /* MySQL: idle for too long */
     {2026, DB_FATAL, PROBLEM_UNAVAILABLE,
 	"; see tls= and ca= in dmarcd.conf(5)"},
     {1044, DB_FATAL, PROBLEM_PERMISSION, "; see dmarc database schema"},
@@ -99,8 +100,14 @@ bool
 mariadb_statement_failed(
     struct mariadb *mariadb, MYSQL_STMT *statement, struct problem *ret_problem)
 {
-	return fail(mariadb, mysql_stmt_errno(statement),
-	    mysql_stmt_error(statement), ret_problem);
+	unsigned code = mysql_stmt_errno(statement);
+
+	if (code != 0)
+		return fail(
+		    mariadb, code, mysql_stmt_error(statement), ret_problem);
+	/* While rows are fetched only the connection is told. */
+	return fail(mariadb, mysql_errno(mariadb->handle),
+	    mysql_error(mariadb->handle), ret_problem);
 }
 
 /* --- the connection --- */

@@ -155,6 +155,43 @@ def waited(it):
     equal(figures(folder)["messages"], 100, "messages")
 
 
+@case("a server that has ended an idle connection with words is asked again")
+def idle(it):
+    folder = it.new("idle")
+    write_history(folder, 10)
+    equal(dmarc(folder, "database", "create").returncode, 0)
+    # As MySQL from 8.0.24 on says it; "told" stays when all else is undone.
+    it.server.sql("""
+        CREATE TABLE told (n INT) ENGINE=MyISAM;
+        CREATE TRIGGER once BEFORE INSERT ON dmarc_batch FOR EACH ROW
+        IF NOT EXISTS (SELECT * FROM told) THEN
+            INSERT INTO told VALUES (1);
+            SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 4031;
+        END IF""", "idle")
+    run = dmarc(folder, "import")
+    equal((run.returncode, run.stderr), (0, ""))
+    equal(it.server.sql("SELECT n FROM told", "idle"), [(b"1",)], "told")
+    equal(figures(folder)["messages"], 10, "messages")
+
+
+@case("what fails amid the rows of an answer is named, and may pass")
+def amid(it):
+    folder = it.new("amid")
+    equal(dmarc(folder, "report", "suppress", "r@a.test").returncode, 0)
+    it.server.sql("""
+        CREATE FUNCTION deadlock() RETURNS VARCHAR(99) BEGIN
+            SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213,
+                MESSAGE_TEXT = 'Deadlock amid the rows';
+            RETURN '';
+        END;
+        RENAME TABLE dmarc_suppression TO kept;
+        CREATE VIEW dmarc_suppression AS
+            SELECT deadlock() AS address, added, words FROM kept""", "amid")
+    run = dmarc(folder, "report", "suppress")
+    equal(run.returncode, 75, run.stderr)
+    contains(run.stderr, "Deadlock amid the rows")
+
+
 @case("importers at once into one database")
 def at_once(it):
     it.sql("CREATE DATABASE at_once")
