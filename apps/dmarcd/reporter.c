@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { SECOND = 1000 /* milliseconds */, HOST_NAME_BYTES = 256 };
+enum { SECOND = 1000 /* milliseconds */ };
 
 struct reporter {
 	const struct setup *setup;
@@ -57,8 +56,6 @@ tell(struct desk *desk, const struct clerk_reported *done)
 		fail(desk, done);
 	else
 		desk_done(JOB_REPORT);
-	board_count(0, FIGURE_REPORT_SENT, done->sent);
-	board_count(0, FIGURE_REPORT_REFUSED, done->failed);
 	board_set(FIGURE_REPORT_WAITING, done->waiting);
 	if (done->sent + done->failed > 0)
 		log_say("reports: %llu sent, %llu waiting, %llu refused",
@@ -70,23 +67,26 @@ tell(struct desk *desk, const struct clerk_reported *done)
 static void
 report(struct reporter *reporter)
 {
-	char host[HOST_NAME_BYTES] = "localhost";
+	char node[CLERK_NODE_BYTES];
 	struct clerk_report job = {
 	    .config = reporter->setup->config,
 	    .dmarc = &reporter->setup->checks.dmarc,
 	    .now = (int64_t)time(NULL),
 	    .date = -1,
-	    .node = text_from_cstr(host),
+	    .node = clerk_node(node),
 	    .should_stop = should_stop,
 	    .context = reporter,
 	};
 	struct clerk_reported done = {0};
 	struct problem problem = {PROBLEM_NONE, ""};
 
-	(void)gethostname(host, sizeof host - 1);
-	if (desk_open(&reporter->desk, &problem) &&
-	    clerk_report(&job, reporter->desk.store, reporter->resolver, &done,
-		&problem))
+	bool good = desk_open(&reporter->desk, &problem) &&
+		    clerk_report(&job, reporter->desk.store, reporter->resolver,
+			&done, &problem);
+	/* Also what came before it failed. */
+	board_count(0, FIGURE_REPORT_SENT, done.sent);
+	board_count(0, FIGURE_REPORT_REFUSED, done.failed);
+	if (good)
 		tell(&reporter->desk, &done);
 	else
 		desk_give_up(&reporter->desk, JOB_REPORT, &problem);

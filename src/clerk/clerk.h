@@ -47,6 +47,10 @@ bool clerk_import(const struct clerk_import *import, struct store *store,
 bool clerk_check_sender(
     const struct config *config, struct problem *ret_problem) MUST_USE;
 
+enum { CLERK_NODE_BYTES = 256 };
+/* Our host's name, in NAME; "localhost" if it has none. */
+struct text clerk_node(char name[CLERK_NODE_BYTES]);
+
 struct clerk_report {
 	const struct config *config;
 	const struct dmarc_options *dmarc; /* of its setup */
@@ -59,7 +63,7 @@ struct clerk_report {
 	struct text id;     /* of a dry run: only sealed ones that begin so */
 	const char *output; /* a directory for the XML, or NULL */
 	size_t xml_max;     /* bytes of a report; 0: the usual limit */
-	/* Our host's name: reports are spread over ReportSpread, each domain's
+	/* clerk_node, say: reports are spread over ReportSpread, each domain's
 	 * at a moment of its own. "": all are sent at once. */
 	struct text node;
 	/* Asked for each report's Policy Domain; may be NULL. False: nothing is

@@ -8,6 +8,8 @@
 #include "base/date.h"
 #include "crypto/crypto.h"
 
+#include <unistd.h>
+
 enum { SENDER_ARENA_MAX = 64 * 1024 };
 
 /* The day asked for, or all of time. */
@@ -130,6 +132,15 @@ show(struct outbox *outbox)
 }
 
 /* --- the real thing --- */
+
+struct text
+clerk_node(char name[CLERK_NODE_BYTES])
+{
+	name[CLERK_NODE_BYTES - 1] = '\0';
+	return gethostname(name, CLERK_NODE_BYTES - 1) == 0 && name[0] != '\0'
+		   ? text_from_cstr(name)
+		   : TEXT("localhost");
+}
 
 /* Its moment within ReportSpread: anywhere, and always the same. */
 static int64_t

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 /* Told to stop before any of three deliveries of two reports: what was not
  * begun waits, and is done by the next run. */
@@ -135,6 +136,19 @@ add_domains(struct scene *scene, unsigned count)
 	build_free(&zone);
 }
 
+/* Hosts of a farm differ at the end of their names. */
+static void
+test_node(void **state)
+{
+	char name[CLERK_NODE_BYTES];
+	struct utsname system;
+
+	(void)state;
+	assert_int_equal(uname(&system), 0);
+	assert_true(
+	    text_equal(clerk_node(name), text_from_cstr(system.nodename)));
+}
+
 /* dmarcd sends each domain's report at a moment of its own. */
 static void
 test_spread(void **state)
@@ -199,6 +213,7 @@ main(void)
 	    SCENARIO(test_stop_in_dns, SENDER "MessageTimeout 240\n"),
 	    SCENARIO(test_stop_in_dns,
 		CREW "ReportConnections 2\nMessageTimeout 240\n"),
+	    cmocka_unit_test(test_node),
 	    SCENARIO(test_spread, SENDER "ReportSpread 1h\n"),
 	    SCENARIO(test_crew_without_database, CREW "ReportConnections 3\n"),
 	    SCENARIO(test_one_connection, CREW "ReportConnections 4\n"),
