@@ -123,25 +123,25 @@ end_line(struct build *out)
 
 /* syslogd writes who we are itself. */
 static void
-write_syslog(struct text lines)
+write_syslog(int priority, struct text lines)
 {
 	while (lines.len > 0) {
 		struct text line = text_split(&lines, '\n');
 		if (!log_is_json)
 			line = text_slice(line,
 			    text_find_part(line, TEXT("]: ")) + 3, line.len);
-		syslog(LOG_INFO, TEXT_FMT, TEXT_ARG(line));
+		syslog(priority, TEXT_FMT, TEXT_ARG(line));
 	}
 }
 
 /* By one write, if it can be, so that the lines of two threads do not mix. */
 static void
-write_out(struct build *out)
+write_out(int priority, struct build *out)
 {
 	struct text rest = build_failed(out) ? TEXT("") : build_view(out);
 
 	if (log_facility >= 0) {
-		write_syslog(rest);
+		write_syslog(priority, rest);
 		rest = TEXT("");
 	}
 	while (rest.len > 0) {
@@ -179,7 +179,7 @@ say(int priority, struct text line)
 	else
 		build_clean(&out, line);
 	end_line(&out);
-	write_out(&out);
+	write_out(priority, &out);
 }
 
 /* Whoever shows it cleans it. */
@@ -281,7 +281,7 @@ log_message(const struct log_value *values, size_t count)
 	for (size_t i = 0; log_is_json && i < count; i++)
 		build_member(&out, values[i].name, values[i].value);
 	end_line(&out);
-	write_out(&out);
+	write_out(LOG_INFO, &out);
 }
 
 /* The lines as they are: history_write leaves nothing in them but 0x20-0x7E,
@@ -303,5 +303,5 @@ log_lost_entry(struct text entry)
 		}
 		end_line(&out);
 	}
-	write_out(&out);
+	write_out(LOG_ERR, &out);
 }

@@ -614,6 +614,10 @@ def to_syslog(top):
                 line = hear("disposition=")
                 equal([c for c in line if not " " <= c <= "~"], [], line)
                 contains(line, " dmarcd filter[")
+            (place / "c").write_text("Nonsense\n")
+            started.send_signal(signal.SIGHUP)
+            line = hear("unknown option")
+            assert line.startswith("<156>"), line  # local3, warning
         equal((place / "err").read_text(), "", "standard error")
 
 
