@@ -46,8 +46,12 @@ take_sender(
 	struct text *const values[] = {&sender->email, &sender->receiver,
 	    &sender->organization, &sender->contact};
 
-	sender->format = (enum report_format)names_find(
-	    &report_format_names, db_row_text(row, SENDER_AT));
+	int format =
+	    names_find(&report_format_names, db_row_text(row, SENDER_AT));
+
+	/* A later version's form is not ours to write. */
+	sender->format =
+	    format < 0 ? REPORT_RFC9990 : (enum report_format)format;
 	for (int i = 0; i < SENDER_TEXTS; i++)
 		*values[i] =
 		    row_read(arena, db_row_text(row, SENDER_AT + 1 + i));

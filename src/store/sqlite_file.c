@@ -73,9 +73,13 @@ sqlite_file_needs(
 static const char *
 user_name(uid_t user, char name[64])
 {
-	const struct passwd *found = getpwuid(user);
+	char room[4096];
+	struct passwd entry;
+	struct passwd *found;
 
-	if (found == NULL)
+	/* Import and reports may ask at once. */
+	if (getpwuid_r(user, &entry, room, sizeof room, &found) != 0 ||
+	    found == NULL)
 		(void)snprintf(name, 64, "%lu", (unsigned long)user);
 	else
 		(void)snprintf(name, 64, "%s", found->pw_name);
