@@ -52,11 +52,11 @@ fail(struct desk *desk, const struct clerk_reported *done)
 static void
 tell(struct desk *desk, const struct clerk_reported *done)
 {
+	board_set(FIGURE_REPORT_WAITING, done->waiting);
 	if (done->sent == 0 && done->later > 0)
 		fail(desk, done);
 	else
 		desk_done(JOB_REPORT);
-	board_set(FIGURE_REPORT_WAITING, done->waiting);
 	if (done->sent + done->failed > 0)
 		log_say("reports: %llu sent, %llu waiting, %llu refused",
 		    (unsigned long long)done->sent,
