@@ -81,10 +81,13 @@ class Writer:
             os.write(told, b".")
             time.sleep(PAUSE)
 
-    def kill(self):
+    def stop(self):
+        """Its status: SIGKILL, unless it had ended before."""
         os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
-        equal(status, signal.SIGKILL, f"status of {self.told.name}")
+        return os.waitpid(self.pid, 0)[1]
+
+    def kill(self):
+        equal(self.stop(), signal.SIGKILL, f"status of {self.told.name}")
         self.kills += 1
 
     def tear(self):
@@ -113,6 +116,12 @@ class JournalWriter(Writer):
 def importer(conf, log):
     return subprocess.Popen([parts.DMARC, "import", "-c", conf],
                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def end_all(writers):
+    """None is left, also if one had ended by itself, which is an error."""
+    ended = [writer.stop() for writer in writers]
+    equal(ended, [signal.SIGKILL] * len(ended), "statuses of the writers")
 
 
 def kill_writer(writers):
@@ -215,8 +224,7 @@ def run(top, kills):
         try:
             torn = kill_all(conf, kills, list(writers.values()), log)
         finally:
-            for writer in writers.values():
-                writer.kill()
+            end_all(writers.values())
     balance(top, writers, torn)
     last = subprocess.run([parts.DMARC, "import", "-c", conf],
                           stdout=subprocess.DEVNULL)

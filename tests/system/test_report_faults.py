@@ -242,8 +242,7 @@ def run(stage, kills):
     try:
         torn = kill_all(stage, kills, writers)
     finally:
-        for writer in writers:
-            writer.kill()
+        faults.end_all(writers)
     print("#", ", ".join(f"{count} of {what}" for what, count in
                          stage.killed.items()), f"killed; {torn} torn")
     balance(stage)
