@@ -21,9 +21,9 @@ class Tap:
             print(f"ok {self.count} - {name} # SKIP {reason}")
         except Exception:  # whatever it is, the other cases still run
             self.failed += 1
+            print(f"not ok {self.count} - {name}")
             for line in traceback.format_exc().splitlines():
                 print("#", line)
-            print(f"not ok {self.count} - {name}")
         sys.stdout.flush()
 
     def end(self):
