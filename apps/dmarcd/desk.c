@@ -43,9 +43,9 @@ desk_done(enum job job)
 void
 desk_give_up(struct desk *desk, enum job job, const struct problem *problem)
 {
-	board_count(0, rows[job].failures, 1);
 	board_note(rows[job].place, text_from_cstr(problem->text));
 	log_warn("%s: %s%s", rows[job].word, problem->text,
 	    problem->kind == PROBLEM_CONFIG ? "" : "; it will be tried again");
+	board_count(0, rows[job].failures, 1); /* last: it can be asked why */
 	desk_close(desk);
 }
