@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -53,22 +54,19 @@ def imported(top):
 
 
 def children(process):
-    """{"filter": status, "clerk": status} as /proc has it."""
-    found = {}
-    task = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    for pid in task.read_text().split():
-        # The filter has threads.
-        threads = len(list(pathlib.Path(f"/proc/{pid}/task").iterdir()))
-        found["filter" if threads > 2 else "clerk"] = dict(
-            line.split(":\t", 1) for line in pathlib.Path(
-                f"/proc/{pid}/status").read_text().splitlines()
-            if ":\t" in line)
-    return found
+    """The filter's pid and the clerk's, who is begun after it; () while they
+    are not these two."""
+    pids = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children") \
+        .read_text().split()
+    return pids if len(pids) == 2 else ()
 
 
 def protection(process):
-    return {name: (status["NoNewPrivs"], status["Seccomp"])
-            for name, status in children(process).items()}
+    """{"filter": what /proc has of it, "clerk": ...}"""
+    return {name: tuple(re.findall(
+        r"(?m)^(?:NoNewPrivs|Seccomp):\t(\d)", parts.read_or_empty(
+            pathlib.Path(f"/proc/{pid}/status"))))
+        for name, pid in zip(("filter", "clerk"), children(process))}
 
 
 @case("filter and clerk are in it, and mail is judged and imported")
@@ -95,21 +93,25 @@ def listening():
             if row[3] == "00010000" and len(row) > 7}
 
 
+def held(pid):
+    """Listening sockets that a process has, and PidFiles."""
+    names, found = listening(), []
+    for file in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed by now
+            link = os.readlink(file)
+            found += [names.get(link, link)]
+    return sorted(name for name in found
+                  if name in names.values() or name.endswith("/pid"))
+
+
 @case("the clerk holds no socket that the MTA asks, and neither the pid file")
 def inherited(top):
     with daemon(top, PidFile=top / "d/pid") as started:
-        parts.wait_for("both", lambda: len(children(started)) == 2, started)
-        for pid in pathlib.Path(f"/proc/{started.pid}/task/{started.pid}"
-                                "/children").read_text().split():
-            files = [os.readlink(file) for file in
-                     pathlib.Path(f"/proc/{pid}/fd").iterdir()]
-            is_clerk = "Threads:\t1\n" in pathlib.Path(
-                f"/proc/{pid}/status").read_text()
-            names = listening()
-            equal(sorted(names[file] for file in files if file in names),
-                  [] if is_clerk else [f"{top}/d/milter.sock",
-                                       f"{top}/d/query"])
-            equal([file for file in files if file.endswith("/pid")], [])
+        parts.wait_for("both", lambda: children(started), started)
+        of_filter, of_clerk = children(started)
+        equal(held(of_filter), [f"{top}/d/milter.sock", f"{top}/d/query"])
+        # It has them when it is born.
+        parts.wait_for("none", lambda: held(of_clerk) == [], started)
 
 
 @case("Sandbox no: neither is")
