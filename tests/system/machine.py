@@ -66,7 +66,9 @@ ln -s /proc/self/fd dev/fd
 touch dev/console
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
-rm -rf etc/systemd/system/*.wants etc/rc?.d/* etc/machine-id usr/sbin/policy-rc.d
+rm -rf etc/systemd/system/*.wants etc/rc?.d/* usr/sbin/policy-rc.d
+# Without one this were its first boot, at which systemd enables all there is.
+tr -d - < /proc/sys/kernel/random/uuid > etc/machine-id
 mkdir -p var/log/journal etc/tmpfiles.d
 ln -sf /dev/null etc/tmpfiles.d/tmp.conf  # the project may lie in /tmp
 mkdir was
