@@ -25,17 +25,25 @@ MESSAGES = ROOT / "apps/demo/messages"
 PATIENCE = 60  # seconds until something that should happen is given up
 
 
+_ports = []  # names that are kept until this process ends
+
+
 def free_port():
-    """For TCP and UDP. Below the ports that the kernel gives to connections,
-    one of which might take it before who asked does."""
+    """For TCP and UDP, and of no other test until this one ends: between here
+    and who listens there another might be told the same. Below the ports that
+    the kernel gives to connections, one of which might take it, too."""
     while True:
         place = "127.0.0.1", random.randrange(10000, 32768)
+        name = socket.socket(socket.AF_UNIX)
         with socket.socket() as tcp, socket.socket(
                 type=socket.SOCK_DGRAM) as udp, \
                 contextlib.suppress(OSError):
             tcp.bind(place)
             udp.bind(place)
+            name.bind(f"\0dmarcd-test-port-{place[1]}")
+            _ports.append(name)
             return place[1]
+        name.close()
 
 
 def landlock():
