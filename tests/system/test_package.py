@@ -37,6 +37,13 @@ class Stage:
     def journal(self):
         return self.run("journalctl -u dmarcd --no-pager -o cat")
 
+    def hear(self, words):
+        """WORDS of dmarcd; the journal comes behind what it tells of."""
+        try:
+            parts.wait_for(words, lambda: words in self.journal())
+        except AssertionError as vain:
+            raise AssertionError(f"{vain}:\n{self.journal()}") from None
+
     def status(self):
         return json.loads(self.run("dmarc database status --json"))
 
@@ -85,7 +92,7 @@ def before(it):
 def follow(it):
     PAGE.follow(it.machine, package=it.run, systemd=it.run, restart=it.run)
     assert it.is_active(), it.journal()
-    contains(it.journal(), "listening on inet:8893@127.0.0.1")
+    it.hear("listening on inet:8893@127.0.0.1")
 
 
 @case("the lines for Postfix and Sendmail are there")
@@ -147,8 +154,7 @@ def unit(it):
 @case("systemctl reload")
 def reload(it):
     it.run("systemctl reload dmarcd")
-    parts.wait_for("the reload",
-                   lambda: "configuration reloaded" in it.journal())
+    it.hear("configuration reloaded")
 
 
 @case("systemctl reload: a wrong line is told, and dmarcd goes on")
@@ -156,7 +162,7 @@ def reload_wrong(it):
     before = it.run("systemctl show -P MainPID dmarcd")
     it.run("echo 'Enforc strict' >> /etc/dmarcd.conf")
     it.run("systemctl reload dmarcd", status=1)
-    parts.wait_for("why", lambda: "unknown option" in it.journal())
+    it.hear("unknown option")
     equal(it.run("systemctl show -P MainPID dmarcd"), before)
     assert it.is_active(), it.journal()
     it.run("sed -i '/^Enforc /d' /etc/dmarcd.conf && systemctl reload dmarcd")
@@ -176,7 +182,7 @@ def mail(it):
     contains(box.read_text().split("Your statement")[0],
              "Authentication-Results: mx.receiver.example;")
     contains(box.read_text(), "dmarc=pass")
-    contains(it.journal(), "bank.example pass client=192.0.2.10")
+    it.hear("bank.example pass client=192.0.2.10")
 
 
 @case("the filter cannot write where the database lies")
@@ -186,12 +192,10 @@ def apart(it):
     # Its history now is to be there.
     it.run("cd /var/lib/dmarcd && mv filter away && ln -s . filter")
     it.send(machine.STRANGER, SPOOF)
-    parts.wait_for("the filter's word", lambda: "history: " in it.journal())
-    contains(it.journal(), "no permission to write to its folder")
+    it.hear("no permission to write to its folder")
     assert not it.machine.file("/var/lib/dmarcd/history").exists()
     it.run("cd /var/lib/dmarcd && rm filter && mv away filter")
-    parts.wait_for("all to be written", lambda: "history: written again" in
-                   it.journal())
+    it.hear("history: written again")
 
 
 @case("what the page says to look at")
@@ -220,13 +224,12 @@ def elsewhere(it):
            "cp -p /etc/dmarcd.conf /root/before.conf && cat >> /etc/dmarcd.conf"
            " <<END\nDatabase sqlite:/srv/dmarcd/dmarc.db\nEND\n"
            "install -d -o dmarcd /srv/dmarcd; systemctl restart dmarcd")
-    parts.wait_for("its word", lambda: "/srv/dmarcd/dmarc.db: its file system"
-                   " is mounted read-only" in it.journal())
+    it.hear("/srv/dmarcd/dmarc.db: its file system is mounted read-only")
     it.run("cat >> /etc/dmarcd.conf <<END\n"
            "HistoryFile /srv/dmarcd/filter/history\nEND\n"
            "install -d -o dmarcd /srv/dmarcd/filter")
     it.run("systemctl restart dmarcd", status=1)
-    contains(it.journal(), "history: cannot make it: Read-only file system")
+    it.hear("history: cannot make it: Read-only file system")
     SECURITY.run(it.machine, "elsewhere")
     parts.wait_for("the database", lambda: it.machine.file(
         "/srv/dmarcd/dmarc.db").exists())
