@@ -234,10 +234,11 @@ def elsewhere(it):
     parts.wait_for("the database", lambda: it.machine.file(
         "/srv/dmarcd/dmarc.db").exists())
     assert it.machine.file("/srv/dmarcd/filter/history").exists()
-    it.run("cp -p /root/before.conf /etc/dmarcd.conf && rm -r /srv/dmarcd"
+    # It may be making its tables by now: rm would find the folder not empty.
+    it.run("systemctl reset-failed dmarcd && systemctl stop dmarcd &&"
+           " cp -p /root/before.conf /etc/dmarcd.conf && rm -r /srv/dmarcd"
            " /etc/systemd/system/dmarcd.service.d/folder.conf &&"
-           " systemctl daemon-reload && systemctl reset-failed dmarcd &&"
-           " systemctl restart dmarcd")
+           " systemctl daemon-reload && systemctl start dmarcd")
 
 
 @case("SIGKILL: it is back, and serves")
