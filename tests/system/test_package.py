@@ -277,7 +277,9 @@ def next_version(it):
 
 @case("an upgrade keeps what was edited and what was stored")
 def upgrade(it):
-    it.run("dmarc import")
+    # dmarcd, just started, may be at it (75).
+    parts.wait_for("an import", lambda: it.run(
+        "dmarc import && echo done", status=None).endswith("done\n"))
     messages = it.status()["messages"]
     assert messages >= 2, messages
     before = it.run("systemctl show -P MainPID dmarcd; cat /etc/dmarcd.conf")
