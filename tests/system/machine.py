@@ -304,6 +304,19 @@ def send(world, source, *messages):
     return answers
 
 
+def _smtpd(it):
+    return set(it.run("grep -slx smtpd /proc/[0-9]*/comm", status=None).split())
+
+
+@contextlib.contextmanager
+def reloaded_postfix(it):
+    """Its Postfix is told to reload amid this. It does so a moment later, and
+    until then an smtpd that waits for mail takes it as it was told before."""
+    before = _smtpd(it)
+    yield
+    parts.wait_for("Postfix to reload", lambda: not before & _smtpd(it))
+
+
 def messages(it):
     """How many its database has, with all that waited to be imported."""
     it.run("dmarc import", status=None)  # dmarcd's own may be at work

@@ -80,7 +80,8 @@ def reloads(it):
 
 @case("the change: dmarcd by its own name, alone, and nothing refused yet")
 def change(it):
-    PAGE.run(it, "change")
+    with machine.reloaded_postfix(it):
+        PAGE.run(it, "change")
     parts.wait_for("the reload", lambda: reloads(it) == 1)
     equal(it.run("systemctl is-active opendmarc", status=None), "inactive\n")
     said = it.run("dmarc config")

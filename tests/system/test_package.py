@@ -90,7 +90,8 @@ def before(it):
 
 @case("docs/postfix.md, every block of it")
 def follow(it):
-    PAGE.follow(it.machine, package=it.run, systemd=it.run, restart=it.run)
+    with machine.reloaded_postfix(it.machine):
+        PAGE.follow(it.machine, package=it.run, systemd=it.run, restart=it.run)
     assert it.is_active(), it.journal()
     it.hear("listening on inet:8893@127.0.0.1")
 
@@ -207,7 +208,8 @@ def look(it):
 
 @case("a unix socket: Postfix has it, and nothing that is stored")
 def unix(it):
-    PAGE.run(it.machine, "unix")
+    with machine.reloaded_postfix(it.machine):
+        PAGE.run(it.machine, "unix")
     equal(it.run("stat -c '%a %U %G' /var/spool/postfix/dmarcd/milter"),
           "770 dmarcd dmarcd\n")
     code, said = it.send(machine.STRANGER, SPOOF)
