@@ -42,10 +42,12 @@ class Stage:
         return machine.send(self.machine.world, source, *messages)
 
     def box(self):
+        """Its whole mails: the last one may be being delivered."""
         file = self.machine.file("/var/mail/customer")
         text = file.read_text() if file.exists() else ""
-        return [email.message_from_string(mail) for mail in
-                re.split(r"(?m)^From \S+ .*\n", text)[1:]]
+        mails = [email.message_from_string(mail) for mail in
+                 re.split(r"(?m)^From \S+ .*\n", text)[1:]]
+        return [mail for mail in mails if mail.get_payload()]
 
     def sql(self, statement):
         return self.machine.run(f'mysql -N opendmarc -e "{statement}"').strip()
