@@ -84,11 +84,11 @@ class Writer:
     def stop(self):
         """Its status: SIGKILL, unless it had ended before."""
         os.kill(self.pid, signal.SIGKILL)
+        self.kills += 1
         return os.waitpid(self.pid, 0)[1]
 
     def kill(self):
         equal(self.stop(), signal.SIGKILL, f"status of {self.told.name}")
-        self.kills += 1
 
     def tear(self):
         """What it leaves if it is killed amid its write, which is seldom."""
