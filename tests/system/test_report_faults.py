@@ -91,6 +91,8 @@ class Stage:
                                 stderr=self.log)
 
     def days_pass(self):
+        # The last mail of a dead one comes before those of the next.
+        parts.wait_for("the relay", lambda: not self.relay.sessions)
         self.database.sql("UPDATE dmarc_delivery SET lease_until = 0,"
                           " next_try = 0, tries = 0 WHERE state = 'waiting'")
 
