@@ -59,7 +59,9 @@ class Exim:
         words = re.search(r"version (\d+)\.(\d+)", run.stdout.decode())
         return int(words[1]), int(words[2])
 
-    def configure(self, main="", acl="", data_before="", data_after=""):
+    def configure(self, main="", acl="", data_before="", data_after="",
+                  dns="1s"):
+        """DNS: how long an answer of DNS is waited for."""
         for name in ("log", "spool"):
             (self.path / name).mkdir()
             shutil.chown(self.path / name, USER, USER)
@@ -78,7 +80,7 @@ hosts_proxy = 127.0.0.2
 tls_advertise_hosts =
 host_lookup =
 rfc1413_query_timeout = 0s
-dns_retrans = 1s
+dns_retrans = {dns}
 dns_retry = 1
 keep_environment = LD_LIBRARY_PATH
 queue_only
@@ -263,8 +265,10 @@ mx.relay.example A 203.0.113.66
         return self.path / f"{name}{self.count}"
 
     def exim(self, main="", **options):
+        """Where nobody answers DNS it shall not wait for that."""
         return Exim(self.fresh("exim")).running(
-            main=f"DMARCD_SOCKET = {self.path}/d/query\n{main}", **options)
+            main=f"DMARCD_SOCKET = {self.path}/d/query\n{main}",
+            dns=f"{parts.PATIENCE if self.port else 1}s", **options)
 
     def actions(self):
         file = self.path / "history"

@@ -140,6 +140,8 @@ def reports(it):
     for _ in range(4):
         it.machine.run(script)
     it.machine.run("exim4 -q")
+    parts.wait_for("Exim's queue to be empty", lambda: it.machine.run(
+        "exim4 -bpc") == "0\n")
     for name, sink in it.sinks.items():
         parts.wait_for(f"the report to {name}", lambda: sink.taken)
         equal(len(sink.taken), 1, f"reports to {name}")
