@@ -83,8 +83,9 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 def _cgroup():
     """A control group for a booted machine; what systemd made in it goes."""
     top = CGROUPS / "unified"
-    top = (top if top.is_dir() else CGROUPS) / f"dmarcd-machine-{os.getpid()}"
-    top.mkdir()
+    top = pathlib.Path(tempfile.mkdtemp(
+        prefix="dmarcd-machine-", dir=top if top.is_dir() else CGROUPS))
+
     def is_gone():
         with contextlib.suppress(OSError):  # busy: processes are ending
             for folder, _, _ in os.walk(top, topdown=False):
