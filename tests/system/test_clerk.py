@@ -2,6 +2,9 @@
 """The clerk inside dmarcd: told to stop it ends what it has begun, and begins
 nothing else."""
 import contextlib
+import pathlib
+import re
+import signal
 import socket
 import sqlite3
 import struct
@@ -87,6 +90,40 @@ def many(top, relay, name, **options):
 
 def taken(relay):
     return sorted(mail.recipients[0].split("@")[1] for mail in relay.taken)
+
+
+def tasks(pid):
+    """{thread: what /proc says of it}, the oldest first."""
+    return {int(task.name): parts.read_or_empty(task / "status") for task in
+            sorted(pathlib.Path(f"/proc/{pid}/task").iterdir(),
+                   key=lambda task: int(task.name))}
+
+
+def number(status, name, base=10):
+    return int(re.search(rf"(?m)^{name}:\s*(\w+)", status)[1], base)
+
+
+def stop(started):
+    """SIGTERM, until the thread that sends must know of it: the clerk has put
+    its handler away and waits (for that thread), which has often gone round
+    since, asking each time."""
+    clerk = int(parts.read_or_empty(pathlib.Path(
+        f"/proc/{started.pid}/task/{started.pid}/children")).split()[-1])
+    started.terminate()
+
+    def waits():
+        status = tasks(clerk)[clerk]
+        return not number(status, "SigCgt", 16) & 1 << signal.SIGTERM - 1 and \
+            "\nState:\tS" in status
+
+    def rounds():
+        return number(list(tasks(clerk).values())[1],
+                      "voluntary_ctxt_switches")
+
+    parts.wait_for("the clerk to stop", waits, started)
+    before = rounds()
+    parts.wait_for("whether to stop to be asked",
+                   lambda: rounds() > before + 4, started)
 
 
 def is_done(place, states_wanted):
@@ -211,7 +248,8 @@ def lose_lease(it):
     write_sample(place)
     with daemon(place, slow) as started:
         parts.wait_for("a mail", lambda: len(slow.mails) == 1, started)
-        with contextlib.closing(sqlite3.connect(place / "db")) as other:
+        with contextlib.closing(sqlite3.connect(
+                place / "db", parts.PATIENCE)) as other:
             other.execute("UPDATE dmarc_delivery SET fence = fence + 1")
             other.commit()
         slow.release.set()
@@ -229,8 +267,7 @@ def stop_sending(it):
     write_sample(top)
     with daemon(top, relay) as started:
         parts.wait_for("a mail", lambda: len(relay.mails) == 1, started)
-        started.terminate()
-        time.sleep(1)
+        stop(started)
         equal(started.poll(), None, "status before the relay's answer")
         relay.release.set()
         equal(started.wait(parts.PATIENCE), 0, "status")
@@ -268,11 +305,13 @@ def slow_server(it):
 
 
 def takes_two(relay):
-    """What it says to who comes: two connections, and 421 to any other."""
-    greeted = set()
+    """What it says to who comes: two connections, and 421 to any other, who
+    comes before a mail is taken."""
+    greeted, refused = set(), threading.Event()
 
     def banner(session):
         if len(greeted) >= 2:
+            refused.set()
             return "421 4.7.0 too many connections"
         greeted.add(session.number)
         return None
@@ -280,15 +319,16 @@ def takes_two(relay):
     def quit(session):
         greeted.discard(session.number)
 
-    relay.replies |= {"banner": banner, "quit": quit}
+    def end(session):
+        refused.wait(parts.PATIENCE)
+
+    relay.replies |= {"banner": banner, "quit": quit, "end": end}
 
 
 @case("a server that takes fewer connections gets fewer; no try is counted")
 def few_connections(it):
     relay = sink.Sink()
     takes_two(relay)
-    # So that all come while the first are there.
-    relay.replies["end"] = lambda _: time.sleep(0.2)
     place, start = many(it.top, relay, "few", ReportConnections=6)
     with start as started:
         parts.wait_for("all deliveries",
@@ -315,7 +355,7 @@ def silent_dns(it):
             ReportConnections=2) as started:
         parts.wait_for("all others' mails",
                        lambda: len(relay.taken) == len(NAMES) - 1, started)
-        assert dns.asked, "nobody asked for the silent domain"
+        parts.wait_for("the question", lambda: dns.asked, started)
         started.kill()
     dns.socket.close()
     equal(taken(relay), NAMES[1:], "who got a mail")
@@ -386,8 +426,7 @@ def stop_several(it):
     with start as started:
         parts.wait_for("three that are under way",
                        lambda: relay.stalled == 3, started)
-        started.terminate()
-        time.sleep(1)
+        stop(started)
         equal(started.poll(), None, "status before the relay's answers")
         relay.release.set()
         equal(started.wait(parts.PATIENCE), 0, "status")
