@@ -181,6 +181,7 @@ class Session:
         self.answer("rset", "250 2.0.0 ok")
 
     def quit(self, _):
+        self.sink.leave(self)
         self.answer("quit", "221 2.0.0 bye")
         raise _HungUp
 
@@ -259,11 +260,15 @@ class Sink:
             with contextlib.suppress(_HungUp, OSError):
                 session.run()
         finally:
+            self.leave(session)
             with contextlib.suppress(OSError):
                 session.lines.close()
                 session.connection.close()
-            with self.lock:
-                self.sessions.discard(session)
+
+    def leave(self, session):
+        """Before its client knows, who may come again at once."""
+        with self.lock:
+            self.sessions.discard(session)
 
     def hang_up(self):
         """Ends all connections there are now."""
