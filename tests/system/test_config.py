@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The configuration: what OpenDMARC's files say, and what becomes of it."""
+import contextlib
 import json
 import os
 import pathlib
@@ -722,8 +723,14 @@ def foreground(top):
     out = top / "quiet"
     with parts.process([top / "opendmarc", "-fl", "-c", top / "o.conf"],
                        out) as started:
-        parts.wait_for("its socket", lambda: (top / "f.sock").exists(),
-                       started)
+        def listens():
+            with contextlib.suppress(OSError), \
+                    socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(top / "f.sock"))
+                return True
+            return False
+
+        parts.wait_for("its socket", listens, started)
         with Milter(top / "f.sock") as mta:
             mta.begin("127.0.0.1")
             mta.message()
