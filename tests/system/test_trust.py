@@ -50,6 +50,16 @@ def wait_for_word(top, word, times=1):
     parts.wait_for(word, lambda: log.read_text().count(word) >= times)
 
 
+def wait_for_use(top, started, times=1):
+    """And until the filter that retires, which may take one connection more,
+    is gone."""
+    wait_for_word(top, IN_USE, times)
+    children = parts.pathlib.Path(
+        f"/proc/{started.pid}/task/{started.pid}/children")
+    parts.wait_for("one filter", lambda: len(
+        children.read_text().split()) == 1, started)
+
+
 @case("TrustedSenders is read again when it changes, a broken one is not taken")
 def changing(top):
     trusted = top / "trusted"
@@ -60,19 +70,19 @@ def changing(top):
         seen.append(is_quarantined(judge(top)))
         return seen[-1]
 
-    # The filter that retires may take one connection more: so we wait.
-    with daemon(top, TrustedSenders=trusted, HistoryFile=top / "history"):
+    with daemon(top, TrustedSenders=trusted,
+                HistoryFile=top / "history") as started:
         equal(judge(top)[0], "y", "nobody is trusted")
         replace(trusted, "ip 203.0.113.64/28\n")
-        wait_for_word(top, IN_USE)
-        parts.wait_for("trust", is_trusted)
+        wait_for_use(top, started)
+        assert is_trusted(), "trust"
         replace(trusted, "ip 192.0.2.0/24\nip 203.0.113.64/333\n")
         wait_for_word(top, f'{trusted}:2: "ip 203.0.113.64/333": '
                       "not an address or network; the old")
         assert is_trusted(), "the old list"
         replace(trusted, "ip 192.0.2.0/24\n")
-        wait_for_word(top, IN_USE, 2)
-        parts.wait_for("no more trust", lambda: not is_trusted())
+        wait_for_use(top, started, 2)
+        assert not is_trusted(), "no more trust"
         equal(judge(top)[0], "y", "no longer trusted")
         history = (top / "history").read_text()
         equal(history.count("trusted_forwarder"), sum(seen), "reasons")
@@ -83,12 +93,12 @@ def changing(top):
 def changing_rules(top):
     rules = top / "rules"
     rules.write_text("bank.example none\n")
-    with daemon(top, LocalPolicy=rules):
+    with daemon(top, LocalPolicy=rules) as started:
         letter, _, changes = judge(top)
         equal((letter, FIELD in inserted(changes)), ("a", False), "none")
         replace(rules, "bank.example quarantine\n.shop.example reject\n")
-        wait_for_word(top, IN_USE)
-        parts.wait_for("quarantine", lambda: is_quarantined(judge(top)))
+        wait_for_use(top, started)
+        assert is_quarantined(judge(top)), "quarantine"
         letter, words, _ = judge(top, b"x@billing.shop.example")
         equal(letter, "y", "stricter than sp=quarantine")
         contains(words, b"DMARC")
