@@ -19,7 +19,6 @@ import parts
 # mariadbd and the libraries that not every machine has.
 PACKAGES = ["mariadb-server-core", "libaio1", "libnuma1", "liburing2",
             "libpcre2-8-0"]
-PATIENCE = 60
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/var/tmp"
 
 
@@ -92,7 +91,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, **self.user)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + parts.PATIENCE
         words = b""
         while b"ready for connections" not in words:
             words = (self.path / "out").read_bytes()[before:]
@@ -108,7 +107,7 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(parts.PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
 

@@ -22,7 +22,7 @@ DMARCD = BUILD / "apps/dmarcd"
 DMARC = BUILD / "apps/dmarc"
 DEMO_MTA = BUILD / "apps/demo-mta"
 MESSAGES = ROOT / "apps/demo/messages"
-PATIENCE = 60  # seconds until something that should happen is given up
+PATIENCE = 180  # seconds until something that should happen is given up
 
 
 _ports = []  # names that are kept until this process ends
