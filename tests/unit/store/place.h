@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* 2026-11-23 00:00:00 UTC */
@@ -193,6 +194,20 @@ number_of(const struct place *place, const char *sql)
 	MUST(db_query_number(db, DB_SQL_PLAIN(sql), &number, &problem));
 	db_close(db);
 	return number;
+}
+
+/* A server ends what a killed client has asked for, and then forgets him: who
+ * is left are we, and who counts. */
+static inline void
+wait_until_alone(const struct place *place)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+	while (place->is_server &&
+	       number_of(place,
+		   "SELECT COUNT(*) FROM information_schema.processlist"
+		   " WHERE db = DATABASE()") > 2)
+		(void)nanosleep(&pause, NULL);
 }
 
 /* Waits for children; all must have ended well. */
