@@ -360,13 +360,26 @@ has_refusal(const struct words *words)
 	       (words->bytes[0] == '4' || words->bytes[0] == '5');
 }
 
+/* The first digit of a whole reply to the final dot says it (RFC 5321 4.2.1);
+ * libcurl wants 250 there. Before that dot the last reply was 354. */
+static bool
+was_taken(const struct smtp *smtp, CURLcode code)
+{
+	const struct parcel *parcel = &smtp->parcel;
+
+	return code == CURLE_OK ||
+	       (parcel->at == parcel->letter->mail.len &&
+		   text_starts(words_view(&smtp->words), TEXT("2")) &&
+		   !smtp->words.goes_on);
+}
+
 /* The server's words, or libcurl's when it said nothing. */
 static struct text
 last_words(const struct smtp *smtp, CURLcode code, struct arena *arena)
 {
 	const struct parcel *parcel = &smtp->parcel;
 
-	if (code == CURLE_OK || has_refusal(&smtp->words))
+	if (was_taken(smtp, code) || has_refusal(&smtp->words))
 		return words_line(words_view(&smtp->words), arena);
 	struct text words = words_line(
 	    text_from_cstr(smtp->error[0] != '\0' ? smtp->error
@@ -390,7 +403,7 @@ judge(const struct smtp *smtp, CURLcode code)
 	struct text words = words_view(&smtp->words);
 	bool was_about_mail = code == CURLE_SEND_ERROR || smtp->parcel.at > 0;
 
-	if (code == CURLE_OK)
+	if (was_taken(smtp, code))
 		return DELIVER_ACCEPTED;
 	if (was_about_mail && text_starts(words, TEXT("5")) &&
 	    !text_starts(words, TEXT("53")))

@@ -104,6 +104,10 @@ ANSWERS = [
      "550 5.7.1 \x1b[31mspam\xff"),
     ("end", "552 5.3.4 " + "long " * 200, "refused", "552 5.3.4 long long"),
     ("end", DROP, "waiting", "no answer to the whole mail"),
+    ("end", "354 more", "waiting", "no answer to the whole mail"),
+    ("end", "252 2.0.0 it is here", "accepted", "252 2.0.0 it is here"),
+    ("end", lambda session: session.say("250-half of it") or DROP, "waiting",
+     "no answer to the whole mail"),
     ("end", None, "accepted", "250 2.0.0 taken"),
     ("quit", DROP, "accepted", "250 2.0.0 taken"),
 ]
