@@ -13,7 +13,8 @@
 
 static const char usage[] =
     "Usage: dmarc report [OPTION...]\n"
-    "       dmarc report --list | --show ID [OPTION...]\n"
+    "       dmarc report --list [OPTION...]\n"
+    "       dmarc report --show ID [OPTION...]\n"
     "       dmarc report suppress [ADDRESS [WHY ...]]\n"
     "       dmarc report allow ADDRESS\n"
     "\n"
@@ -248,6 +249,22 @@ check_words(const struct request *request)
 	return NULL;
 }
 
+/* Likewise, of --list and --show. */
+static const char *
+check_list(const struct request *request)
+{
+	const struct clerk_report *job = &request->job;
+	bool has_format = request->format >= 0;
+
+	if (request->lists && (job->output != NULL || has_format))
+		return "--list writes no XML; --show and --dry-run do";
+	if (request->id != NULL && (job->date >= 0 || job->domain.len > 0))
+		return "--show ID is of whatever day and domain it is";
+	if (request->id != NULL && has_format && job->output == NULL)
+		return "--show takes --format with --output";
+	return NULL;
+}
+
 /* NULL, or what is wrong. */
 static const char *
 check_request(const struct request *request)
@@ -260,7 +277,7 @@ check_request(const struct request *request)
 		return "--show: no id";
 	if (request->json && !request->lists && request->id == NULL)
 		return "--json goes with --list, --show or suppress";
-	return NULL;
+	return check_list(request);
 }
 
 static int

@@ -345,6 +345,11 @@ def suppress(it):
                       ["nonsense"], ["--json"], ["--list", "--dry-run"],
                       ["--list", "--show", "x"], ["--show", ""],
                       ["--format", "1"], ["--domain", ""],
+                      ["--list", "--output", folder],
+                      ["--list", "--format", "7489"],
+                      ["--show", "0", "--domain", "a.example"],
+                      ["--show", "0", "--date", "2024-10-04"],
+                      ["--show", "0", "--format", "7489"],
                       ["--json", "suppress", "s@a.example"],
                       ["--json", "allow", "s@a.example"]):
             report(*words, status=64)
