@@ -45,7 +45,7 @@ enum {
 
 	FAILED = 1, /* that tool knew no other status */
 	LIST_MAX = 1024 * 1024,
-	DOMAINS_MAX = 4 * 1024 * 1024,
+	DOMAINS_MAX = 32 * 1024 * 1024,
 	PORT_MAX = 65535,
 };
 
@@ -177,10 +177,11 @@ skip(struct reporting *reporting, struct text domain)
 {
 	struct text *skipped = vec_push(reporting->arena, &reporting->skipped);
 
-	if (skipped == NULL)
-		return "no memory for the domains to skip";
-	*skipped = domain;
-	return NULL;
+	if (skipped != NULL)
+		*skipped = report_domain(reporting->arena, domain);
+	return arena_failed(reporting->arena)
+		   ? "no memory for the domains to skip"
+		   : NULL;
 }
 
 /* Is it one that is kept as it is? */

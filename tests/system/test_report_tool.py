@@ -525,11 +525,21 @@ def selected(it):
         equal(files(folder), [])
         it.reports(folder, relay, "--domain=c.example")
         equal(recipients(relay), ["r@c.example"])
-        it.reports(folder, relay, "--nodomain=b.example", "--keepfiles")
+        it.reports(folder, relay, "--nodomain=B.example.", "--keepfiles")
         equal(recipients(relay), ["r@a.example", "r@c.example"])
         equal(files(folder), ["a.example"])
         it.reports(folder, relay, "--skipdomains=none", status=1)
         it.reports(folder, relay)
+        idn = "xn--bcher-kva.example"
+        (folder / "zone").write_text(
+            f'_dmarc.{idn} TXT "v=DMARC1; p=none; rua=mailto:r@{idn}"\n')
+        it.add(folder, idn)
+        (folder / "skip").write_text("Bücher.example\n")
+        for word in ("--nodomain=bücher.example", "--skipdomains=skip"):
+            it.reports(folder, relay, word, "--keepfiles")
+            assert idn not in files(folder), word
+        it.reports(folder, relay, "--domain=bücher.example", "--keepfiles")
+        assert idn in files(folder)
         folder = it.place()
         (folder / "never").write_text("r@c.example\n")
         relay.mails.clear()
