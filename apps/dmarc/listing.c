@@ -35,7 +35,7 @@ why_waiting(const struct listing *listing,
 		    delivery->tries == 1 ? "" : "s");
 	if (delivery == NULL)
 		return;
-	if (delivery->next > listing->job->now) {
+	if (!store_delivery_is_due(delivery, listing->job->now)) {
 		build_cstr(words, ", next ");
 		date_write(words, delivery->next);
 	}

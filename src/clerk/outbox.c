@@ -123,13 +123,6 @@ keep_spelling(struct errand *errand)
 	}
 }
 
-static bool
-is_due(const struct errand *errand, const struct store_delivery *delivery)
-{
-	return delivery->state == DELIVERY_WAITING &&
-	       delivery->next <= errand->outbox->job->now;
-}
-
 /* --- settling --- */
 
 /* What became of it. A build does not say why it failed; one that holds half
@@ -474,7 +467,8 @@ settle(struct errand *errand, const struct target *target)
 	struct lease lease = {.errand = errand, .target = target};
 	struct store_delivery outcome;
 
-	if ((known != NULL && !is_due(errand, known)) ||
+	if ((known != NULL &&
+		!store_delivery_is_due(known, outbox->job->now)) ||
 	    outbox_should_stop(outbox))
 		return true;
 	if (target->action == TARGET_SEND && !compose_once(errand))

@@ -114,6 +114,16 @@ store_add_delivery(struct store *store, const struct store_delivery *delivery,
 	return run(store, add, &task, ret_problem);
 }
 
+bool
+store_delivery_is_due(const struct store_delivery *delivery, int64_t now)
+{
+	return delivery->state == DELIVERY_WAITING &&
+	       (delivery->next <= now || delivery->next > now + STORE_WAIT_MAX);
+}
+
+/* Nobody has the lease; asked with the time, and STORE_WAIT_MAX later. */
+#define AND_FREE " AND (lease_until <= ? OR lease_until > ?)"
+
 static bool
 lease(struct db *db, void *context, struct problem *ret_problem)
 {
@@ -128,11 +138,12 @@ lease(struct db *db, void *context, struct problem *ret_problem)
 		DB_SQL("UPDATE dmarc_delivery"
 		       " SET lease_until = ?, fence = fence + 1"
 		       " WHERE report = ? AND destination = ? AND state = ?"
-		       " AND next_try <= ? AND lease_until <= ?",
+		       " AND (next_try <= ? OR next_try > ?)" AND_FREE,
 		    db_number(now + (int64_t)task->seconds),
 		    db_text(task->report), db_text(task->destination),
 		    db_text(state_word(DELIVERY_WAITING)), db_number(now),
-		    db_number(now)),
+		    db_number(now + STORE_WAIT_MAX), db_number(now),
+		    db_number(now + STORE_WAIT_MAX)),
 		&changed, ret_problem) ||
 	    changed == 0 ||
 	    !db_query_number(db,
@@ -201,10 +212,10 @@ forget(struct db *db, void *context, struct problem *ret_problem)
 	return ask_clock(db, &now, ret_problem) &&
 	       db_exec(db,
 		   DB_SQL("DELETE FROM dmarc_delivery WHERE report = ?"
-			  " AND destination = ? AND state = ?"
-			  " AND lease_until <= ?",
+			  " AND destination = ? AND state = ?" AND_FREE,
 		       db_text(task->report), db_text(task->destination),
-		       db_text(state_word(DELIVERY_WAITING)), db_number(now)),
+		       db_text(state_word(DELIVERY_WAITING)), db_number(now),
+		       db_number(now + STORE_WAIT_MAX)),
 		   NULL, ret_problem);
 }
 

@@ -103,7 +103,7 @@ struct position {
 #define AND_DUE                                                                \
  " AND r.id IN (SELECT x.report FROM dmarc_unsent x"                           \
  " LEFT JOIN dmarc_delivery d ON d.report = x.report WHERE d.report IS NULL"   \
- " OR (d.state = 'waiting' AND d.next_try <= ?))"
+ " OR (d.state = 'waiting' AND (d.next_try <= ? OR d.next_try > ?)))"
 #define AND_NAMED " AND r.id >= ? AND r.id <= ?"
 
 enum choice { ALL, DUE, NAMED, UNSEALED };
@@ -135,8 +135,10 @@ find_sealed(struct store *store, struct page *page, const struct wanted *wanted,
 	};
 	struct db_sql sql = {statements[wanted->choice], 8, values};
 
-	if (wanted->choice == DUE)
+	if (wanted->choice == DUE) {
 		values[sql.count++] = db_number(due->now);
+		values[sql.count++] = db_number(due->now + STORE_WAIT_MAX);
+	}
 	if (wanted->choice == NAMED) {
 		values[sql.count++] = db_text(wanted->id);
 		values[sql.count++] = db_text(arena_format(

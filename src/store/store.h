@@ -192,6 +192,13 @@ struct store_delivery {
 	struct text words; /* the server's, or why not */
 };
 
+/* No try is put off so long, and no lease lasts so long, in seconds: what is
+ * further ahead was noted while a clock was wrong, and counts for nothing. */
+enum { STORE_WAIT_MAX = 24 * 60 * 60 };
+
+/* Has the time of one that waits come? */
+bool store_delivery_is_due(const struct store_delivery *delivery, int64_t now);
+
 /* Adds a destination once; one that is there stays as it is. To a report that
  * expired or is being deleted nothing is added, so there is no lease on it. */
 bool store_add_delivery(struct store *store,

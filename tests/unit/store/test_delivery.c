@@ -97,6 +97,38 @@ test_lease_ends(void **state)
 	assert_true(is_ours(store, report, to, second));
 }
 
+/* What a clock wrote that was years ahead holds up nothing for years. */
+static void
+test_clock_was_ahead(void **state)
+{
+	struct place *place = *state;
+	struct store *store = place->store;
+	struct text report = make_report(place);
+	int64_t now = (int64_t)time(NULL);
+	const struct store_delivery soon = {.report = report,
+	    .destination = TEXT("soon@example.com"),
+	    .next = now + DAY - 60,
+	    .words = TEXT("")};
+	const struct store_delivery far = {.report = report,
+	    .destination = TEXT("far@example.com"),
+	    .next = now + 1000 * (int64_t)DAY,
+	    .words = TEXT("")};
+	const struct store_due due = {TEXT(""), {0, INT64_MAX}, now};
+
+	assert_false(store_delivery_is_due(&soon, now));
+	assert_true(store_delivery_is_due(&soon, soon.next));
+	assert_true(store_delivery_is_due(&far, now));
+	MUST(store_add_delivery(store, &soon, &problem));
+	assert_due(store, &due, "");
+	assert_int_equal(lease(store, report, soon.destination, 60), 0);
+	MUST(store_add_delivery(store, &far, &problem));
+	uint64_t first = lease(store, report, far.destination, 1000 * DAY);
+	assert_int_not_equal(first, 0);
+	assert_true(lease(store, report, far.destination, 60) > first);
+	assert_int_equal(lease(store, report, far.destination, 60), 0);
+	assert_due(store, &due, "example.com ");
+}
+
 /* Many want one lease; one gets it. */
 static void
 test_lease_at_once(void **state)
@@ -303,6 +335,7 @@ main(void)
 	    SCENARIO(test_add_delivery),
 	    SCENARIO(test_fence),
 	    SCENARIO(test_lease_ends),
+	    SCENARIO(test_clock_was_ahead),
 	    SCENARIO(test_lease_at_once),
 	    SCENARIO(test_due),
 	    SCENARIO(test_due_order),
