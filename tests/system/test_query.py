@@ -136,8 +136,7 @@ def subdomain(top):
 
 @case("to_reports: all recipients take reports")
 def to_reports(top):
-    with daemon(top, ReportEmail="dmarc@mx.test", IgnoreMailTo="ruf@mx.test",
-                Database=f"sqlite:{top}/reports.db", ImportInterval=86400):
+    with daemon(top, ReportEmail="dmarc@mx.test", IgnoreMailTo="ruf@mx.test"):
         for recipients, wanted in (
                 (b"dmarc@mx.test", "1"), (b"DMARC@mx.test, ruf@mx.test", "1"),
                 (b"", None), (b"dmarc@mx.test, a@mx.test", None),
