@@ -14,8 +14,9 @@ ENVIRONMENT = dict(os.environ, PATH=f"{parts.DMARC.parent}:{os.environ['PATH']}"
 
 
 def output(words, **more):
-    run = subprocess.run(words, env=ENVIRONMENT, text=True, timeout=60,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    run = subprocess.run(words, env=ENVIRONMENT, text=True,
+                         timeout=parts.PATIENCE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, **more)
     equal((run.returncode, run.stderr), (0, ""), words)
     return run.stdout
 
@@ -135,7 +136,8 @@ def zsh_terminal(top):
     def until(pattern):
         said = b""
         while not re.search(pattern, said, re.S):
-            equal(select.select([terminal], [], [], 30)[0], [terminal], said)
+            equal(select.select([terminal], [], [], parts.PATIENCE)[0],
+                  [terminal], said)
             said += os.read(terminal, 4096)
         return " ".join(said.decode().split())
 
