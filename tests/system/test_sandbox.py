@@ -69,6 +69,15 @@ def protection(process):
         for name, pid in zip(("filter", "clerk"), children(process))}
 
 
+AT_WORK = "another import is at work"
+
+
+def import_by_hand(top):
+    """The clerk, who does it each second, may be at it."""
+    parts.wait_for("an import by hand", lambda: AT_WORK not in parts.dmarc_says(
+        "import", "-c", top / "d/dmarcd.conf", status=None)[1])
+
+
 @case("filter and clerk are in it, and mail is judged and imported")
 def inside(top):
     with daemon(top) as process:
@@ -78,11 +87,11 @@ def inside(top):
         # The import has put another file in the history's place.
         judge(top)
         parts.wait_for("the second", lambda: imported(top) == 2, process)
-        parts.dmarc("import", "-c", top / "d/dmarcd.conf")
+        import_by_hand(top)
         judge(top)
         parts.wait_for("the third", lambda: imported(top) == 3, process)
-        equal("Sandbox" in log(top), False, log(top))
-        equal("history:" in log(top), False, log(top))
+        equal([line for line in log(top).splitlines() if AT_WORK not in line
+               and ("Sandbox" in line or "history:" in line)], [])
 
 
 def listening():
