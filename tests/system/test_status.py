@@ -358,6 +358,14 @@ def reports(top):
                        **moved}, reply)
 
 
+@contextlib.contextmanager
+def refused_port():
+    """One where nobody listens, nor can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 @case("reports: a relay that is not there is said, once a look")
 def dead_relay(top):
     (top / "e").mkdir()
@@ -365,11 +373,11 @@ def dead_relay(top):
     files[0].write_text("".join(history.ours(
         "bank.example", int(time.time()) - days * 86400)
         for days in (2, 3, 4)))
-    port = parts.free_port()
-    with daemon(top, HistoryFile=files[0], Database=f"sqlite:{files[1]}",
-                ReportSpread="0", ImportInterval="1s",
-                ReportTransport=f"smtp://127.0.0.1:{port}",
-                ReportEmail="r@receiver.example"):
+    with refused_port() as port, daemon(
+            top, HistoryFile=files[0], Database=f"sqlite:{files[1]}",
+            ReportSpread="0", ImportInterval="1s",
+            ReportTransport=f"smtp://127.0.0.1:{port}",
+            ReportEmail="r@receiver.example"):
         wait_for_figure(top, "reports.failures", lambda value: value > 0)
         now = ask(top)
         equal((now["reports"]["waiting"], now["reports"]["failures"],
