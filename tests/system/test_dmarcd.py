@@ -39,8 +39,9 @@ def silent_dns():
 
 
 def children(pid):
-    return [int(child) for child in pathlib.Path(
-        f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """None, if it is gone itself."""
+    return [int(child) for child in parts.read_or_empty(pathlib.Path(
+        f"/proc/{pid}/task/{pid}/children")).split()]
 
 
 def wait_for_one(started):
