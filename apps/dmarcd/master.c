@@ -381,6 +381,18 @@ hear(struct master *master)
 	}
 }
 
+/* A service manager tells all of us at once, and a child may have ended before
+ * we let the signal in. */
+static bool
+is_told_to_stop(void)
+{
+	sigset_t pending;
+
+	return stop_is_asked || (sigpending(&pending) == 0 &&
+				    (sigismember(&pending, SIGTERM) == 1 ||
+					sigismember(&pending, SIGINT) == 1));
+}
+
 static void
 note_end(struct master *master, const struct child *child, int status)
 {
@@ -388,7 +400,7 @@ note_end(struct master *master, const struct child *child, int status)
 	char how[64];
 	char why[128];
 
-	if (child->place == RETIRED || master->is_stopping)
+	if (child->place == RETIRED || master->is_stopping || is_told_to_stop())
 		return;
 	(void)snprintf(how, sizeof how,
 	    WIFSIGNALED(status) ? "was ended by signal %d"

@@ -2,6 +2,7 @@
 """What dmarcd tells the service manager, heard on a socket of our own."""
 import contextlib
 import os
+import pathlib
 import signal
 import socket
 
@@ -65,6 +66,23 @@ def life(path):
             equal(manager.hear(), "READY=1")
             started.send_signal(signal.SIGTERM)
             equal(manager.hear_until("STOPPING=1"), ["STOPPING=1"])
+
+
+@case("told to stop with all its children, it misses none of them")
+def stop_at_once(path):
+    with parts.dmarcd(path / "once") as started:
+        child, = pathlib.Path(f"/proc/{started.pid}/task/{started.pid}"
+                              "/children").read_text().split()
+        started.send_signal(signal.SIGSTOP)  # slower than its child
+        started.send_signal(signal.SIGTERM)
+        os.kill(int(child), signal.SIGTERM)
+        parts.wait_for("the filter's end", lambda: "(zombie)" in
+                       pathlib.Path(f"/proc/{child}/status").read_text())
+        started.send_signal(signal.SIGCONT)
+        equal(started.wait(parts.PATIENCE), 0)
+        said = (path / "once/log").read_text()
+        contains(said, "stopped")
+        assert "the filter" not in said, said
 
 
 @case("a reload is told, whether it does or does not")
