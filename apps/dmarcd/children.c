@@ -170,7 +170,7 @@ bool
 child_serves(const struct child *child)
 {
 	return child->pid != 0 && child->kind == FILTER &&
-	       child->place == CURRENT && !is_starting(child);
+	       child->place == CURRENT && child->is_ready;
 }
 
 bool
@@ -185,7 +185,8 @@ child_is_ready(struct child *child)
 		return false; /* not yet */
 	(void)close(child->ready);
 	child->ready = -1;
-	return len == 1;
+	child->is_ready = len == 1;
+	return child->is_ready;
 }
 
 struct child *

@@ -31,6 +31,7 @@ struct child {
 	int ready; /* a pipe, until it said or closed something; then -1 */
 	time_t started;
 	time_t patience; /* seconds from SIGTERM to SIGKILL */
+	bool is_ready;
 	bool is_given_up;
 };
 
