@@ -134,7 +134,9 @@ class _Net:
 
 @contextlib.contextmanager
 def _held(command):
-    started = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    """It ends with us, even if nobody can say so any more."""
+    started = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
+                               stdin=subprocess.DEVNULL)
     try:
         yield started
     finally:

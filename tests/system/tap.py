@@ -1,4 +1,5 @@
 """TAP for tests in Python: a case a function, a line a case."""
+import signal
 import sys
 import traceback
 
@@ -10,6 +11,8 @@ class Skip(Exception):
 class Tap:
     def __init__(self):
         self.count = self.failed = 0
+        # Who is told to end removes what it made.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def case(self, name, function):
         """Runs FUNCTION; an exception is a failure and is told."""
